@@ -1,0 +1,1 @@
+//! `cutover.yml` → `Config`: the only reader of YAML.

@@ -1,0 +1,1 @@
+//! One SSH connection to one host, and what is said over it.

@@ -1,0 +1,7 @@
+//! cutover releases a web service to a team's own server with nobody noticing.
+#![warn(missing_docs)]
+pub mod config;
+pub mod host;
+pub mod release;
+pub mod report;
+pub mod secret;

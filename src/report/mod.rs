@@ -1,0 +1,3 @@
+//! Events in; terminal, plain, GitHub and JSON out. Nothing else writes to stdout or stderr.
+
+pub mod text;
