@@ -1,3 +1,285 @@
 //! Events in; terminal, plain, GitHub and JSON out. Nothing else writes to stdout or stderr.
 
+mod json;
+mod plain;
+mod terminal;
 pub mod text;
+
+use crate::secret::Secret;
+use serde::Serialize;
+use std::io::{self, IsTerminal};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Something that happened. Texts may be foreign: a sink makes them harmless before it shows them.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// A phase of the run begins: connect, check, build, push, swap, …
+    Phase {
+        /// What it does, as a title.
+        name: String,
+    },
+    /// A step begins on a host.
+    StepBegin {
+        /// The host as the configuration calls it; empty for the runner itself.
+        host: String,
+        /// The step's name.
+        step: String,
+        /// What it will do.
+        text: String,
+    },
+    /// A step has ended.
+    StepEnd {
+        /// The host as the configuration calls it.
+        host: String,
+        /// The step's name.
+        step: String,
+        /// How it ended.
+        state: StepState,
+        /// What came of it.
+        text: String,
+        /// How long it took, in seconds.
+        seconds: f64,
+    },
+    /// Bytes or layers have moved, or seconds have passed, in the current step of a host.
+    Progress {
+        /// The host as the configuration calls it; empty for the runner itself.
+        host: String,
+        /// What is moving.
+        text: String,
+        /// How many are done.
+        done: u64,
+        /// Of how many; 0 where that is not known.
+        total: u64,
+        /// "bytes", "layers" or "s".
+        unit: &'static str,
+    },
+    /// A remark of cutover's own.
+    Note {
+        /// How serious it is.
+        level: Level,
+        /// The host it is about; may be empty.
+        host: String,
+        /// The remark.
+        text: String,
+    },
+    /// A line that another program printed: a build, a container's log, a remote command.
+    Output {
+        /// Who printed it.
+        source: String,
+        /// The line.
+        text: String,
+    },
+    /// A command was run on a host (shown with `-v`).
+    Command {
+        /// The host.
+        host: String,
+        /// Why it ran.
+        why: String,
+        /// Its words.
+        command: String,
+        /// How long it took, in seconds.
+        seconds: f64,
+    },
+    /// What a verb was asked for: version, plan, status, check, history, or the end of a release.
+    Result {
+        /// The verb.
+        verb: &'static str,
+        /// Its data, for programs.
+        data: serde_json::Value,
+        /// The same, for people.
+        #[serde(skip)]
+        text: String,
+    },
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepState {
+    /// It did what it says.
+    Done,
+    /// It failed.
+    Failed,
+    /// It was put back.
+    Undone,
+}
+
+/// How serious a note is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// Good to know.
+    Info,
+    /// Somebody should look at it some day.
+    Warning,
+    /// It failed.
+    Error,
+}
+
+/// How to report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A person looks on: spinners and bars.
+    Terminal,
+    /// A log: plain lines.
+    Plain,
+    /// A GitHub Actions log: plain lines in groups, workflow commands for errors.
+    GitHub,
+    /// One JSON object a line, on stdout.
+    Json,
+}
+
+impl Format {
+    /// JSON if asked for; else what the surroundings can show.
+    pub fn choose(json: bool) -> Format {
+        if json {
+            Format::Json
+        } else if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
+            Format::GitHub
+        } else if io::stderr().is_terminal() && std::env::var_os("CI").is_none() {
+            Format::Terminal
+        } else {
+            Format::Plain
+        }
+    }
+}
+
+enum Sink {
+    Terminal(terminal::Terminal),
+    Plain(plain::Plain),
+    Json,
+}
+
+struct Inner {
+    sink: Mutex<Sink>,
+    secrets: Mutex<Vec<Secret>>,
+    verbose: bool,
+    started: Instant,
+}
+
+/// Where events go. Clones report to the same place.
+#[derive(Clone)]
+pub struct Reporter(Arc<Inner>);
+
+impl Reporter {
+    /// A reporter in this format; `verbose` shows every remote command.
+    pub fn new(format: Format, verbose: bool) -> Self {
+        let sink = match format {
+            Format::Terminal => Sink::Terminal(terminal::Terminal::new()),
+            Format::Plain => Sink::Plain(plain::Plain::new(false)),
+            Format::GitHub => Sink::Plain(plain::Plain::new(true)),
+            Format::Json => Sink::Json,
+        };
+        let (sink, secrets) = (Mutex::new(sink), Mutex::new(Vec::new()));
+        Reporter(Arc::new(Inner { sink, secrets, verbose, started: Instant::now() }))
+    }
+
+    /// From now on `secret` is shown as `***`, each of its lines too.
+    pub fn hide(&self, secret: &Secret) {
+        let mut secrets = self.0.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        let whole = secret.expose();
+        let parts = std::iter::once(whole).chain(whole.lines()).map(str::trim).filter(|part| part.len() >= 4);
+        secrets.extend(parts.map(Secret::new));
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
+    }
+
+    /// Reports an event.
+    pub fn emit(&self, event: Event) {
+        if matches!(event, Event::Command { .. }) && !self.0.verbose {
+            return;
+        }
+        let event = self.redacted(event);
+        match &mut *self.0.sink.lock().unwrap_or_else(PoisonError::into_inner) {
+            Sink::Terminal(terminal) => terminal.show(&event),
+            Sink::Plain(plain) => plain.show(&event, self.0.started.elapsed()),
+            Sink::Json => json::show(&event, self.0.started.elapsed()),
+        }
+    }
+
+    /// A phase begins.
+    pub fn phase(&self, name: impl Into<String>) {
+        self.emit(Event::Phase { name: name.into() });
+    }
+
+    /// A remark about a host (or about none: an empty name).
+    pub fn note(&self, level: Level, host: &str, text: impl Into<String>) {
+        self.emit(Event::Note { level, host: host.to_owned(), text: text.into() });
+    }
+
+    /// A step begins; the value that comes back says how it ended.
+    pub fn step(&self, host: &str, step: &str, text: impl Into<String>) -> Running {
+        self.emit(Event::StepBegin { host: host.to_owned(), step: step.to_owned(), text: text.into() });
+        Running { reporter: self.clone(), host: host.to_owned(), step: step.to_owned(), began: Instant::now() }
+    }
+
+    fn redacted(&self, mut event: Event) -> Event {
+        let secrets = self.0.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        let clean = |text: &mut String| {
+            for secret in secrets.iter().filter(|secret| !secret.expose().is_empty()) {
+                if text.contains(secret.expose()) {
+                    *text = text.replace(secret.expose(), "***");
+                }
+            }
+        };
+        match &mut event {
+            Event::Phase { name } => clean(name),
+            Event::StepBegin { text, .. }
+            | Event::StepEnd { text, .. }
+            | Event::Progress { text, .. }
+            | Event::Note { text, .. }
+            | Event::Output { text, .. }
+            | Event::Command { command: text, .. }
+            | Event::Result { text, .. } => clean(text),
+        }
+        event
+    }
+}
+
+/// A step that has begun and not ended.
+#[must_use]
+pub struct Running {
+    reporter: Reporter,
+    host: String,
+    step: String,
+    began: Instant,
+}
+
+impl Running {
+    /// It did what it says. Gives how long it took.
+    pub fn done(self, text: impl Into<String>) -> Duration {
+        self.end(StepState::Done, text)
+    }
+
+    /// It failed.
+    pub fn failed(self, text: impl Into<String>) -> Duration {
+        self.end(StepState::Failed, text)
+    }
+
+    /// It was put back.
+    pub fn undone(self, text: impl Into<String>) -> Duration {
+        self.end(StepState::Undone, text)
+    }
+
+    fn end(self, state: StepState, text: impl Into<String>) -> Duration {
+        let took = self.began.elapsed();
+        let Running { reporter, host, step, .. } = self;
+        reporter.emit(Event::StepEnd { host, step, state, text: text.into(), seconds: took.as_secs_f64() });
+        took
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hidden_secret_and_its_lines_are_never_shown() {
+        let reporter = Reporter::new(Format::Json, false);
+        reporter.hide(&Secret::new("first-line\nsecond-line\n"));
+        let event = Event::Output { source: "x".into(), text: "a second-line and first-line\nsecond-line!".into() };
+        let Event::Output { text, .. } = reporter.redacted(event) else { unreachable!() };
+        assert_eq!(text, "a *** and ***!");
+    }
+}

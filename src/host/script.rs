@@ -1,0 +1,102 @@
+//! Shell scripts for the host: constant text, words as arguments, a reason to show when they fail.
+
+use crate::secret::Secret;
+use anyhow::{Result, bail};
+use std::time::Duration;
+
+/// A POSIX shell script to run on the host. Foreign words only ever enter as positional arguments or by stdin.
+#[derive(Debug, Clone)]
+pub struct Script {
+    /// Why it runs, as a sentence part: "to see what runs on the host".
+    pub why: &'static str,
+    /// The text; `$1`, `$2`, … are `words`.
+    pub text: &'static str,
+    /// Positional arguments.
+    pub words: Vec<String>,
+    /// What the script reads on stdin. Never shown.
+    pub stdin: Option<Secret>,
+    /// How long it may take.
+    pub limit: Duration,
+}
+
+impl Script {
+    /// A script with no arguments yet, allowed 60 s.
+    pub fn new(why: &'static str, text: &'static str) -> Self {
+        Script { why, text, words: Vec::new(), stdin: None, limit: Duration::from_secs(60) }
+    }
+
+    /// Adds one positional argument.
+    pub fn arg(mut self, word: impl Into<String>) -> Self {
+        self.words.push(word.into());
+        self
+    }
+
+    /// Adds positional arguments.
+    pub fn args<T: Into<String>>(mut self, words: impl IntoIterator<Item = T>) -> Self {
+        self.words.extend(words.into_iter().map(Into::into));
+        self
+    }
+
+    /// Gives it text on stdin.
+    pub fn stdin(mut self, text: impl Into<String>) -> Self {
+        self.stdin = Some(Secret::new(text));
+        self
+    }
+
+    /// Lets it take up to `limit`.
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+}
+
+/// One framed part of a script's output: `@NAME STATUS LENGTH\n`, LENGTH bytes, `\n`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    /// What it is, as the script calls it.
+    pub name: String,
+    /// Exit status of the command that printed it.
+    pub status: i32,
+    /// What it printed.
+    pub text: String,
+}
+
+/// Splits framed output into its sections. Framing by length: no text inside a section can pose as another one.
+pub fn sections(mut bytes: &[u8]) -> Result<Vec<Section>> {
+    let mut found = Vec::new();
+    while !bytes.is_empty() {
+        let Some(end) = bytes.iter().position(|&b| b == b'\n') else { bail!("a section header without an end") };
+        let header = String::from_utf8_lossy(&bytes[..end]).into_owned();
+        let mut parts = header.strip_prefix('@').unwrap_or_default().splitn(3, ' ');
+        let (name, status, length) = (parts.next(), parts.next(), parts.next());
+        let (Some(name), Some(Ok(status)), Some(Ok(length))) =
+            (name, status.map(str::parse), length.map(str::trim).map(str::parse::<usize>))
+        else {
+            bail!("no section header: {}", crate::report::text::one_line(&header, 80));
+        };
+        let Some(text) = bytes.get(end + 1..end + 1 + length) else { bail!("section {name} ends early") };
+        let text = String::from_utf8_lossy(text).into_owned();
+        found.push(Section { name: name.to_owned(), status, text });
+        bytes = bytes.get(end + 2 + length..).unwrap_or_default();
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sections_are_framed_by_length() {
+        let found = sections(b"@a 0 12\n@b 0 3\nxyz\n\n\n@c 1 0\n\n").expect("reads");
+        assert_eq!(found[0], Section { name: "a".into(), status: 0, text: "@b 0 3\nxyz\n\n".into() });
+        assert_eq!(found[1], Section { name: "c".into(), status: 1, text: String::new() });
+    }
+
+    #[test]
+    fn a_broken_frame_is_an_error() {
+        for bytes in [b"@a 0 5\nxy".as_slice(), b"a 0 1\nx\n", b"@a 0", b"@a x 1\ny\n", b"@a 0 99999999999999999999\n"] {
+            assert!(sections(bytes).is_err());
+        }
+    }
+}

@@ -1,0 +1,16 @@
+# Holds the lock of this host for as long as stdin brings a byte every SECONDS.
+# Words: the state root, seconds, the holder (one line: an id, then who, from where, since when).
+LC_ALL=C; export LC_ALL
+umask 077
+mkdir -p "$1" || exit 1
+cd "$1" || exit 1
+exec 9>>lock || exit 1
+if ! flock -n 9; then
+  echo held; sed -n 2p lock
+  exit 0
+fi
+printf '%s\n' "$3" > lock
+exec 8>>busy && flock -w 60 8 && exec 8>&-   # a step of a run that died may still be running
+echo locked
+while [ -n "$(timeout "$2" head -c 1 9>&-)" ]; do :; done
+: > lock

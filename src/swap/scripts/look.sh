@@ -1,0 +1,37 @@
+# nginx's configuration as files and as its container sees it, what the slots received, and images.
+# Words: nginx container or '', how many paths, the paths mounted into nginx, how many processes, the slots' processes,
+# then image references.
+LC_ALL=C; export LC_ALL
+say() { printf '@%s %s %s\n%s\n' "$1" "$2" "$(printf '%s' "$3" | wc -c)" "$3"; }
+file() {
+  case $1 in *.key|*.pem|*.crt|*.p12|*.htpasswd) return ;; esac
+  [ -f "$1" ] || return
+  size=$(wc -c < "$1" 2>/dev/null) || { say unreadable 1 "$1"; return; }
+  [ "$size" -le 262144 ] || return
+  say path 0 "$1"
+  [ -w "$1" ] && say writable 0 "$1"
+  printf '@file 0 %s\n' "$size"; cat "$1"; echo
+}
+nginx=$1 count=$2; shift 2
+while [ "$count" -gt 0 ]; do
+  if [ -d "$1" ]; then
+    [ -w "$1" ] && say writable 0 "$1"
+    for each in "$1"/* "$1"/*/*; do file "$each"; done
+  elif [ -f "$1" ]; then
+    file "$1"
+  else
+    say absent 0 "$1"
+  fi
+  shift; count=$((count - 1))
+done
+if [ -n "$nginx" ]; then
+  say nginx-version 0 "$(docker exec "$nginx" nginx -v 2>&1)"
+  dump=$(docker exec "$nginx" nginx -T 2>&1); status=$?
+  say nginx-dump $status "$dump"
+fi
+count=$1; shift
+while [ "$count" -gt 0 ]; do
+  say received 0 "$1 $(awk '$1 == "Tcp:" && $6 ~ /^[0-9]+$/ { print $6 }' "/proc/$1/net/snmp" 2>/dev/null)"
+  shift; count=$((count - 1))
+done
+[ $# -eq 0 ] || say images 0 "$(docker image inspect "$@" 2>/dev/null)"

@@ -1,0 +1,14 @@
+# Starts nginx where it was not running. Words: compose (v2 or v1), nginx's service, seconds until it must have a worker.
+compose=$1 service=$2 seconds=$3
+journal nginx-up begin || fail "the journal can't be written"
+out=$(compose up -d --no-deps --no-recreate --no-build "$service" 2>&1) || fail "$out"
+id=$(containers "$service")
+[ -n "$id" ] || fail "compose started no container for $service"
+end=$(($(date +%s) + seconds))
+until workers "$id" 2>/dev/null | grep -q serving; do
+  [ "$(docker inspect -f '{{.State.Status}}' "$id")" != exited ] && [ "$(date +%s)" -lt "$end" ] ||
+    fail "nginx does not stay up: $(docker logs --tail 5 "$id" 2>&1)"
+  sleep 0.1
+done
+say containers 0 "$(docker inspect "$id")"
+journal nginx-up end

@@ -1,0 +1,68 @@
+# What every script of a swap starts with. $1 is the state directory, $2 the holder of the lock; both are shifted away.
+set -u
+LC_ALL=C; export LC_ALL
+trap '' HUP PIPE   # a cut connection must not split a step
+umask 077
+state=$1 holder=$2; shift 2
+
+# say NAME STATUS TEXT: one framed section of output
+say() { printf '@%s %s %s\n%s\n' "$1" "$2" "$(printf '%s' "$3" | wc -c)" "$3"; }
+
+# fail TEXT…: the reason, and no more
+fail() { printf '%s\n' "$*" >&2; exit 1; }
+
+# One mutating script at a time, and only for the run that holds the lock: a run that died may have left one behind.
+mkdir -p "$state" || fail "the state directory $state can't be made"
+exec 8>>"$state/../busy" || fail "$state/../busy can't be written"
+flock -w 60 8 || fail "another step is still running on this host"
+[ "$(head -n 1 "$state/../lock" 2>/dev/null)" = "$holder" ] || fail "this run no longer holds the lock of this host"
+
+# journal STEP STATE: one line on disk before going on
+journal() {
+  printf '{"step":"%s","state":"%s"}\n' "$1" "$2" >> "$state/journal.jsonl" || return 1
+  sync "$state/journal.jsonl" 2>/dev/null || sync
+}
+
+# The slots' and services' containers by exact label, stopped ones too, never a one-off `run`.
+containers() {
+  docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" \
+    --filter "label=com.docker.compose.service=$1" --filter label=com.docker.compose.oneoff=False
+}
+compose() { if [ "$compose" = v2 ]; then docker compose "$@"; else docker-compose "$@"; fi; }
+
+digest_of() { sha256sum < "$1" | cut -d ' ' -f 1; }
+
+# workers NGINX: "PID serving" or "PID leaving" for each of its workers
+workers() {
+  docker top "$1" -eo pid,args | awk '/nginx: worker process/ { print $1, (/is shutting down/ ? "leaving" : "serving") }'
+}
+
+# reload NGINX SECONDS: tests, reloads, and waits until every worker of before is leaving and a new one serves
+reload() {
+  before=$(workers "$1" | cut -d ' ' -f 1)
+  out=$(docker exec "$1" nginx -t 2>&1) || { printf '%s\n' "$out" >&2; return 1; }
+  out=$(docker exec "$1" nginx -s reload 2>&1) || { printf '%s\n' "$out" >&2; return 1; }
+  end=$(($(date +%s) + $2))
+  while :; do
+    now=$(workers "$1")
+    serving=$(printf '%s\n' "$now" | awk '$2 == "serving" { print $1 }')
+    stale='' fresh=''
+    for pid in $serving; do
+      case " $(printf '%s' "$before" | tr '\n' ' ') " in *" $pid "*) stale=$pid ;; *) fresh=$pid ;; esac
+    done
+    [ -n "$fresh" ] && [ -z "$stale" ] && break
+    [ "$(date +%s)" -lt "$end" ] || { echo "nginx went on with its old workers for $2 s after the reload" >&2; return 1; }
+  done
+  leaving=$(printf '%s\n' "$now" | awk '$2 == "leaving" { print $1 }' | tr '\n' ' ')
+}
+
+# replace FILE NEW HOW: NEW's bytes become FILE's, by rename (all or nothing) or in place (a single-file mount)
+replace() {
+  if [ "$3" = rename ]; then
+    next="$(dirname "$1")/.$(basename "$1").cutover-next"
+    cp -p "$1" "$next" && cat "$2" > "$next" && { sync "$next" 2>/dev/null || sync; } && mv -f "$next" "$1" && return 0
+    rm -f "$next"
+    return 1
+  fi
+  cat "$2" > "$1" && { sync "$1" 2>/dev/null || sync; }
+}

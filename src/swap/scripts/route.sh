@@ -1,0 +1,25 @@
+# Points nginx at other slots: file, test, reload, and proof that the old workers are leaving. stdin: the new text.
+# Words: step, file, digest it has now, digest it shall have, how (rename or in-place), nginx's container or '', seconds.
+step=$1 file=$2 now=$3 wanted=$4 how=$5 nginx=$6 seconds=$7
+journal "$step" begin || fail "the journal can't be written"
+cat > "$state/conf.next" || fail "$state can't be written"
+[ "$(digest_of "$state/conf.next")" = "$wanted" ] || fail "the new text of $file arrived incomplete"
+have=$(digest_of "$file") || fail "$file can't be read"
+if [ "$have" != "$wanted" ]; then
+  [ "$have" = "$now" ] || fail "$file was changed by somebody else meanwhile"
+  cat "$file" > "$state/conf.before" || fail "$state can't be written"
+  replace "$file" "$state/conf.next" "$how" || fail "$file can't be written"
+fi
+rm -f "$state/conf.next"
+leaving=''
+if [ -n "$nginx" ]; then
+  # not in `$( )`: its variable is needed below
+  reload "$nginx" "$seconds" 2> "$state/reload.errors"; status=$?
+  why=$(cat "$state/reload.errors"); rm -f "$state/reload.errors"
+  if [ $status -ne 0 ]; then
+    [ "$have" = "$wanted" ] || replace "$file" "$state/conf.before" "$how"
+    fail "$why"
+  fi
+fi
+say leaving 0 "$leaving"
+journal "$step" end

@@ -1,0 +1,36 @@
+# What is on the host: engine, compose project, containers, disk, history. Words: project directory, state directory.
+LC_ALL=C; export LC_ALL
+say() { printf '@%s %s %s\n%s\n' "$1" "$2" "$(printf '%s' "$3" | wc -c)" "$3"; }
+dir=$1 state=$2
+cd "$dir" 2>/dev/null || { say directory 1 "$dir"; exit 0; }
+say directory 0 "$(pwd -P)"
+say user 0 "$(id -un) $(id -Gn)"
+engine=$(docker info --format '{{.ServerVersion}} {{.DockerRootDir}}' 2>&1); status=$?
+say engine $status "$engine"
+if config=$(docker compose config 2>/dev/null); then
+  say compose-v2 0 "$config"
+elif docker compose version >/dev/null 2>&1; then
+  say compose-v2 1 "$(docker compose config 2>&1 >/dev/null)"
+elif command -v docker-compose >/dev/null 2>&1; then
+  if config=$(docker-compose config 2>/dev/null); then
+    say compose-v1 0 "$config"
+  else
+    say compose-v1 1 "$(docker-compose config 2>&1 >/dev/null)"
+  fi
+else
+  say compose-none 1 ''
+fi
+if [ $status -eq 0 ]; then
+  ids=$(docker ps -aq --no-trunc --filter label=com.docker.compose.project)
+  # shellcheck disable=SC2086 # ids are hexadecimal
+  [ -z "$ids" ] || say containers 0 "$(docker inspect $ids 2>/dev/null)"
+  root=${engine#* }
+  [ -d "$root" ] || root=/
+  say disk 0 "$(df -Pk "$root" 2>/dev/null | tail -n 1)"
+fi
+missing=''
+for tool in flock timeout sha256sum awk; do command -v $tool >/dev/null 2>&1 || missing="$missing $tool"; done
+say missing 0 "$missing"
+say env-project 0 "${COMPOSE_PROJECT_NAME:-$(sed -n 's/^COMPOSE_PROJECT_NAME=//p' .env 2>/dev/null | tail -n 1)}"
+say history 0 "$(tail -n 200 "$state/history.jsonl" 2>/dev/null)"
+say journal 0 "$(cat "$state/journal.jsonl" 2>/dev/null)"

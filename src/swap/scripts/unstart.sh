@@ -1,0 +1,29 @@
+# Undoes start: removes the new containers, then gives every reference the image that it had.
+# Words: stop timeout in seconds, how many slots, the slots, how many services, those that start had to start,
+# then reference and image pairs (image `-`: there was none).
+timeout=$1 count=$2; shift 2
+errors=''
+while [ "$count" -gt 0 ]; do
+  for id in $(containers "$1"); do
+    out=$(docker update --restart=no "$id" 2>&1 && docker stop -t "$timeout" "$id" 2>&1 && docker rm "$id" 2>&1) || errors="$errors$out
+"
+  done
+  shift; count=$((count - 1))
+done
+count=$1; shift
+while [ "$count" -gt 0 ]; do
+  for id in $(containers "$1"); do out=$(docker stop "$id" 2>&1) || errors="$errors$out
+"; done
+  shift; count=$((count - 1))
+done
+while [ $# -gt 0 ]; do
+  if [ "$2" = - ]; then
+    docker image inspect "$1" >/dev/null 2>&1 && { out=$(docker rmi "$1" 2>&1) || errors="$errors$out
+"; }
+  else
+    out=$(docker tag "$2" "$1" 2>&1) || errors="$errors$out
+"
+  fi
+  shift 2
+done
+[ -z "$errors" ] || fail "$errors"
