@@ -1,0 +1,255 @@
+//! What cutover.yml says, once it is checked. `None` and empty lists mean: found out on the host.
+use super::host::{Address, Host};
+use super::image::ImageName;
+use super::names::{EnvName, Name};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A checked cutover.yml, with one environment's settings laid over it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The environment that was asked for. Part of the identity of state, lock and history on the host.
+    pub environment: Option<Name>,
+    /// The directory of cutover.yml: relative paths of this side start there, and git is asked there.
+    pub root: PathBuf,
+    /// The services, in the order of the file; at least one.
+    pub services: Vec<Service>,
+    /// The hosts, in the order of the file; at least one, none twice.
+    pub hosts: Vec<Host>,
+    /// The project's directory on every host: absolute, no `.` or `..` in it.
+    pub directory: String,
+    /// The compose files on the host, relative to `directory` or absolute; empty: as compose itself finds them.
+    pub compose_files: Vec<String>,
+    /// The name of the compose project.
+    pub project: Option<Name>,
+    /// nginx on the host.
+    pub nginx: Nginx,
+    /// When the tag `latest` moves.
+    pub latest: Latest,
+    /// What a commit message without a version means.
+    pub when_missing: WhenMissing,
+    /// The registry's login; `None`: docker's own configuration is used as it is.
+    pub registry: Option<Registry>,
+    /// How to log in to the hosts.
+    pub ssh: Ssh,
+    /// How long to wait for nginx's old workers to finish.
+    pub drain_timeout: Duration,
+    /// Watching after the switch; `None`: not watched.
+    pub bake: Option<Bake>,
+    /// How many releases are kept on a host for rollback; at least 1.
+    pub keep: usize,
+    /// How long to wait for another run's lock; zero: not at all.
+    pub lock_wait: Duration,
+    /// Commands around the switch.
+    pub hooks: Hooks,
+    /// A secret env file that is put on the host.
+    pub env_file: Option<EnvFile>,
+}
+
+/// One service: two slots, of which nginx sends traffic to one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Service {
+    /// Its name in cutover.yml; without one, the last part of the image's name.
+    pub name: Name,
+    /// The image of both slots.
+    pub image: ImageName,
+    /// How to build the image; `None` (`build: false`): it is built and pushed elsewhere.
+    pub build: Option<Build>,
+    /// The compose services of the two slots, two different ones.
+    pub slots: Option<[Name; 2]>,
+    /// The name of nginx's upstream.
+    pub upstream: Option<Name>,
+    /// The port inside the container.
+    pub port: Option<u16>,
+    /// When a slot counts as healthy.
+    pub health: Health,
+    /// How long a container may take to stop; `None`: compose's `stop_grace_period`.
+    pub stop_timeout: Option<Duration>,
+}
+
+/// How an image is built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Build {
+    /// A directory, absolute or relative to the working directory; or a URL that docker takes as a context.
+    pub context: PathBuf,
+    /// The Dockerfile, in the same terms as `context` (cutover.yml has it relative to the context, as compose does).
+    pub dockerfile: Option<PathBuf>,
+    /// The stage to build.
+    pub target: Option<String>,
+    /// `OS/ARCHITECTURE[/VARIANT]`.
+    pub platform: Option<String>,
+    /// Build arguments, in the order of the file; no value: taken from the environment.
+    pub args: Vec<(String, Option<String>)>,
+    /// Build secrets.
+    pub secrets: Vec<BuildSecret>,
+    /// `--cache-from`, as docker takes it.
+    pub cache_from: Vec<String>,
+    /// `--cache-to`, as docker takes it; needs buildx.
+    pub cache_to: Vec<String>,
+}
+
+/// A secret that one `RUN --mount=type=secret` of the Dockerfile sees; never part of the image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildSecret {
+    /// The id in the Dockerfile.
+    pub id: Name,
+    /// Where it comes from.
+    pub source: SecretSource,
+}
+
+/// Where a build secret comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretSource {
+    /// An environment variable.
+    Env(EnvName),
+    /// A file, absolute or relative to the working directory.
+    File(PathBuf),
+}
+
+/// When a slot counts as healthy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// The path to ask for, with its query.
+    pub path: String,
+    /// The Host header; `None`: the slot's own name and port.
+    pub host: Option<String>,
+    /// The statuses that count as healthy.
+    pub status: Vec<RangeInclusive<u16>>,
+    /// How long it may take until healthy.
+    pub timeout: Duration,
+    /// From one probe to the next.
+    pub interval: Duration,
+    /// How many healthy answers in a row.
+    pub successes: u32,
+}
+
+impl Health {
+    /// Whether this HTTP status counts as healthy.
+    pub fn accepts(&self, status: u16) -> bool {
+        self.status.iter().any(|range| range.contains(&status))
+    }
+}
+
+/// nginx on the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nginx {
+    /// Its compose service.
+    pub service: Option<Name>,
+    /// The conf file with the upstreams, on the host, relative to `directory` or absolute.
+    pub conf: Option<String>,
+    /// Whether cutover may add its file with `keepalive_min_timeout`.
+    pub keepalive_guard: bool,
+}
+
+/// When the tag `latest` moves to the new image; never for a pre-release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Latest {
+    /// When the swap is confirmed.
+    Confirmed,
+    /// With the push, before the swap.
+    Pushed,
+    /// Never.
+    Never,
+}
+
+/// What a commit message without a version means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenMissing {
+    /// Nothing to release; exit 0.
+    Skip,
+    /// An error; exit 2.
+    Fail,
+}
+
+/// The registry's login. The password only ever comes from an environment variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registry {
+    /// `HOST[:PORT]`; `None`: the registry of the image.
+    pub server: Option<String>,
+    /// The user; `None`: from `CUTOVER_REGISTRY_USERNAME`.
+    pub username: Option<String>,
+    /// The variable that holds the password.
+    pub password_env: EnvName,
+}
+
+/// How to log in to the hosts. Everything absent: agent, default keys, `~/.ssh/config`, `~/.ssh/known_hosts`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ssh {
+    /// The variable that holds the private key.
+    pub key_env: Option<EnvName>,
+    /// A file with the private key; `~/` is the home directory.
+    pub key_file: Option<PathBuf>,
+    /// The variable that holds the key's passphrase.
+    pub passphrase_env: Option<EnvName>,
+    /// The hosts' keys.
+    pub known_hosts: Option<KnownHosts>,
+    /// Fingerprints of which one must be the host's: `SHA256:` and 43 characters of base64.
+    pub fingerprints: Vec<String>,
+    /// Hosts to go through, first to last.
+    pub jump: Vec<Address>,
+    /// How long connecting may take, login included.
+    pub connect_timeout: Option<Duration>,
+    /// Instead of `~/.ssh/config`.
+    pub config_file: Option<PathBuf>,
+}
+
+/// Where the hosts' keys are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KnownHosts {
+    /// Lines in the format of known_hosts (sshd(8)).
+    Text(String),
+    /// A file of such lines.
+    File(PathBuf),
+}
+
+/// Watching through nginx after the switch, and going back by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bake {
+    /// For how long.
+    pub duration: Duration,
+    /// More failures than this put the old version back.
+    pub max_failures: u32,
+}
+
+/// Commands around the switch.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Hooks {
+    /// Once for the release, in the new image, on one host, before the switch.
+    pub release: Option<ReleaseHook>,
+    /// On every host, before the switch.
+    pub before_switch: Option<HostHook>,
+    /// On every host, after the switch.
+    pub after_switch: Option<HostHook>,
+}
+
+/// A command in a container of the new image, such as a migration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseHook {
+    /// Words, never a line.
+    pub command: Vec<String>,
+    /// The service whose image and settings it runs with; one of `Config::services`.
+    pub service: Name,
+    /// Its time.
+    pub timeout: Duration,
+    /// Whether rolling back the code is unsafe once it has run.
+    pub irreversible: bool,
+}
+
+/// A command on the host itself, in the project's directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostHook {
+    /// Words, never a line.
+    pub command: Vec<String>,
+    /// Its time.
+    pub timeout: Duration,
+}
+
+/// A secret env file: its content travels from a variable of this side to a file on the host, byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvFile {
+    /// The file on the host, relative to `directory` or absolute.
+    pub path: String,
+    /// The variable that holds the content.
+    pub from_env: EnvName,
+}
