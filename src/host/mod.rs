@@ -1,3 +1,134 @@
 //! One SSH connection to one host, and what is said over it.
 
+pub mod compose;
+pub mod container;
+pub mod docker;
+pub mod http;
+pub mod lock;
 pub mod nginx;
+pub mod script;
+pub mod ssh;
+
+use crate::report::text::inert;
+use crate::report::{Event, Reporter};
+use anyhow::{Context as _, Result, anyhow, bail};
+use docker::Docker;
+use http::Answer;
+use script::Script;
+use ssh::{ForwardError, Limits, Session};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+use tokio::io::AsyncBufReadExt;
+
+/// A host that cutover is logged in to.
+pub struct Host {
+    /// The host as the configuration calls it.
+    pub name: String,
+    /// The SSH connection.
+    pub session: Arc<Session>,
+    /// Where events go.
+    pub reporter: Reporter,
+    /// Words before every script: `env NAME=value …`.
+    environment: OnceLock<Vec<String>>,
+    docker: OnceLock<Docker>,
+}
+
+impl Host {
+    /// A host over a connection that is open.
+    pub fn new(name: impl Into<String>, session: Session, reporter: Reporter) -> Self {
+        let (environment, docker) = (OnceLock::new(), OnceLock::new());
+        Host { name: name.into(), session: Arc::new(session), reporter, environment, docker }
+    }
+
+    /// Gives every later script these environment variables. Only the first call counts.
+    pub fn set_environment(&self, variables: &[(&str, &str)]) {
+        let _ = self.environment.set(variables.iter().map(|(name, value)| format!("{name}={value}")).collect());
+    }
+
+    /// The Docker API of an engine of this version.
+    pub fn docker(&self, engine: &str) -> Result<&Docker> {
+        if let Some(docker) = self.docker.get() {
+            return Ok(docker);
+        }
+        let docker = Docker::over(Arc::clone(&self.session), engine)?;
+        Ok(self.docker.get_or_init(|| docker))
+    }
+
+    /// Runs a script to its end and gives what it printed. An exit status other than 0 is an error that says why the
+    /// script ran and what it printed to stderr.
+    pub async fn run(&self, script: &Script) -> Result<Vec<u8>> {
+        let began = Instant::now();
+        let stdin = script.stdin.as_ref().map_or("", |text| text.expose());
+        let limits = Limits { timeout: Some(script.limit), ..Limits::default() };
+        let output = self.session.exec(&self.command(script)?, stdin.as_bytes(), limits).await;
+        self.ran(script, began);
+        let output = output.with_context(|| format!("on {}, {}", self.name, script.why))?;
+        if output.status != 0 {
+            return Err(self.failure(script, output.status, &output.stderr, &output.stdout));
+        }
+        Ok(output.stdout)
+    }
+
+    /// Runs a script, giving each line of its output as it comes.
+    pub async fn follow(&self, script: &Script, mut line: impl FnMut(&str)) -> Result<()> {
+        let began = Instant::now();
+        let work = async {
+            let mut child = self.session.spawn(&self.command(script)?).await?;
+            let mut lines = tokio::io::BufReader::new(&mut child.stdout).lines();
+            while let Some(text) = lines.next_line().await? {
+                line(&text);
+            }
+            let status = child.wait().await?;
+            if status != 0 {
+                return Err(self.failure(script, status, &child.stderr(), b""));
+            }
+            Ok(())
+        };
+        let outcome = tokio::time::timeout(script.limit, work).await;
+        self.ran(script, began);
+        let outcome = outcome.unwrap_or_else(|_| Err(anyhow!("no end after {} s", script.limit.as_secs())));
+        outcome.with_context(|| format!("on {}, {}", self.name, script.why))
+    }
+
+    /// `GET path` from `address:port` as the host reaches it, through the SSH connection.
+    pub async fn get(&self, address: &str, port: u16, host: &str, path: &str, limit: Duration) -> Result<Answer> {
+        match tokio::time::timeout(limit, self.session.direct_tcpip(address, port)).await {
+            Ok(Ok(stream)) => http::get(stream, host, path, limit).await,
+            Ok(Err(ForwardError::Prohibited)) => self.get_on_host(address, port, host, path, limit).await,
+            Ok(Err(error)) => Err(anyhow!("{error}")),
+            Err(_) => bail!("no connection within {:.1} s", limit.as_secs_f64()),
+        }
+    }
+
+    /// The same with a program of the host, where sshd refuses forwarding.
+    async fn get_on_host(&self, address: &str, port: u16, host: &str, path: &str, limit: Duration) -> Result<Answer> {
+        let script = Script::new("to ask over HTTP", include_str!("get.sh"))
+            .args([address, &port.to_string(), host, path, &limit.as_secs().max(1).to_string()])
+            .limit(limit + Duration::from_secs(5));
+        let text = String::from_utf8_lossy(&self.run(&script).await?).into_owned();
+        http::read_head(&text)
+    }
+
+    fn command(&self, script: &Script) -> Result<String> {
+        let mut command = ssh::Command::new("env").args(self.environment.get().into_iter().flatten());
+        command = command.args(["sh", "-c", script.text, "cutover"]).args(&script.words);
+        Ok(command.line()?)
+    }
+
+    fn ran(&self, script: &Script, began: Instant) {
+        let name = script.text.lines().next().unwrap_or_default().trim_start_matches("# ");
+        let words = script.words.iter().map(|word| ssh::quote(word)).collect::<Vec<_>>().join(" ");
+        self.reporter.emit(Event::Command {
+            host: self.name.clone(),
+            why: script.why.to_owned(),
+            command: format!("{name} {words}"),
+            seconds: began.elapsed().as_secs_f64(),
+        });
+    }
+
+    fn failure(&self, script: &Script, status: u32, stderr: &[u8], stdout: &[u8]) -> anyhow::Error {
+        let said = [stderr, stdout].into_iter().find(|said| !said.is_empty()).unwrap_or_default();
+        let said = inert(String::from_utf8_lossy(said).trim());
+        anyhow!("on {}, {}: {said} (exit status {status})", self.name, script.why)
+    }
+}

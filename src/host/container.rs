@@ -1,0 +1,210 @@
+//! Containers and images as `docker inspect` prints them: the parts that a swap needs, of every engine since 20.10.
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// A container (Docker Engine API, `ContainerInspect`).
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Container {
+    /// Its full id.
+    pub id: String,
+    /// Its name, with the leading `/`.
+    pub name: String,
+    /// The id of its image.
+    pub image: String,
+    /// How often the engine restarted it.
+    pub restart_count: i64,
+    /// What it does now.
+    pub state: State,
+    /// What it was made from.
+    pub config: Settings,
+    /// What is mounted into it.
+    pub mounts: Vec<Mount>,
+    /// Where it can be reached.
+    pub network_settings: NetworkSettings,
+    /// How the engine runs it.
+    pub host_config: HostConfig,
+}
+
+/// `State` of a container.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct State {
+    /// "created", "running", "restarting", "exited", …
+    pub status: String,
+    /// PID 1 as the host counts; 0 when not running.
+    pub pid: i64,
+    /// Exit code of the last end.
+    pub exit_code: i64,
+    /// The kernel killed it for memory.
+    #[serde(rename = "OOMKilled")]
+    pub oom_killed: bool,
+    /// RFC 3339.
+    pub started_at: String,
+}
+
+/// `Config` of a container.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Settings {
+    /// Labels; compose puts project and service here.
+    pub labels: Option<BTreeMap<String, String>>,
+    /// `ENTRYPOINT`.
+    pub entrypoint: Option<Vec<String>>,
+    /// `CMD`.
+    pub cmd: Option<Vec<String>>,
+    /// Seconds between SIGTERM and SIGKILL, where set.
+    pub stop_timeout: Option<u64>,
+}
+
+/// One mount of a container.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Mount {
+    /// "bind", "volume", "tmpfs".
+    pub r#type: String,
+    /// Path on the host.
+    pub source: String,
+    /// Path in the container.
+    pub destination: String,
+}
+
+/// `NetworkSettings` of a container.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct NetworkSettings {
+    /// Network name → address there.
+    pub networks: BTreeMap<String, Endpoint>,
+}
+
+/// A container's address on one network.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Endpoint {
+    /// IPv4 address; empty when not running.
+    #[serde(rename = "IPAddress")]
+    pub ip_address: String,
+}
+
+/// `HostConfig` of a container.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct HostConfig {
+    /// The restart policy.
+    pub restart_policy: RestartPolicy,
+}
+
+/// The restart policy of a container.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct RestartPolicy {
+    /// "no", "always", "unless-stopped", "on-failure".
+    pub name: String,
+}
+
+/// An image (Docker Engine API, `ImageInspect`).
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Image {
+    /// `sha256:…`.
+    pub id: String,
+    /// `NAME:TAG`, Docker Hub's own names short.
+    pub repo_tags: Option<Vec<String>>,
+    /// `NAME@sha256:…`.
+    pub repo_digests: Option<Vec<String>>,
+}
+
+impl Container {
+    /// Reads the array that `docker inspect` prints. It may hold secrets: never print or keep it.
+    pub fn list(json: &str) -> Result<Vec<Container>> {
+        serde_json::from_str(json).context("the output of `docker inspect` can't be read")
+    }
+
+    /// It is running (and not about to be restarted).
+    pub fn is_running(&self) -> bool {
+        self.state.status == "running"
+    }
+
+    /// A label, empty where it has none of that name.
+    pub fn label(&self, name: &str) -> &str {
+        self.config.labels.as_ref().and_then(|labels| labels.get(name)).map_or("", String::as_str)
+    }
+
+    /// Is the container of this service of this compose project, and not of a one-off `run`.
+    pub fn is_of(&self, project: &str, service: &str) -> bool {
+        self.label("com.docker.compose.project") == project
+            && self.label("com.docker.compose.service") == service
+            && !self.label("com.docker.compose.oneoff").eq_ignore_ascii_case("true")
+    }
+
+    /// Its address on a network that `other` is on too.
+    pub fn address_beside(&self, other: &Container) -> Option<&str> {
+        let networks = &self.network_settings.networks;
+        let shared = networks.iter().find(|(name, _)| other.network_settings.networks.contains_key(*name));
+        shared.map(|(_, endpoint)| endpoint.ip_address.as_str()).filter(|address| !address.is_empty())
+    }
+
+    /// Its address on any network.
+    pub fn address(&self) -> Option<&str> {
+        self.network_settings.networks.values().map(|e| e.ip_address.as_str()).find(|address| !address.is_empty())
+    }
+}
+
+impl Image {
+    /// Reads the array that `docker image inspect` prints.
+    pub fn list(json: &str) -> Result<Vec<Image>> {
+        serde_json::from_str(json).context("the output of `docker image inspect` can't be read")
+    }
+
+    /// Has this `NAME[:TAG]`.
+    pub fn is_tagged(&self, reference: &str) -> bool {
+        let reference = short(reference);
+        self.repo_tags.iter().flatten().any(|tag| short(tag) == reference)
+    }
+
+    /// Its digest in the repository `name`.
+    pub fn digest_in(&self, name: &str) -> Option<&str> {
+        let name = short(name);
+        let name = name.strip_suffix(":latest").unwrap_or(&name);
+        let digests = self.repo_digests.iter().flatten().filter_map(|digest| digest.split_once('@'));
+        digests.filter(|(of, _)| short(of).strip_suffix(":latest") == Some(name)).map(|(_, digest)| digest).next()
+    }
+}
+
+/// A reference as docker shows it: no `docker.io/`, no `library/`, `:latest` where no tag is written.
+fn short(reference: &str) -> String {
+    let bare = reference.strip_prefix("docker.io/").unwrap_or(reference);
+    let bare = bare.strip_prefix("library/").unwrap_or(bare);
+    let tagged = bare.rsplit('/').next().is_some_and(|last| last.contains(':'));
+    if tagged { bare.to_owned() } else { format!("{bare}:latest") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inspect_output_is_read() {
+        let json = r#"[{"Id":"c1","Name":"/blue","Image":"sha256:i","RestartCount":0,"State":{"Status":"running","Pid":7,"OOMKilled":false,"StartedAt":"t"},"Config":{"Labels":{"com.docker.compose.project":"app","com.docker.compose.service":"blue","com.docker.compose.oneoff":"False"},"Entrypoint":null,"Cmd":["node","x"]},"NetworkSettings":{"Networks":{"app_default":{"IPAddress":"10.0.0.2"}}},"Unknown":1}]"#;
+        let blue = Container::list(json).expect("reads").remove(0);
+        assert!(blue.is_of("app", "blue") && !blue.is_of("app", "green") && blue.is_running());
+        assert_eq!(blue.address_beside(&blue), Some("10.0.0.2"));
+        assert_eq!(blue.address_beside(&Container::default()), None);
+    }
+
+    #[test]
+    fn tags_match_however_they_are_written() {
+        let image = Image {
+            id: "i".into(),
+            repo_tags: Some(vec!["a/b:latest".into(), "127.0.0.1:5000/x:v1".into()]),
+            repo_digests: Some(vec!["a/b@sha256:1".into(), "127.0.0.1:5000/x@sha256:2".into()]),
+        };
+        assert!(image.is_tagged("docker.io/a/b") && image.is_tagged("a/b:latest") && !image.is_tagged("a/b:v1"));
+        assert!(image.is_tagged("127.0.0.1:5000/x:v1"));
+        assert_eq!(image.digest_in("docker.io/a/b"), Some("sha256:1"));
+        assert_eq!(image.digest_in("127.0.0.1:5000/x"), Some("sha256:2"));
+        assert_eq!(image.digest_in("b"), None);
+    }
+}

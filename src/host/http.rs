@@ -1,0 +1,70 @@
+//! One plain HTTP/1.1 request over a stream that is already open.
+
+use anyhow::{Context, Result, bail};
+use hyper::Request;
+use hyper::body::Body as _;
+use hyper_util::rt::TokioIo;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// `Location`, of a redirect.
+    pub location: Option<String>,
+    /// The first bytes of the body, at most 2 KiB, for messages.
+    pub body: String,
+}
+
+const SHOWN: usize = 2048;
+
+/// Sends `GET path` with this `Host` header and reads the answer; all of it within `limit`.
+pub async fn get<S>(stream: S, host: &str, path: &str, limit: Duration) -> Result<Answer>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    match tokio::time::timeout(limit, exchange(stream, host, path)).await {
+        Ok(answer) => answer,
+        Err(_) => bail!("no answer within {:.1} s", limit.as_secs_f64()),
+    }
+}
+
+async fn exchange<S>(stream: S, host: &str, path: &str) -> Result<Answer>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    // the connection ends by itself when the sender and the body are dropped
+    tokio::spawn(connection);
+    let request = Request::get(path)
+        .header("host", host)
+        .header("user-agent", concat!("cutover/", env!("CARGO_PKG_VERSION")))
+        .header("connection", "close")
+        .body(String::new())
+        .with_context(|| format!("{path} can't be asked for"))?;
+    let mut response = sender.send_request(request).await?;
+    let location = response.headers().get("location").map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let status = response.status().as_u16();
+    let mut body = Vec::new();
+    while body.len() < SHOWN {
+        let frame = std::future::poll_fn(|cx| std::pin::Pin::new(response.body_mut()).poll_frame(cx)).await;
+        let Some(frame) = frame.transpose()? else { break };
+        body.extend(frame.into_data().unwrap_or_default());
+    }
+    body.truncate(SHOWN);
+    Ok(Answer { status, location, body: String::from_utf8_lossy(&body).into_owned() })
+}
+
+/// Reads the head of an answer that a program printed whole.
+pub(super) fn read_head(text: &str) -> Result<Answer> {
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
+    let mut lines = head.lines();
+    let first = lines.next().unwrap_or_default();
+    let status = first.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let Some(status) = status.filter(|_| first.starts_with("HTTP/")) else { bail!("no HTTP answer") };
+    let location = lines.filter_map(|line| line.split_once(':')).find(|(name, _)| name.eq_ignore_ascii_case("location"));
+    let location = location.map(|(_, value)| value.trim().to_owned());
+    Ok(Answer { status, location, body: body.chars().take(SHOWN).collect() })
+}

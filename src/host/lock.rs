@@ -1,0 +1,73 @@
+//! The lease on a host: held by a command that reads a heartbeat on an open channel, so it ends with this process.
+
+use super::Host;
+use super::ssh::{self, Child};
+use anyhow::{Context as _, Result, bail};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::task::JoinHandle;
+
+/// Seconds without a heartbeat after which the host frees the lock.
+const LEASE: u64 = 15;
+
+/// A lock that is held. Dropping it frees it.
+pub struct Lock {
+    beat: JoinHandle<()>,
+}
+
+/// What came of asking for the lock.
+pub enum Asked {
+    /// It is ours.
+    Held(Lock),
+    /// Somebody else has it; their own description.
+    Busy(String),
+}
+
+/// Who holds a lock: `id` tells runs apart (no newline), `about` is for people.
+#[derive(Debug, Clone)]
+pub struct Holder {
+    /// Random.
+    pub id: String,
+    /// Who, from where, which commit, since when.
+    pub about: String,
+}
+
+impl Lock {
+    /// Asks once for the lock under `root`, a directory on the host that is made if need be.
+    pub async fn ask(host: &Host, root: &str, holder: &Holder) -> Result<Asked> {
+        let command = ssh::Command::new("sh")
+            .args(["-c", include_str!("lock.sh"), "cutover", root, &LEASE.to_string()])
+            .arg(format!("{}\n{}", holder.id, holder.about.replace('\n', " ")));
+        let mut child = host.session.spawn(&command.line()?).await.context("the lock can't be asked for")?;
+        let mut lines = BufReader::new(&mut child.stdout).lines();
+        match lines.next_line().await?.as_deref() {
+            Some("locked") => Ok(Asked::Held(Lock { beat: tokio::spawn(beat(child)) })),
+            Some("held") => Ok(Asked::Busy(lines.next_line().await?.unwrap_or_default())),
+            _ => {
+                let said = String::from_utf8_lossy(&child.stderr()).into_owned();
+                bail!("the lock under {root} on {} can't be taken: {}", host.name, crate::report::text::inert(said.trim()))
+            }
+        }
+    }
+
+    /// Whether the lock is certainly lost: its channel has ended.
+    pub fn is_lost(&self) -> bool {
+        self.beat.is_finished()
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        self.beat.abort();
+    }
+}
+
+async fn beat(mut child: Child) {
+    let mut tick = tokio::time::interval(Duration::from_secs(LEASE / 3));
+    loop {
+        tick.tick().await;
+        if child.stdin.write_all(b".").await.is_err() || child.stdin.flush().await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The append-only log of releases on a host, one JSON object a line.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How a release ended on a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The new version is live.
+    Released,
+    /// It failed and the old version serves.
+    PutBack,
+    /// It failed and could not be put back.
+    Stuck,
+}
+
+/// One release of one host.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// When it ended, RFC 3339, UTC.
+    pub at: String,
+    /// Who released it, from where.
+    pub by: String,
+    /// The version, with its `v`.
+    pub version: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why, where it did not end well.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// The services that were swapped.
+    pub services: Vec<ServiceRecord>,
+    /// Step → seconds.
+    #[serde(default)]
+    pub seconds: BTreeMap<String, f64>,
+}
+
+/// One service of a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceRecord {
+    /// Its name in the configuration.
+    pub service: String,
+    /// The slot that was started.
+    pub slot: String,
+    /// `sha256:…` of the manifest, where the engine knows it.
+    pub digest: Option<String>,
+    /// Id of the image.
+    pub image: String,
+    /// Id of the container.
+    pub container: String,
+}
+
+/// Reads a history, oldest first. A line that can't be read (torn by a crash) is passed over.
+pub fn read(text: &str) -> Vec<Record> {
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// The release that put this container there.
+pub fn of_container<'a>(records: &'a [Record], container: &str) -> Option<&'a Record> {
+    let is_it = |record: &&Record| record.services.iter().any(|service| service.container == container);
+    records.iter().rev().filter(|record| record.outcome == Outcome::Released).find(is_it)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(version: &str, container: &str, outcome: Outcome) -> String {
+        let service = ServiceRecord {
+            service: "api".into(),
+            slot: "blue".into(),
+            digest: None,
+            image: "i".into(),
+            container: container.into(),
+        };
+        let record = Record {
+            at: "2026-01-01T00:00:00Z".into(),
+            by: "me".into(),
+            version: version.into(),
+            outcome,
+            reason: String::new(),
+            services: vec![service],
+            seconds: BTreeMap::new(),
+        };
+        serde_json::to_string(&record).expect("writes")
+    }
+
+    #[test]
+    fn a_torn_last_line_costs_only_itself() {
+        let text = format!("{}\n{}", record("v1.0.0", "a", Outcome::Released), &record("v1.1.0", "b", Outcome::Released)[..40]);
+        let records = read(&text);
+        assert_eq!(records.len(), 1);
+        assert_eq!(of_container(&records, "a").map(|r| r.version.as_str()), Some("v1.0.0"));
+    }
+
+    #[test]
+    fn only_what_was_released_counts() {
+        let records = read(&record("v2.0.0", "c", Outcome::PutBack));
+        assert_eq!(of_container(&records, "c"), None);
+    }
+}

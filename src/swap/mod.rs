@@ -1,0 +1,17 @@
+//! The swap: observe a host, plan, execute step by step, and put everything back when a step fails.
+//!
+//! Read [`steps`] first: it is the swap on one page. [`plan`] says what each step needs, [`execute`] runs them on every
+//! host in three phases, [`undo`] puts them back.
+
+pub mod discover;
+pub mod execute;
+pub mod findings;
+pub mod history;
+pub mod journal;
+pub mod observe;
+pub mod plan;
+pub mod probe;
+pub mod run;
+pub mod steps;
+pub mod survey;
+pub mod undo;

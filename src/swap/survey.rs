@@ -1,0 +1,152 @@
+//! What is on a host, read by one remote script and told apart here.
+
+use super::history::{self, Record};
+use super::journal::Journal;
+use crate::host::Host;
+use crate::host::compose::Project;
+use crate::host::container::Container;
+use crate::host::script::{Script, sections};
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+/// Which compose the host has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compose {
+    /// The `docker compose` plugin.
+    V2,
+    /// The `docker-compose` program.
+    V1,
+}
+
+impl Compose {
+    /// As the scripts call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Compose::V2 => "v2",
+            Compose::V1 => "v1",
+        }
+    }
+}
+
+/// Free space where the engine keeps images.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disk {
+    /// Bytes that can still be written.
+    pub free: u64,
+    /// Whole size in bytes.
+    pub size: u64,
+}
+
+/// What the survey found. A part that failed holds what the host said.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// The project directory without symbolic links; `None`: it does not exist or can't be entered.
+    pub directory: Option<String>,
+    /// The user's name and groups.
+    pub user: String,
+    /// Version of the engine.
+    pub engine: Option<Result<String, String>>,
+    /// Which compose there is, and the project it reads or its complaint.
+    pub compose: Option<(Compose, Result<Project, String>)>,
+    /// Every container of every compose project.
+    pub containers: Vec<Container>,
+    /// Free space.
+    pub disk: Option<Disk>,
+    /// Programs that cutover needs and the host lacks.
+    pub missing: Vec<String>,
+    /// `COMPOSE_PROJECT_NAME` of the environment or of `.env`.
+    pub env_project: Option<String>,
+    /// Earlier releases, oldest first.
+    pub history: Vec<Record>,
+    /// An unfinished swap.
+    pub journal: Option<Journal>,
+}
+
+/// Surveys a host. `directory` is the project's, `state` that of cutover in it.
+pub async fn survey(host: &Host, directory: &str, state: &str) -> Result<Survey> {
+    let script = Script::new("to see what is on the host", include_str!("scripts/survey.sh")).args([directory, state]);
+    read(&host.run(&script).await?)
+}
+
+fn read(output: &[u8]) -> Result<Survey> {
+    let mut survey = Survey::default();
+    for section in sections(output)? {
+        let text = section.text;
+        let answer = if section.status == 0 { Ok(text.clone()) } else { Err(text.clone()) };
+        match section.name.as_str() {
+            "directory" => survey.directory = answer.ok(),
+            "user" => survey.user = text,
+            "engine" => {
+                survey.engine = Some(answer.map(|text| text.split(' ').next().unwrap_or_default().to_owned()));
+            }
+            "compose-v2" => survey.compose = Some((Compose::V2, project(answer))),
+            "compose-v1" => survey.compose = Some((Compose::V1, project(answer))),
+            "containers" => survey.containers = Container::list(&text)?,
+            "disk" => survey.disk = disk(&text),
+            "missing" => survey.missing = text.split_whitespace().map(str::to_owned).collect(),
+            "env-project" if !text.trim().is_empty() => survey.env_project = Some(text.trim().to_owned()),
+            "history" => survey.history = history::read(&text),
+            "journal" => survey.journal = Journal::read(&text),
+            _ => {}
+        }
+    }
+    Ok(survey)
+}
+
+fn project(answer: Result<String, String>) -> Result<Project, String> {
+    answer.and_then(|text| Project::parse(&text).map_err(|error| format!("{error:#}")))
+}
+
+/// The last line of `df -Pk` (POSIX): device, size, used, available in KiB, per cent, mount point.
+fn disk(line: &str) -> Option<Disk> {
+    let mut fields = line.split_whitespace().skip(1);
+    let (size, _, free) = (fields.next()?, fields.next()?, fields.next()?);
+    Some(Disk { free: free.parse::<u64>().ok()? * 1024, size: size.parse::<u64>().ok()? * 1024 })
+}
+
+impl Survey {
+    /// The compose project's name: stated, else printed by compose, else as compose 1.29 makes it from the directory.
+    pub fn project_name(&self, stated: Option<&str>) -> String {
+        let printed = || match &self.compose {
+            Some((_, Ok(project))) => project.name.clone(),
+            _ => None,
+        };
+        let from_directory = || {
+            let base = self.directory.as_deref().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+            let kept = |c: &char| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '_' || *c == '-';
+            base.to_lowercase().chars().filter(kept).collect()
+        };
+        stated.map(str::to_owned).or_else(printed).or_else(|| self.env_project.clone()).unwrap_or_else(from_directory)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_without_anything_is_told_apart() {
+        let output = b"@directory 1 2\n/x\n@user 0 9\nme me sudo\n@engine 1 17\npermission denied\n@compose-none 1 0\n\n@missing 0 6\n flock\n";
+        let survey = read(output).expect("reads");
+        assert_eq!(survey.directory, None);
+        assert_eq!(survey.engine, Some(Err("permission denied".into())));
+        assert!(survey.compose.is_none());
+        assert_eq!(survey.missing, ["flock"]);
+    }
+
+    #[test]
+    fn the_project_name_is_made_as_compose_makes_it() {
+        let mut survey = Survey { directory: Some("/home/me/My App_1".into()), ..Survey::default() };
+        assert_eq!(survey.project_name(None), "myapp_1");
+        survey.env_project = Some("env".into());
+        assert_eq!(survey.project_name(None), "env");
+        assert_eq!(survey.project_name(Some("stated")), "stated");
+    }
+
+    #[test]
+    fn df_is_read_in_bytes() {
+        let disk = disk("/dev/vda1 100 60 40 60% /var/lib/docker").expect("reads");
+        assert_eq!((disk.size, disk.free), (102_400, 40_960));
+    }
+}
