@@ -1,1 +1,2 @@
 //! Version, build, tag, push.
+pub mod version;

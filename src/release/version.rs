@@ -1,0 +1,276 @@
+//! A version, found in hostile text.
+use crate::report::text::one_line;
+use regex::Regex;
+use std::fmt;
+use std::sync::LazyLock;
+
+/// A release's version: `vMAJOR.MINOR.PATCH`, with semver's pre-release and build parts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Version(semver::Version);
+
+/// How a version stands to the one that is live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compared {
+    /// It comes after the live one.
+    Newer,
+    /// It is the live one.
+    Same,
+    /// It comes before the live one: a downgrade.
+    Older,
+}
+
+/// What is wrong with the version in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VersionError {
+    /// Something that was meant as a version and is none, as it stood there.
+    Malformed(String),
+    /// Different versions, in the order of the text.
+    Several(Vec<Version>),
+    /// The place to look could not be read; the text says what and why.
+    Unreadable(String),
+}
+
+/// A docker tag has 128 characters at most (distribution's reference grammar).
+const LONGEST: usize = 128;
+
+impl Version {
+    /// Reads a whole text as a version; the leading `v` may be absent.
+    pub fn parse(text: &str) -> Result<Version, VersionError> {
+        let malformed = || VersionError::Malformed(one_line(text, 80));
+        let text = text.trim();
+        if text.len() >= LONGEST {
+            return Err(malformed());
+        }
+        let parsed = semver::Version::parse(text.strip_prefix('v').unwrap_or(text)).map_err(|_| malformed())?;
+        if two_run_together(&parsed) { Err(malformed()) } else { Ok(Version(parsed)) }
+    }
+
+    /// The docker tag: as `Display` has it, with `_` for the `+` that a tag can't hold. No version has a `_` of its own,
+    /// so two versions never share a tag and `from_tag` is exact.
+    pub fn tag(&self) -> String {
+        self.to_string().replace('+', "_")
+    }
+
+    /// The version of a docker tag that `tag` made; `None` for any other tag.
+    pub fn from_tag(tag: &str) -> Option<Version> {
+        let version = Version::parse(&tag.strip_prefix('v')?.replacen('_', "+", 1)).ok()?;
+        (version.tag() == tag).then_some(version)
+    }
+
+    /// Whether this is a pre-release.
+    pub fn is_prerelease(&self) -> bool {
+        !self.0.pre.is_empty()
+    }
+
+    /// Whether the tag `latest` may move to it: never to a pre-release.
+    pub fn moves_latest(&self) -> bool {
+        !self.is_prerelease()
+    }
+
+    /// How it stands to the live version. By semver's precedence (semver.org, 11); where only the build parts differ,
+    /// which semver gives no order, it counts as newer: something to release, and no downgrade.
+    pub fn compared_to(&self, live: &Version) -> Compared {
+        use std::cmp::Ordering;
+        match self.0.cmp_precedence(&live.0) {
+            Ordering::Less => Compared::Older,
+            Ordering::Equal if self == live => Compared::Same,
+            Ordering::Equal | Ordering::Greater => Compared::Newer,
+        }
+    }
+
+    /// The parts.
+    pub fn semver(&self) -> &semver::Version {
+        &self.0
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "v{}", self.0)
+    }
+}
+
+impl fmt::Display for VersionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            VersionError::Malformed(text) => {
+                write!(f, "`{text}` is not a version; expected vMAJOR.MINOR.PATCH, such as v1.2.3 or v1.2.3-rc.1")
+            }
+            VersionError::Several(all) => {
+                let all: Vec<String> = all.iter().map(Version::to_string).collect();
+                write!(f, "different versions: {}; expected one, or the same one several times", all.join(", "))
+            }
+            VersionError::Unreadable(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for VersionError {}
+
+/// Finds the version that a text names.
+///
+/// - `v1.2.3`, with pre-release and build parts, anywhere: in prose, brackets, Markdown, a branch's name.
+/// - The same one several times is one. Different ones are an error that shows them.
+/// - `v1.2`, `v01.2.3`, `v1.2.3.4`, `V1.2.3` were meant as versions and are errors. A bare `v2` ("use API v2") and `v2.x`
+///   were not, and are passed over.
+/// - What belongs to something else is passed over: `dev1.2.3`, `checkout@v4.1.0`, anything inside a URL.
+/// - Letters without case may touch it, as particles do in Korean: `v1.2.3을`. Punctuation at its end is not part of it.
+pub fn find(text: &str) -> Result<Option<Version>, VersionError> {
+    let mut found: Vec<Version> = Vec::new();
+    let plain = ESCAPE.replace_all(text, " ");
+    let words = plain.split(char::is_whitespace).filter(|word| !word.contains("://"));
+    for attempt in words.flat_map(attempts) {
+        let version = exact(attempt)?;
+        if !found.contains(&version) {
+            found.push(version);
+        }
+        if found.len() >= MOST_SHOWN {
+            break;
+        }
+    }
+    match found.len() {
+        0 | 1 => Ok(found.pop()),
+        _ => Err(VersionError::Several(found)),
+    }
+}
+
+/// Reading stops at this many different versions: two are an error already.
+const MOST_SHOWN: usize = 5;
+
+/// A terminal's colour and cursor sequences (ECMA-48, 5.4): they end a word.
+static ESCAPE: LazyLock<Regex> = LazyLock::new(|| pattern(r"\x1b\[[0-?]*[ -/]*[@-~]"));
+
+/// `v`, a number, a dot, a digit; then whatever a version could go on with.
+static ATTEMPT: LazyLock<Regex> = LazyLock::new(|| pattern(r"[vV][0-9]+\.[0-9](?:\.?[0-9A-Za-z_+-])*"));
+
+fn pattern(text: &str) -> Regex {
+    Regex::new(text).expect("a constant pattern")
+}
+
+/// What is meant as a version in a word.
+fn attempts(word: &str) -> impl Iterator<Item = &str> {
+    let bound = |c: char| c.is_ascii_digit() || c.is_lowercase() || c.is_uppercase() || ".@+".contains(c);
+    ATTEMPT.find_iter(word).filter_map(move |found| {
+        let free = !word[..found.start()].chars().next_back().is_some_and(bound);
+        free.then_some(found.as_str().trim_end_matches(['-', '_', '+']))
+    })
+}
+
+/// An attempt in a text has its `v`, a small one.
+fn exact(attempt: &str) -> Result<Version, VersionError> {
+    if attempt.starts_with('v') {
+        return Version::parse(attempt);
+    }
+    Err(VersionError::Malformed(one_line(attempt, 80)))
+}
+
+/// `v1.2.3-v1.3.0` is a range, although semver would take `v1.3.0` for a pre-release.
+fn two_run_together(version: &semver::Version) -> bool {
+    let pre = version.pre.as_str().trim_start_matches(['v', 'V']);
+    pre.len() < version.pre.len() && semver::Version::parse(pre).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn show(text: &str) -> String {
+        match find(text) {
+            Ok(Some(version)) => version.to_string(),
+            Ok(None) => "none".to_owned(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_version_is_found_wherever_it_stands() {
+        let table = [
+            ("v1.2.3", "v1.2.3"),
+            ("Release v1.2.3.", "v1.2.3"),
+            ("fix: x (v1.2.3), again `v1.2.3`!", "v1.2.3"),
+            ("Merge branch 'release/v1.2.3' into main", "v1.2.3"),
+            ("Merge pull request #3 from a/release-v1.2.3\n\nv1.2.3", "v1.2.3"),
+            ("**v1.2.3** __v1.2.3__ v1.2.3...", "v1.2.3"),
+            ("v1.2.3을 배포한다. 버전v1.2.3", "v1.2.3"),
+            ("v1.2.3-rc.1+build.5: x", "v1.2.3-rc.1+build.5"),
+            ("v1.2.3 $(touch /tmp/x) `id` \"; rm -rf / #", "v1.2.3"),
+            ("v1.2.3%0A::set-output name=x::y", "v1.2.3"),
+            ("\u{1b}[31mv1.2.3\u{1b}[0m\r\n", "v1.2.3"),
+            ("(v1.2.3)\u{1b}[0m\0", "v1.2.3"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(show(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_attempt_is_passed_over() {
+        for text in [
+            "", "use API v2", "v2.", "v2.x", "v2-beta", "dev1.2.3", "1.2.3", "env1.2.3", "Dév1.2.3", "lodash@v4.17.21",
+            "https://example.com/compare/v1.0.0...v1.1.0", "IPv4.0", "v", "vv1.2.3", "3v1.2.3", "1.v1.2.3",
+        ] {
+            assert_eq!(show(text), "none", "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_bad_attempt_is_an_error_that_shows_it() {
+        for bad in [
+            "v1.2", "v01.2.3", "v1.2.3.4", "V1.2.3", "v1.2.3-01", "v1.2.3_rc1", "v1.2.x", "v1.2.3abc", "v1.2.3-v1.3.0",
+            "v99999999999999999999.0.0",
+        ] {
+            let expected = format!(
+                "`{bad}` is not a version; expected vMAJOR.MINOR.PATCH, such as v1.2.3 or v1.2.3-rc.1"
+            );
+            assert_eq!(show(&format!("Release {bad}, really")), expected);
+        }
+        let long = format!("v1.2.3-{}", "a".repeat(200));
+        assert!(show(&long).len() < 200);
+    }
+
+    #[test]
+    fn different_versions_are_an_error_that_shows_them() {
+        let expected = "different versions: v1.2.3, v1.2.4; expected one, or the same one several times";
+        assert_eq!(show("v1.2.3 to v1.2.4, not v1.2.3"), expected);
+        assert!(show("v1.0.0+a v1.0.0+b").starts_with("different versions: v1.0.0+a, v1.0.0+b"));
+    }
+
+    #[test]
+    fn a_message_of_a_megabyte_takes_no_time() {
+        let many: String = (0..100_000).map(|n| format!("v1.2.{n} ")).collect();
+        let repeated = ["v1.2.3-", "v", "v1.", "vv1.2.3 ", "v1.2.3 ", "\u{1b}["].map(|unit| unit.repeat((1 << 20) / unit.len()));
+        for text in repeated.iter().chain([&many]) {
+            let begun = std::time::Instant::now();
+            let _ = find(text);
+            assert!(begun.elapsed().as_millis() < 3_000, "{:?}: {:?}", &text[..7], begun.elapsed());
+        }
+    }
+
+    #[test]
+    fn tags_hold_the_whole_version() {
+        let version = Version::parse("v1.2.3-rc.1+b.5").unwrap();
+        assert_eq!(version.tag(), "v1.2.3-rc.1_b.5");
+        assert_eq!(Version::from_tag("v1.2.3-rc.1_b.5"), Some(version));
+        for other in ["latest", "1.2.3", "v1.2.3+b", "v1.2", "v1.2.3_a_b", ""] {
+            assert_eq!(Version::from_tag(other), None, "{other}");
+        }
+        assert!(Version::parse(&format!("1.2.3-{}", "a".repeat(121))).is_ok());
+        assert!(Version::parse(&format!("1.2.3-{}", "a".repeat(122))).is_err());
+    }
+
+    #[test]
+    fn versions_stand_in_semver_order() {
+        let table = [
+            ("v1.2.3", "v1.2.3", Compared::Same),
+            ("v1.10.0", "v1.9.0", Compared::Newer),
+            ("v1.0.0-rc.1", "v1.0.0", Compared::Older),
+            ("v1.0.0+2", "v1.0.0+1", Compared::Newer),
+            ("v1.0.0+1", "v1.0.0+2", Compared::Newer),
+        ];
+        for (a, b, expected) in table {
+            assert_eq!(Version::parse(a).unwrap().compared_to(&Version::parse(b).unwrap()), expected, "{a} {b}");
+        }
+        assert!(!Version::parse("v1.0.0-rc.1").unwrap().moves_latest());
+        assert!(Version::parse("v1.0.0+5").unwrap().moves_latest());
+    }
+}
