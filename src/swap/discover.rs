@@ -1,0 +1,169 @@
+//! Finding the slots, nginx and its configuration file in a project that says nothing of them. Pure functions.
+
+use crate::config::{ImageName, Service as Wanted};
+use crate::host::compose::Project;
+use crate::host::nginx::{Upstream, upstreams};
+
+/// The two compose services that are the slots of a service, or why they can't be told.
+///
+/// Stated ones must exist. Else they are the services that run the image: two of them, or the one pair among them whose
+/// names differ only in "blue" and "green".
+pub fn slots(project: &Project, wanted: &Wanted) -> Result<[String; 2], String> {
+    if let Some(stated) = &wanted.slots {
+        let missing = stated.iter().find(|slot| !project.services.contains_key(slot.as_str()));
+        return match missing {
+            Some(slot) => Err(format!("the compose project has no service {slot}; it has {}", names(project))),
+            None => Ok([stated[0].to_string(), stated[1].to_string()]),
+        };
+    }
+    let runs = running(project, &wanted.image);
+    if let [one, two] = runs.as_slice() {
+        return Ok([(*one).to_owned(), (*two).to_owned()]);
+    }
+    let pairs: Vec<_> = runs.iter().filter_map(|blue| pair(&runs, blue)).collect();
+    match pairs.as_slice() {
+        [pair] => Ok(pair.clone()),
+        _ if runs.is_empty() => {
+            Err(format!("no compose service has the image {}; the project has {}", wanted.image, names(project)))
+        }
+        _ => Err(format!("which two are the slots can't be told: {} has the image {}", runs.join(", "), wanted.image)),
+    }
+}
+
+fn running<'a>(project: &'a Project, image: &ImageName) -> Vec<&'a str> {
+    let runs = project.services.iter().filter(|(_, service)| {
+        service.image.as_deref().is_some_and(|reference| image.same_repository(reference))
+    });
+    runs.map(|(name, _)| name.as_str()).collect()
+}
+
+fn pair(runs: &[&str], blue: &str) -> Option<[String; 2]> {
+    let green = blue.replace("blue", "green");
+    (green != blue && runs.contains(&green.as_str())).then(|| [blue.to_owned(), green])
+}
+
+fn names(project: &Project) -> String {
+    let names: Vec<&str> = project.services.keys().map(String::as_str).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// nginx's compose service: the stated one, else the one with something mounted under `/etc/nginx`, else the one whose
+/// image is called nginx.
+pub fn nginx(project: &Project, stated: Option<&str>) -> Result<String, String> {
+    if let Some(stated) = stated {
+        let known = project.services.contains_key(stated);
+        return known
+            .then(|| stated.to_owned())
+            .ok_or_else(|| format!("the compose project has no service {stated}; it has {}", names(project)));
+    }
+    let which = |test: &dyn Fn(&crate::host::compose::Service) -> bool| -> Vec<&str> {
+        project.services.iter().filter(|(_, service)| test(service)).map(|(name, _)| name.as_str()).collect()
+    };
+    let mounted = which(&|service| service.binds.iter().any(|(_, to)| to.starts_with("/etc/nginx")));
+    let called = which(&|service| service.image.as_deref().is_some_and(is_nginx));
+    match (mounted.as_slice(), called.as_slice()) {
+        ([one], _) | ([], [one]) => Ok((*one).to_owned()),
+        ([], []) => Err(format!("no service of the compose project is nginx; it has {}", names(project))),
+        (several, _) => Err(format!("several services could be nginx: {}", several.join(", "))),
+    }
+}
+
+fn is_nginx(image: &str) -> bool {
+    let name = image.rsplit('/').next().unwrap_or_default();
+    name.split([':', '@']).next().is_some_and(|name| name.contains("nginx"))
+}
+
+/// The file (by its place in `files`) and upstream that route to one of `hosts`, or why there is not exactly one.
+pub fn route(files: &[(String, String)], hosts: &[&str], stated: Option<&str>) -> Result<(usize, Upstream), String> {
+    let mut found: Vec<(usize, Upstream)> = Vec::new();
+    let mut names = Vec::new();
+    let mut broken = Vec::new();
+    for (at, (path, text)) in files.iter().enumerate() {
+        let all = match upstreams(text) {
+            Ok(all) => all,
+            Err(why) => {
+                broken.push(format!("{path} {why}"));
+                continue;
+            }
+        };
+        names.extend(all.iter().map(|upstream| upstream.name.clone()));
+        let ours = |upstream: &Upstream| match stated {
+            Some(stated) => upstream.name == stated,
+            None => upstream.servers.iter().any(|server| hosts.contains(&server.host.as_str())),
+        };
+        found.extend(all.into_iter().filter(ours).map(|upstream| (at, upstream)));
+    }
+    let hosts = hosts.join(" or ");
+    match found.len() {
+        1 => Ok(found.remove(0)),
+        0 if !broken.is_empty() => Err(format!("can't be read: {}", broken.join("; "))),
+        0 if files.is_empty() => Err("no configuration file is mounted into nginx".to_owned()),
+        0 if names.is_empty() => Err(format!("no upstream has a server {hosts}; there is no upstream at all")),
+        0 => Err(format!("no upstream has a server {hosts}; there are {}", names.join(", "))),
+        _ => Err(format!("several upstreams have a server {hosts}: {}", upstream_names(&found))),
+    }
+}
+
+fn upstream_names(found: &[(usize, Upstream)]) -> String {
+    found.iter().map(|(_, upstream)| upstream.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn project(services: &[(&str, &str)]) -> Project {
+        let services: Vec<String> = services.iter().map(|(name, image)| format!("  {name}: {{image: '{image}'}}\n")).collect();
+        Project::parse(&format!("services:\n{}", services.concat())).expect("a project")
+    }
+
+    fn wanted(more: &str) -> Wanted {
+        let text = format!("image: devrank/backend-api\nhost: a@b.example\ndirectory: /srv/app\n{more}");
+        Config::parse(&text, "cutover.yml", None).expect("a configuration").services.remove(0)
+    }
+
+    #[test]
+    fn the_reference_project_needs_no_words() {
+        let project = project(&[
+            ("nginx", "nginx"),
+            ("blue", "devrank/backend-api:latest"),
+            ("green", "devrank/backend-api:latest"),
+            ("redis", "redis:6.2.5"),
+        ]);
+        assert_eq!(slots(&project, &wanted("")), Ok(["blue".to_owned(), "green".to_owned()]));
+        assert_eq!(nginx(&project, None), Ok("nginx".to_owned()));
+    }
+
+    #[test]
+    fn a_worker_on_the_same_image_is_no_slot() {
+        let image = "devrank/backend-api:latest";
+        let mut services = vec![("api-blue", image), ("api-green", image), ("evergreen-worker", image)];
+        assert_eq!(slots(&project(&services), &wanted("")), Ok(["api-blue".to_owned(), "api-green".to_owned()]));
+        services.extend([("web-blue", image), ("web-green", image)]);
+        assert!(slots(&project(&services), &wanted("")).expect_err("two pairs").contains("can't be told"));
+        assert_eq!(slots(&project(&services), &wanted("slots: [web-green, web-blue]\n")), Ok(["web-green".to_owned(), "web-blue".to_owned()]));
+    }
+
+    #[test]
+    fn what_is_missing_is_said_with_what_is_there() {
+        let project = project(&[("one", "x/y")]);
+        assert_eq!(
+            slots(&project, &wanted("")),
+            Err("no compose service has the image devrank/backend-api; the project has one".to_owned())
+        );
+        assert_eq!(nginx(&project, Some("n")), Err("the compose project has no service n; it has one".to_owned()));
+    }
+
+    #[test]
+    fn the_route_is_the_upstream_with_a_slot() {
+        let files = vec![
+            ("/a.conf".to_owned(), "upstream other { server x:1; }".to_owned()),
+            ("/b.conf".to_owned(), "upstream api { server blue:3001; }".to_owned()),
+        ];
+        let (at, upstream) = route(&files, &["blue", "green"], None).expect("one");
+        assert_eq!((at, upstream.name.as_str(), upstream.servers[0].port), (1, "api", 3001));
+        assert!(route(&files, &["red"], None).expect_err("none").contains("there are other, api"));
+        assert!(route(&[], &["red"], None).is_err());
+    }
+}

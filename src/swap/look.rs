@@ -1,0 +1,153 @@
+//! nginx's configuration as files and as its container sees it, and what the slots have received so far.
+
+use crate::host::Host;
+use crate::host::container::Image;
+use crate::host::nginx::{Directive, parse};
+use crate::host::script::{Script, sections};
+use anyhow::Result;
+
+/// What to look at.
+pub struct Ask {
+    /// nginx's running container.
+    pub nginx: Option<String>,
+    /// Files and directories of the host that are mounted into it.
+    pub paths: Vec<String>,
+    /// PID 1 of the running slots, as the host counts.
+    pub pids: Vec<i64>,
+    /// Images to inspect, by reference or id.
+    pub images: Vec<String>,
+}
+
+/// What was seen.
+#[derive(Debug, Default)]
+pub struct Look {
+    /// Files on the host: path and text.
+    pub files: Vec<(String, String)>,
+    /// Paths on the host that the user may write.
+    pub writable: Vec<String>,
+    /// Mounted paths that are not there.
+    pub absent: Vec<String>,
+    /// nginx's version.
+    pub nginx_version: Option<semver::Version>,
+    /// The files that `nginx -T` shows, or its complaint.
+    pub dump: Option<Result<Vec<(String, String)>, String>>,
+    /// Process, connections accepted so far, signals that it handles (`SigCgt` of proc_pid_status(5)).
+    received: Vec<(i64, Option<u64>, Option<u64>)>,
+    /// The images that exist.
+    pub images: Vec<Image>,
+}
+
+/// Looks; changes nothing.
+pub async fn look(host: &Host, ask: &Ask) -> Result<Look> {
+    let script = Script::new("to read nginx's configuration", include_str!("scripts/look.sh"))
+        .arg(ask.nginx.clone().unwrap_or_default())
+        .arg(ask.paths.len().to_string())
+        .args(&ask.paths)
+        .arg(ask.pids.len().to_string())
+        .args(ask.pids.iter().map(i64::to_string))
+        .args(&ask.images);
+    read(&host.run(&script).await?)
+}
+
+fn read(output: &[u8]) -> Result<Look> {
+    let mut look = Look::default();
+    let mut path = String::new();
+    for section in sections(output)? {
+        let text = section.text;
+        match section.name.as_str() {
+            "path" => path = text,
+            "file" => look.files.push((std::mem::take(&mut path), text)),
+            "writable" => look.writable.push(text),
+            "absent" => look.absent.push(text),
+            "nginx-version" => look.nginx_version = version(&text),
+            "nginx-dump" => look.dump = Some(if section.status == 0 { Ok(dump(&text)) } else { Err(text) }),
+            "received" => look.received.extend(received(&text)),
+            "images" => look.images = Image::list(&text)?,
+            _ => {}
+        }
+    }
+    Ok(look)
+}
+
+/// "nginx version: nginx/1.27.4 (Debian)".
+fn version(text: &str) -> Option<semver::Version> {
+    let version = text.split("nginx/").nth(1)?;
+    semver::Version::parse(version.split_whitespace().next()?).ok()
+}
+
+/// Splits what `nginx -T` prints into its files.
+fn dump(text: &str) -> Vec<(String, String)> {
+    let mut files: Vec<(String, String)> = Vec::new();
+    for line in text.split_inclusive('\n') {
+        let path = line.strip_prefix("# configuration file ").and_then(|rest| rest.trim_end().strip_suffix(':'));
+        match (path, files.last_mut()) {
+            (Some(path), _) => files.push((path.to_owned(), String::new())),
+            (None, Some((_, text))) => text.push_str(line),
+            (None, None) => {}
+        }
+    }
+    files
+}
+
+fn received(text: &str) -> Option<(i64, Option<u64>, Option<u64>)> {
+    let mut fields = text.split(' ');
+    let pid = fields.next()?.parse().ok()?;
+    let opens = fields.next().and_then(|opens| opens.parse().ok());
+    Some((pid, opens, fields.next().and_then(|mask| u64::from_str_radix(mask, 16).ok())))
+}
+
+impl Look {
+    /// Connections that a process's network namespace had accepted.
+    pub fn received(&self, pid: i64) -> Option<u64> {
+        self.received.iter().find(|(known, ..)| *known == pid).and_then(|(_, opens, _)| *opens)
+    }
+
+    /// Whether a process handles SIGTERM (15). A PID 1 that does not never sees it.
+    pub fn handles_sigterm(&self, pid: i64) -> Option<bool> {
+        let (.., mask) = self.received.iter().find(|(known, ..)| *known == pid)?;
+        mask.map(|mask| mask & (1 << 14) != 0)
+    }
+
+    /// Whether any file that nginx reads has this directive.
+    pub fn sets(&self, directive: &str) -> bool {
+        self.directives().iter().any(|tree| tree.iter().any(|each| mentions(each, directive)))
+    }
+
+    /// Whether an http block includes `*.conf` of a directory `conf.d` or alike.
+    pub fn includes_all_of_conf_directory(&self) -> bool {
+        let trees = self.directives();
+        let http = trees.iter().flatten().filter(|directive| directive.name() == "http");
+        http.flat_map(|http| http.children("include")).any(|include| include.args().any(|arg| arg.ends_with("/*.conf")))
+    }
+
+    fn directives(&self) -> Vec<Vec<Directive>> {
+        let Some(Ok(files)) = &self.dump else { return Vec::new() };
+        files.iter().filter_map(|(_, text)| parse(text).ok()).collect()
+    }
+}
+
+fn mentions(directive: &Directive, name: &str) -> bool {
+    directive.name() == name || directive.block.iter().flatten().any(|child| mentions(child, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dump_is_split_into_its_files() {
+        let text = "nginx: the configuration file /etc/nginx/nginx.conf syntax is ok\n# configuration file /etc/nginx/nginx.conf:\nhttp {\n include conf.d/*.conf;\n}\n\n# configuration file /etc/nginx/conf.d/a.conf:\nkeepalive_min_timeout 1s;\n";
+        let look = Look { dump: Some(Ok(dump(text))), ..Look::default() };
+        assert!(look.sets("keepalive_min_timeout") && !look.sets("http2"));
+        assert!(look.includes_all_of_conf_directory());
+    }
+
+    #[test]
+    fn version_and_counters_are_read() {
+        assert_eq!(version("nginx version: nginx/1.27.4 (x)"), Some(semver::Version::new(1, 27, 4)));
+        assert_eq!(version("sh: nginx: not found"), None);
+        let look = Look { received: received("7 42 0000000000014002").into_iter().collect(), ..Look::default() };
+        assert_eq!((look.received(7), look.handles_sigterm(7), look.received(8)), (Some(42), Some(true), None));
+        assert_eq!(received("7  "), Some((7, None, None)));
+    }
+}
