@@ -1,1 +1,3 @@
 //! One SSH connection to one host, and what is said over it.
+
+pub mod ssh;
