@@ -1,7 +1,9 @@
 //! cutover releases a web service to a team's own server with nobody noticing.
 #![warn(missing_docs)]
+pub mod cancel;
 pub mod config;
 pub mod host;
 pub mod release;
 pub mod report;
 pub mod secret;
+pub mod swap;

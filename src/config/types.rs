@@ -108,7 +108,7 @@ pub enum SecretSource {
 }
 
 /// When a slot counts as healthy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Health {
     /// The path to ask for, with its query.
     pub path: String,

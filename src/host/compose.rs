@@ -80,7 +80,7 @@ enum RawVolume {
 #[serde(untagged)]
 enum Names {
     List(Vec<String>),
-    Map(BTreeMap<String, serde_yaml::Value>),
+    Map(BTreeMap<String, serde::de::IgnoredAny>),
 }
 
 impl Project {
@@ -88,7 +88,7 @@ impl Project {
     ///
     /// The text holds the project's environment values: it is never printed or kept.
     pub fn parse(text: &str) -> Result<Project> {
-        let raw: RawProject = serde_yaml::from_str(text).context("the output of `compose config` can't be read")?;
+        let raw: RawProject = serde_saphyr::from_str(text).context("the output of `compose config` can't be read")?;
         let services = raw.services.into_iter().map(|(name, service)| (name, service.into())).collect();
         Ok(Project { name: raw.name, services })
     }
@@ -197,7 +197,10 @@ mod tests {
         assert_eq!(v2.services, v1.services);
         assert_eq!(v2.name.as_deref(), Some("app"));
         let blue = &v2.services["blue"];
-        assert_eq!((blue.ports.as_slice(), blue.depends_on.as_slice()), ([3001].as_slice(), ["redis".to_owned()].as_slice()));
+        assert_eq!(
+            (blue.ports.as_slice(), blue.depends_on.as_slice()),
+            ([3001].as_slice(), ["redis".to_owned()].as_slice())
+        );
         assert_eq!(blue.stop_grace_period, Some(Duration::from_secs(60)));
         assert_eq!(v2.services["nginx"].binds, [("/p/nginx".to_owned(), "/etc/nginx/conf.d".to_owned())]);
     }

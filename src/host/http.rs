@@ -45,7 +45,8 @@ where
         .body(String::new())
         .with_context(|| format!("{path} can't be asked for"))?;
     let mut response = sender.send_request(request).await?;
-    let location = response.headers().get("location").map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let location =
+        response.headers().get("location").map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let status = response.status().as_u16();
     let mut body = Vec::new();
     while body.len() < SHOWN {
@@ -64,7 +65,8 @@ pub(super) fn read_head(text: &str) -> Result<Answer> {
     let first = lines.next().unwrap_or_default();
     let status = first.split(' ').nth(1).and_then(|status| status.parse().ok());
     let Some(status) = status.filter(|_| first.starts_with("HTTP/")) else { bail!("no HTTP answer") };
-    let location = lines.filter_map(|line| line.split_once(':')).find(|(name, _)| name.eq_ignore_ascii_case("location"));
+    let location =
+        lines.filter_map(|line| line.split_once(':')).find(|(name, _)| name.eq_ignore_ascii_case("location"));
     let location = location.map(|(_, value)| value.trim().to_owned());
     Ok(Answer { status, location, body: body.chars().take(SHOWN).collect() })
 }

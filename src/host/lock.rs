@@ -45,7 +45,11 @@ impl Lock {
             Some("held") => Ok(Asked::Busy(lines.next_line().await?.unwrap_or_default())),
             _ => {
                 let said = String::from_utf8_lossy(&child.stderr()).into_owned();
-                bail!("the lock under {root} on {} can't be taken: {}", host.name, crate::report::text::inert(said.trim()))
+                bail!(
+                    "the lock under {root} on {} can't be taken: {}",
+                    host.name,
+                    crate::report::text::inert(said.trim())
+                )
             }
         }
     }

@@ -8,6 +8,7 @@ pub mod lock;
 pub mod nginx;
 pub mod script;
 pub mod ssh;
+mod tls;
 
 use crate::report::text::inert;
 use crate::report::{Event, Reporter};
@@ -16,7 +17,7 @@ use docker::Docker;
 use http::Answer;
 use script::Script;
 use ssh::{ForwardError, Limits, Session};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncBufReadExt;
 
@@ -29,20 +30,21 @@ pub struct Host {
     /// Where events go.
     pub reporter: Reporter,
     /// Words before every script: `env NAME=value …`.
-    environment: OnceLock<Vec<String>>,
+    environment: Mutex<Vec<String>>,
     docker: OnceLock<Docker>,
 }
 
 impl Host {
     /// A host over a connection that is open.
     pub fn new(name: impl Into<String>, session: Session, reporter: Reporter) -> Self {
-        let (environment, docker) = (OnceLock::new(), OnceLock::new());
+        let (environment, docker) = (Mutex::default(), OnceLock::new());
         Host { name: name.into(), session: Arc::new(session), reporter, environment, docker }
     }
 
-    /// Gives every later script these environment variables. Only the first call counts.
+    /// Gives every later script these environment variables and no others.
     pub fn set_environment(&self, variables: &[(&str, &str)]) {
-        let _ = self.environment.set(variables.iter().map(|(name, value)| format!("{name}={value}")).collect());
+        let variables = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        *self.environment.lock().unwrap_or_else(PoisonError::into_inner) = variables;
     }
 
     /// The Docker API of an engine of this version.
@@ -59,7 +61,7 @@ impl Host {
     pub async fn run(&self, script: &Script) -> Result<Vec<u8>> {
         let began = Instant::now();
         let stdin = script.stdin.as_ref().map_or("", |text| text.expose());
-        let limits = Limits { timeout: Some(script.limit), ..Limits::default() };
+        let limits = Limits::within(script.limit);
         let output = self.session.exec(&self.command(script)?, stdin.as_bytes(), limits).await;
         self.ran(script, began);
         let output = output.with_context(|| format!("on {}, {}", self.name, script.why))?;
@@ -92,32 +94,56 @@ impl Host {
 
     /// `GET path` from `address:port` as the host reaches it, through the SSH connection.
     pub async fn get(&self, address: &str, port: u16, host: &str, path: &str, limit: Duration) -> Result<Answer> {
+        self.get_maybe_tls(address, port, false, host, path, limit).await
+    }
+
+    /// The same, over TLS if `tls`. The certificate is not looked at: the SSH connection already says whose host it is.
+    pub async fn get_maybe_tls(
+        &self,
+        address: &str,
+        port: u16,
+        tls: bool,
+        host: &str,
+        path: &str,
+        limit: Duration,
+    ) -> Result<Answer> {
         match tokio::time::timeout(limit, self.session.direct_tcpip(address, port)).await {
+            Ok(Ok(stream)) if tls => http::get(tls::wrap(stream, host).await?, host, path, limit).await,
             Ok(Ok(stream)) => http::get(stream, host, path, limit).await,
-            Ok(Err(ForwardError::Prohibited)) => self.get_on_host(address, port, host, path, limit).await,
+            Ok(Err(ForwardError::Prohibited)) => self.get_on_host(address, port, tls, host, path, limit).await,
             Ok(Err(error)) => Err(anyhow!("{error}")),
             Err(_) => bail!("no connection within {:.1} s", limit.as_secs_f64()),
         }
     }
 
     /// The same with a program of the host, where sshd refuses forwarding.
-    async fn get_on_host(&self, address: &str, port: u16, host: &str, path: &str, limit: Duration) -> Result<Answer> {
+    async fn get_on_host(
+        &self,
+        address: &str,
+        port: u16,
+        tls: bool,
+        host: &str,
+        path: &str,
+        limit: Duration,
+    ) -> Result<Answer> {
         let script = Script::new("to ask over HTTP", include_str!("get.sh"))
-            .args([address, &port.to_string(), host, path, &limit.as_secs().max(1).to_string()])
+            .args([if tls { "https" } else { "http" }, address, &port.to_string(), host, path])
+            .arg(limit.as_secs().max(1).to_string())
             .limit(limit + Duration::from_secs(5));
         let text = String::from_utf8_lossy(&self.run(&script).await?).into_owned();
         http::read_head(&text)
     }
 
     fn command(&self, script: &Script) -> Result<String> {
-        let mut command = ssh::Command::new("env").args(self.environment.get().into_iter().flatten());
-        command = command.args(["sh", "-c", script.text, "cutover"]).args(&script.words);
+        let environment = self.environment.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let command = ssh::Command::new("env").args(environment);
+        let command = command.args(["sh", "-c", script.text, "cutover"]).args(&script.words);
         Ok(command.line()?)
     }
 
     fn ran(&self, script: &Script, began: Instant) {
         let name = script.text.lines().next().unwrap_or_default().trim_start_matches("# ");
-        let words = script.words.iter().map(|word| ssh::quote(word)).collect::<Vec<_>>().join(" ");
+        let words = script.words.iter().map(|word| ssh::quote(word).unwrap_or_default()).collect::<Vec<_>>().join(" ");
         self.reporter.emit(Event::Command {
             host: self.name.clone(),
             why: script.why.to_owned(),

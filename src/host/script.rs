@@ -95,7 +95,8 @@ mod tests {
 
     #[test]
     fn a_broken_frame_is_an_error() {
-        for bytes in [b"@a 0 5\nxy".as_slice(), b"a 0 1\nx\n", b"@a 0", b"@a x 1\ny\n", b"@a 0 99999999999999999999\n"] {
+        for bytes in [b"@a 0 5\nxy".as_slice(), b"a 0 1\nx\n", b"@a 0", b"@a x 1\ny\n", b"@a 0 99999999999999999999\n"]
+        {
             assert!(sections(bytes).is_err());
         }
     }

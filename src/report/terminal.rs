@@ -57,7 +57,11 @@ impl Terminal {
 
     fn begin(&mut self, host: &str, step: &str, text: &str) {
         let style = ProgressStyle::with_template("{spinner} {elapsed:>4}  {wide_msg}");
-        let bar = self.all.add(ProgressBar::new_spinner().with_message(format!("{}{step}: {}", at(host), one_line(text, 200))));
+        let bar = self.all.add(ProgressBar::new_spinner().with_message(format!(
+            "{}{step}: {}",
+            at(host),
+            one_line(text, 200)
+        )));
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
         bar.enable_steady_tick(Duration::from_millis(120));
         if let Some(old) = self.running.insert(host.to_owned(), bar) {

@@ -31,9 +31,10 @@ pub fn slots(project: &Project, wanted: &Wanted) -> Result<[String; 2], String> 
 }
 
 fn running<'a>(project: &'a Project, image: &ImageName) -> Vec<&'a str> {
-    let runs = project.services.iter().filter(|(_, service)| {
-        service.image.as_deref().is_some_and(|reference| image.same_repository(reference))
-    });
+    let runs = project
+        .services
+        .iter()
+        .filter(|(_, service)| service.image.as_deref().is_some_and(|reference| image.same_repository(reference)));
     runs.map(|(name, _)| name.as_str()).collect()
 }
 
@@ -114,7 +115,8 @@ mod tests {
     use crate::config::Config;
 
     fn project(services: &[(&str, &str)]) -> Project {
-        let services: Vec<String> = services.iter().map(|(name, image)| format!("  {name}: {{image: '{image}'}}\n")).collect();
+        let services: Vec<String> =
+            services.iter().map(|(name, image)| format!("  {name}: {{image: '{image}'}}\n")).collect();
         Project::parse(&format!("services:\n{}", services.concat())).expect("a project")
     }
 
@@ -142,7 +144,10 @@ mod tests {
         assert_eq!(slots(&project(&services), &wanted("")), Ok(["api-blue".to_owned(), "api-green".to_owned()]));
         services.extend([("web-blue", image), ("web-green", image)]);
         assert!(slots(&project(&services), &wanted("")).expect_err("two pairs").contains("can't be told"));
-        assert_eq!(slots(&project(&services), &wanted("slots: [web-green, web-blue]\n")), Ok(["web-green".to_owned(), "web-blue".to_owned()]));
+        assert_eq!(
+            slots(&project(&services), &wanted("slots: [web-green, web-blue]\n")),
+            Ok(["web-green".to_owned(), "web-blue".to_owned()])
+        );
     }
 
     #[test]

@@ -88,7 +88,11 @@ mod tests {
 
     #[test]
     fn a_torn_last_line_costs_only_itself() {
-        let text = format!("{}\n{}", record("v1.0.0", "a", Outcome::Released), &record("v1.1.0", "b", Outcome::Released)[..40]);
+        let text = format!(
+            "{}\n{}",
+            record("v1.0.0", "a", Outcome::Released),
+            &record("v1.1.0", "b", Outcome::Released)[..40]
+        );
         let records = read(&text);
         assert_eq!(records.len(), 1);
         assert_eq!(of_container(&records, "a").map(|r| r.version.as_str()), Some("v1.0.0"));

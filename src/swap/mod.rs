@@ -6,6 +6,7 @@
 pub mod discover;
 pub mod execute;
 pub mod findings;
+mod health;
 pub mod history;
 pub mod journal;
 pub mod look;
@@ -13,7 +14,6 @@ pub mod observe;
 pub mod plan;
 pub mod probe;
 pub mod refusals;
-pub mod run;
 pub mod steps;
 pub mod survey;
 pub mod undo;

@@ -12,7 +12,7 @@ use crate::host::Host;
 use crate::host::compose::Project;
 use crate::host::container::{Container, Image};
 use crate::host::nginx::{Probe, Upstream, probe_for};
-use crate::release::Version;
+use crate::release::version::Version;
 use anyhow::Result;
 use std::time::Duration;
 
@@ -290,9 +290,11 @@ struct PutTogether {
 }
 
 fn put_together(config: &Config, found: &Found<'_>, look: &Look, findings: &mut Findings) -> Option<PutTogether> {
-    let stated = config.nginx.conf.as_ref().map(|conf| {
-        if conf.starts_with('/') { conf.clone() } else { format!("{}/{conf}", config.directory) }
-    });
+    let stated = config
+        .nginx
+        .conf
+        .as_ref()
+        .map(|conf| if conf.starts_with('/') { conf.clone() } else { format!("{}/{conf}", config.directory) });
     let files: Vec<(String, String)> =
         look.files.iter().filter(|(path, _)| stated.as_ref().is_none_or(|stated| stated == path)).cloned().collect();
     if let (Some(stated), true) = (&stated, files.is_empty()) {
@@ -450,8 +452,10 @@ fn needs(project: &Project, project_name: &str, survey: &Survey, found: &Found<'
     let slots: Vec<&str> = found.slots.iter().flatten().map(|slot| slot.service.as_str()).collect();
     let wanted = slots.iter().filter_map(|slot| project.services.get(*slot)).flat_map(|service| &service.depends_on);
     let runs = |name: &str| survey.containers.iter().any(|c| c.is_of(project_name, name) && c.is_running());
-    let mut needs: Vec<String> =
-        wanted.filter(|name| !slots.contains(&name.as_str()) && **name != found.nginx && !runs(name)).cloned().collect();
+    let mut needs: Vec<String> = wanted
+        .filter(|name| !slots.contains(&name.as_str()) && **name != found.nginx && !runs(name))
+        .cloned()
+        .collect();
     needs.sort_unstable();
     needs.dedup();
     needs
@@ -461,7 +465,8 @@ impl ServiceSeen {
     /// The image on the host that a reference by digest names.
     pub fn present(&self, reference: &str) -> Option<String> {
         let (_, digest) = reference.split_once('@')?;
-        let found = self.digests.iter().find(|(known, _)| known.split_once('@').is_some_and(|(_, known)| known == digest));
+        let found =
+            self.digests.iter().find(|(known, _)| known.split_once('@').is_some_and(|(_, known)| known == digest));
         found.map(|(_, image)| image.clone())
     }
 }

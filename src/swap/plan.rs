@@ -172,7 +172,8 @@ impl Plan {
 
     /// What a step will do on this host and why, for people.
     pub fn explain(&self, step: Step) -> String {
-        let each = |text: &dyn Fn(&ServicePlan) -> String| self.services.iter().map(text).collect::<Vec<_>>().join(", ");
+        let each =
+            |text: &dyn Fn(&ServicePlan) -> String| self.services.iter().map(text).collect::<Vec<_>>().join(", ");
         let to = || each(&|s| s.to.slot.clone());
         match step {
             Step::Pull => each(&|s| match s.present {

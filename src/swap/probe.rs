@@ -44,8 +44,8 @@ fn tell(grew: [bool; 2], open: [u64; 2]) -> Option<usize> {
     match (grew, open) {
         ([true, false], _) => Some(0),
         ([false, true], _) => Some(1),
-        ([false, false], [1.., 0]) => Some(0),
-        ([false, false], [0, 1..]) => Some(1),
+        ([false, false], [open, 0]) if open > 0 => Some(0),
+        ([false, false], [0, open]) if open > 0 => Some(1),
         _ => None,
     }
 }
@@ -63,9 +63,10 @@ pub async fn received(host: &Host, pids: [Option<i64>; 2], port: u16) -> Result<
     let script = running.iter().fold(script, |script, pid| script.args([pid.to_string(), port.to_string()]));
     let output = String::from_utf8_lossy(&host.run(&script).await?).into_owned();
     let line = |pid: Option<i64>| {
-        let mut fields = output.lines().map(|line| line.split(' ')).find_map(|mut fields| {
-            (fields.next().and_then(|known| known.parse().ok()) == pid).then_some(fields)
-        })?;
+        let mut fields = output
+            .lines()
+            .map(|line| line.split(' '))
+            .find_map(|mut fields| (fields.next().and_then(|known| known.parse().ok()) == pid).then_some(fields))?;
         let opens = fields.next().and_then(|opens| opens.parse().ok());
         Some((opens, fields.next().and_then(|open| open.parse().ok()).unwrap_or(0)))
     };

@@ -31,7 +31,9 @@ if [ -n "$nginx" ]; then
 fi
 count=$1; shift
 while [ "$count" -gt 0 ]; do
-  say received 0 "$1 $(awk '$1 == "Tcp:" && $6 ~ /^[0-9]+$/ { print $6 }' "/proc/$1/net/snmp" 2>/dev/null)"
+  opens=$(awk '$1 == "Tcp:" && $6 ~ /^[0-9]+$/ { print $6 }' "/proc/$1/net/snmp" 2>/dev/null)
+  handles=$(awk '$1 == "SigCgt:" { print $2 }' "/proc/$1/status" 2>/dev/null)
+  say received 0 "$1 ${opens:--} ${handles:--}"
   shift; count=$((count - 1))
 done
 [ $# -eq 0 ] || say images 0 "$(docker image inspect "$@" 2>/dev/null)"

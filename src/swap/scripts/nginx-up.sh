@@ -1,5 +1,5 @@
 # Starts nginx where it was not running. Words: compose (v2 or v1), nginx's service, seconds until it must have a worker.
-compose=$1 service=$2 seconds=$3
+compose=$1 service=$3 seconds=$4; cd "$2" || fail "$2 can't be entered"
 journal nginx-up begin || fail "the journal can't be written"
 out=$(compose up -d --no-deps --no-recreate --no-build "$service" 2>&1) || fail "$out"
 id=$(containers "$service")

@@ -53,7 +53,6 @@ reload() {
     [ -n "$fresh" ] && [ -z "$stale" ] && break
     [ "$(date +%s)" -lt "$end" ] || { echo "nginx went on with its old workers for $2 s after the reload" >&2; return 1; }
   done
-  leaving=$(printf '%s\n' "$now" | awk '$2 == "leaving" { print $1 }' | tr '\n' ' ')
 }
 
 # replace FILE NEW HOW: NEW's bytes become FILE's, by rename (all or nothing) or in place (a single-file mount)

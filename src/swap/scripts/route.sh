@@ -11,15 +11,10 @@ if [ "$have" != "$wanted" ]; then
   replace "$file" "$state/conf.next" "$how" || fail "$file can't be written"
 fi
 rm -f "$state/conf.next"
-leaving=''
 if [ -n "$nginx" ]; then
-  # not in `$( )`: its variable is needed below
-  reload "$nginx" "$seconds" 2> "$state/reload.errors"; status=$?
-  why=$(cat "$state/reload.errors"); rm -f "$state/reload.errors"
-  if [ $status -ne 0 ]; then
+  if ! why=$(reload "$nginx" "$seconds" 2>&1); then
     [ "$have" = "$wanted" ] || replace "$file" "$state/conf.before" "$how"
     fail "$why"
   fi
 fi
-say leaving 0 "$leaving"
 journal "$step" end

@@ -1,8 +1,8 @@
 # Starts the idle slots on the new image. stdin: the plan, first line of the journal.
-# Words: compose (v2 or v1), how many tags, reference and image pairs, how many services, those the slots need, the slots.
+# Words: compose (v2 or v1), the project's directory, how many tags, reference and image pairs, how many services, those the slots need, the slots.
 cat > "$state/journal.next" && mv "$state/journal.next" "$state/journal.jsonl" || fail "the journal can't be written"
 journal start begin || fail "the journal can't be written"
-compose=$1 count=$2; shift 2
+compose=$1 count=$3; cd "$2" || fail "$2 can't be entered"; shift 3
 while [ "$count" -gt 0 ]; do
   out=$(docker tag "$2" "$1" 2>&1) || fail "the image can't be tagged $1: $out"
   shift 2; count=$((count - 1))

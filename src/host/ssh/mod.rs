@@ -1,0 +1,97 @@
+//! One SSH connection to one host: the host key verified, a key accepted, commands and forwarded ports over it.
+//!
+//! Channels share the connection: one that is not read would hold up the others, so each is emptied by a task or by the
+//! call that opened it, within bounds.
+
+mod auth;
+pub mod config_file;
+mod connect;
+mod error;
+mod exec;
+mod forward;
+mod handler;
+pub mod keys;
+pub mod known_hosts;
+mod pool;
+mod quote;
+mod route;
+mod session;
+mod stream;
+mod target;
+mod trust;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use error::{ConnectError, ExecError, ExpectedKey, ForwardError, UnknownHostKey};
+pub use exec::{Limits, Output};
+pub use forward::RemoteForward;
+pub use quote::{Command, QuoteError, quote};
+pub use session::Session;
+pub use stream::{Child, Stream};
+pub use target::{Target, TargetError};
+
+use crate::secret::Secret;
+
+/// Asks a person whether to accept a host key that nothing speaks for.
+pub type AskHostKey = Arc<dyn Fn(&UnknownHostKey) -> bool + Send + Sync>;
+
+/// How to connect: whom to trust, what to log in with, and how long to wait.
+#[derive(Clone)]
+pub struct Options {
+    /// Text in the format of known_hosts (sshd(8)). `None`: `~/.ssh/known_hosts` and `/etc/ssh/ssh_known_hosts`.
+    pub known_hosts: Option<String>,
+    /// `SHA256:…`; any one may match. With these, or with `known_hosts`, the files are read for `@revoked` only.
+    pub fingerprints: Vec<String>,
+    /// A private key as text, as it comes out of a CI secret.
+    pub key: Option<Secret>,
+    /// Files with private keys; a certificate is looked for beside each, as `KEY-cert.pub`.
+    pub key_files: Vec<PathBuf>,
+    /// Opens `key` and `key_files` that are encrypted.
+    pub passphrase: Option<Secret>,
+    /// Hosts to go through, first one first (ProxyJump of ssh_config(5)).
+    pub jump: Vec<Target>,
+    /// Whether to use the ssh-agent at `SSH_AUTH_SOCK`.
+    pub agent: bool,
+    /// `~/.ssh/config`, on a laptop; also allows the usual key files. `None` in CI.
+    pub config_file: Option<PathBuf>,
+    /// Longest wait for the TCP connection, and again for the key exchange, at each of three attempts.
+    pub connect_timeout: Duration,
+    /// Silence after which the server is asked for a sign of life; after four times this the connection counts as lost.
+    pub keepalive: Duration,
+    /// Only where a person can answer.
+    pub ask_host_key: Option<AskHostKey>,
+}
+
+impl Default for Options {
+    /// No key, no agent, no ssh_config; 10 s to connect, 10 s between keepalives.
+    fn default() -> Self {
+        Self {
+            known_hosts: None,
+            fingerprints: Vec::new(),
+            key: None,
+            key_files: Vec::new(),
+            passphrase: None,
+            jump: Vec::new(),
+            agent: false,
+            config_file: None,
+            connect_timeout: Duration::from_secs(10),
+            keepalive: Duration::from_secs(10),
+            ask_host_key: None,
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("fingerprints", &self.fingerprints)
+            .field("key_files", &self.key_files)
+            .field("jump", &self.jump)
+            .field("agent", &self.agent)
+            .field("config_file", &self.config_file)
+            .finish_non_exhaustive()
+    }
+}

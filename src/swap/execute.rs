@@ -1,0 +1,435 @@
+//! Runs plans: each phase on every host at once, and everything put back if one fails before the new version is live.
+
+use super::plan::{Plan, ServicePlan};
+use super::steps::{Phase, Step};
+use super::{probe, refusals, undo};
+use crate::cancel::{Cancel, Signal};
+use crate::host::Host;
+use crate::host::container::Container;
+use crate::host::docker::Login;
+use crate::host::script::{Script, Section, sections};
+use crate::report::{Event, Level};
+use anyhow::{Context as _, Result, anyhow, bail};
+use futures_util::future::join_all;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// Seconds that nginx may take to replace its workers after a reload.
+pub(super) const RELOAD_SECONDS: u64 = 15;
+
+/// The swap of one host while it runs.
+pub struct HostSwap<'a> {
+    /// The host.
+    pub host: &'a Host,
+    /// What to do.
+    pub plan: Plan,
+    /// cutover's state directory on the host.
+    pub state: String,
+    /// The id under which this run holds the lock.
+    pub holder: String,
+    /// For pulling.
+    pub login: Option<Login>,
+    /// The new slots' containers, in the order of the plan's services.
+    pub started: Vec<Container>,
+    /// nginx's container.
+    pub nginx: Option<String>,
+    /// Steps begun so far.
+    pub begun: Vec<Step>,
+    /// Step → seconds.
+    pub seconds: BTreeMap<&'static str, f64>,
+    /// Old slots that were stopped: slot and exit code.
+    pub stopped: Vec<(String, i64)>,
+    /// What `record` writes into the history.
+    pub record: String,
+}
+
+/// Why a release did not become live, and what came of putting it back.
+#[derive(Debug)]
+pub struct Failure {
+    /// What failed: host and reason.
+    pub causes: Vec<(String, String)>,
+    /// What could not be put back: host and reason.
+    pub left: Vec<(String, String)>,
+    /// The signal that asked to stop, if that was the cause.
+    pub signal: Option<Signal>,
+}
+
+impl<'a> HostSwap<'a> {
+    /// A swap that has not begun.
+    pub fn new(host: &'a Host, plan: Plan, state: &str, holder: &str, login: Option<Login>) -> Self {
+        HostSwap {
+            nginx: plan.nginx.container.clone(),
+            host,
+            plan,
+            state: state.to_owned(),
+            holder: holder.to_owned(),
+            login,
+            started: Vec::new(),
+            begun: Vec::new(),
+            seconds: BTreeMap::new(),
+            stopped: Vec::new(),
+            record: String::new(),
+        }
+    }
+}
+
+/// Swaps every host, in phases. `live` is called once, when every host is confirmed.
+pub async fn execute(
+    swaps: &mut [HostSwap<'_>],
+    cancel: &Cancel,
+    live: impl FnOnce(&mut [HostSwap<'_>]),
+) -> Result<(), Failure> {
+    for phase in [Phase::Prepare, Phase::Switch] {
+        if let Some(swap) = swaps.first() {
+            swap.host.reporter.phase(phase.title());
+        }
+        let results = join_all(swaps.iter_mut().map(|swap| swap.phase(phase, cancel))).await;
+        let names = swaps.iter().map(|swap| swap.host.name.clone());
+        let failed = names.zip(results).filter_map(|(host, result)| Some((host, format!("{:#}", result.err()?))));
+        let causes: Vec<(String, String)> = failed.collect();
+        if !causes.is_empty() || cancel.raised().is_some() {
+            return Err(Failure { causes, left: undo::all(swaps).await, signal: cancel.raised() });
+        }
+    }
+    live(swaps);
+    if let Some(swap) = swaps.first() {
+        swap.host.reporter.phase(Phase::Finish.title());
+    }
+    let results = join_all(swaps.iter_mut().map(|swap| swap.phase(Phase::Finish, cancel))).await;
+    for (swap, result) in swaps.iter().zip(results) {
+        if let Err(error) = result {
+            let text =
+                format!("the new version is live, but tidying up failed: {error:#}\nthe next run will try again");
+            swap.host.reporter.note(Level::Warning, &swap.host.name, text);
+        }
+    }
+    Ok(())
+}
+
+impl HostSwap<'_> {
+    async fn phase(&mut self, phase: Phase, cancel: &Cancel) -> Result<()> {
+        for step in self.plan.steps().into_iter().filter(|step| step.phase() == phase) {
+            if phase != Phase::Finish && cancel.raised().is_some() {
+                return Ok(());
+            }
+            self.step(step, cancel).await?;
+        }
+        Ok(())
+    }
+
+    /// Does one step and reports it.
+    pub async fn step(&mut self, step: Step, cancel: &Cancel) -> Result<()> {
+        let running = self.host.reporter.step(&self.host.name, step.name(), self.plan.explain(step));
+        self.begun.push(step);
+        let result = self.perform(step, cancel).await;
+        let took = match &result {
+            Ok(text) => running.done(text),
+            Err(error) => running.failed(format!("{error:#}")),
+        };
+        self.seconds.insert(step.name(), took.as_secs_f64());
+        result.map(|_| ())
+    }
+
+    async fn perform(&mut self, step: Step, cancel: &Cancel) -> Result<String> {
+        match step {
+            Step::Pull => self.pull(cancel).await,
+            Step::Start => self.start().await,
+            Step::Guard => self.guard().await,
+            Step::Health => self.health(cancel).await,
+            Step::Route => self.route().await,
+            Step::NginxUp => self.nginx_up().await,
+            Step::Confirm => self.confirm().await,
+            Step::Bake => Ok(String::new()),
+            Step::Drain => self.drain(cancel).await,
+            Step::Retire => self.retire().await,
+            Step::Record => self.write_record().await,
+        }
+    }
+
+    /// A script of the swap: it runs only while this run holds the lock.
+    pub(super) fn script(&self, why: &'static str, text: &'static str) -> Script {
+        Script::new(why, text).args([&self.state, &self.holder]).limit(Duration::from_secs(180))
+    }
+
+    async fn pull(&mut self, cancel: &Cancel) -> Result<String> {
+        let docker = self.host.docker(&self.plan.engine)?;
+        let mut said = Vec::new();
+        for service in &mut self.plan.services {
+            if service.present.is_some() {
+                said.push(format!("{} is there", service.pull));
+                continue;
+            }
+            let (host, reference) = (self.host, service.pull.clone());
+            let progress = |pulled: crate::host::docker::Pulled| {
+                let text = format!("pull {reference}");
+                host.reporter.emit(Event::Progress {
+                    host: host.name.clone(),
+                    text,
+                    done: pulled.done,
+                    total: pulled.total,
+                    unit: "bytes",
+                });
+            };
+            tokio::select! {
+                pulled = pull(host, docker, &reference, self.login.as_ref(), progress) => pulled?,
+                signal = cancel.wait() => bail!("stopped by {}", signal.name()),
+            }
+            service.present = docker.image_id(&service.pull).await?;
+            said.push(service.pull.clone());
+        }
+        Ok(said.join(", "))
+    }
+
+    async fn start(&mut self) -> Result<String> {
+        let services = &self.plan.services;
+        let image = |service: &ServicePlan| {
+            service.present.clone().with_context(|| format!("{} is not on the host after the pull", service.pull))
+        };
+        let mut tags = Vec::new();
+        for service in services {
+            let image = image(service)?;
+            tags.extend(service.tags.iter().flat_map(|(reference, _)| [reference.clone(), image.clone()]));
+        }
+        let script = self
+            .script(
+                "to start the idle slot",
+                concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/start.sh")),
+            )
+            .args([self.plan.compose.word(), &self.plan.directory, &(tags.len() / 2).to_string()])
+            .args(tags)
+            .arg(self.plan.needs.len().to_string())
+            .args(&self.plan.needs)
+            .args(services.iter().map(|service| &service.to.slot))
+            .stdin(format!("{}\n", serde_json::to_string(&self.plan)?));
+        let containers = containers(&self.host.run(&script).await?)?;
+        let of = |service: &ServicePlan| {
+            let slot = &service.to.slot;
+            let found = containers.iter().find(|c| c.label("com.docker.compose.service") == slot);
+            found.cloned().with_context(|| format!("compose started no container for {slot}"))
+        };
+        self.started = services.iter().map(of).collect::<Result<_>>()?;
+        let names = self.started.iter().map(|container| container.name.trim_start_matches('/').to_owned());
+        Ok(names.collect::<Vec<_>>().join(", "))
+    }
+
+    async fn guard(&mut self) -> Result<String> {
+        let (Some(file), Some(nginx)) = (&self.plan.nginx.guard, &self.nginx) else { return Ok(String::new()) };
+        let script = self
+            .script(
+                "to let idle connections outlive a reload",
+                concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/guard.sh")),
+            )
+            .args([file, nginx, &RELOAD_SECONDS.to_string()])
+            .stdin(include_str!("keepalive.conf"));
+        match self.host.run(&script).await {
+            Ok(_) => Ok(format!("wrote {file}")),
+            Err(error) => {
+                let text = format!(
+                    "nginx did not take {file}, so idle keep-alive connections are cut at the reload: {error:#}"
+                );
+                self.host.reporter.note(Level::Warning, &self.host.name, text);
+                Ok("left out".to_owned())
+            }
+        }
+    }
+
+    async fn health(&mut self, cancel: &Cancel) -> Result<String> {
+        let each =
+            self.plan.services.iter().zip(&self.started).map(|(service, container)| {
+                super::health::wait(self.host, &self.plan.engine, service, container, cancel)
+            });
+        let said = join_all(each).await.into_iter().collect::<Result<Vec<_>>>()?;
+        Ok(said.join(", "))
+    }
+
+    async fn route(&mut self) -> Result<String> {
+        let (before, after) = (self.plan.conf.before.clone(), self.plan.conf.after.clone());
+        self.route_script(Step::Route, &before, &after).await?;
+        Ok(self.plan.explain(Step::Route))
+    }
+
+    /// Makes nginx's file say `to`, where it says `from` or `to` now, and has nginx take it.
+    pub(super) async fn route_script(&self, step: Step, from: &str, to: &str) -> Result<()> {
+        let conf = &self.plan.conf;
+        let script = self
+            .script(
+                "to point nginx at the new slot",
+                concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/route.sh")),
+            )
+            .args([step.name(), &conf.path, &undo::digest(from), &undo::digest(to)])
+            .arg(if conf.in_place { "in-place" } else { "rename" })
+            .arg(self.nginx.clone().unwrap_or_default())
+            .arg(RELOAD_SECONDS.to_string())
+            .stdin(to);
+        self.host.run(&script).await.map(|_| ())
+    }
+
+    async fn nginx_up(&mut self) -> Result<String> {
+        let script = self
+            .script("to start nginx", concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/nginx-up.sh")))
+            .args([
+                self.plan.compose.word(),
+                &self.plan.directory,
+                &self.plan.nginx.service,
+                &RELOAD_SECONDS.to_string(),
+            ]);
+        let containers = containers(&self.host.run(&script).await?)?;
+        self.nginx = containers.first().map(|container| container.id.clone());
+        Ok(self.plan.nginx.service.clone())
+    }
+
+    async fn confirm(&mut self) -> Result<String> {
+        let nginx = self.nginx.as_deref().context("nginx does not run")?;
+        let nginx = self.host.docker(&self.plan.engine)?.inspect(nginx).await?;
+        let networks = nginx.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
+        let address = networks.values().find_map(|network| network.ip_address.clone().filter(|ip| !ip.is_empty()));
+        let address = address.context("nginx's container has no address")?;
+        let mut said = Vec::new();
+        for (service, container) in self.plan.services.iter().zip(&self.started) {
+            said.push(self.confirm_service(service, container, &address).await?);
+        }
+        Ok(said.join(", "))
+    }
+
+    async fn confirm_service(&self, service: &ServicePlan, container: &Container, nginx: &str) -> Result<String> {
+        let Some(asked) = &service.probe else {
+            return Ok(format!("{}: nginx's workers are new; no location could be asked", service.name));
+        };
+        let old = service.from.as_ref().map(|old| old.pid);
+        let pids = [old, Some(container.state.pid)];
+        let mut last = String::new();
+        for _ in 0..3 {
+            let before = probe::received(self.host, pids, service.port).await?.map(|(opens, _)| opens);
+            let answer = probe::ask(self.host, nginx, asked).await?;
+            if matches!(answer.status, 502..=504) {
+                bail!("nginx answers {} for {}{}", answer.status, asked.host, asked.path);
+            }
+            match probe::who_answers(self.host, nginx, asked, pids, before, service.port).await? {
+                Some(1) => return Ok(format!("{} answers {} through nginx", service.to.slot, answer.status)),
+                Some(_) => last = "requests still reach the old slot".to_owned(),
+                None if before == [None, None] => {
+                    return Ok(format!("nginx's workers are new and answer {}", answer.status));
+                }
+                None => last = "requests reach neither slot for certain".to_owned(),
+            }
+        }
+        Err(anyhow!("{}: {last}", service.name))
+    }
+
+    async fn drain(&mut self, cancel: &Cancel) -> Result<String> {
+        let nginx = self.nginx.clone().context("nginx does not run")?;
+        let began = Instant::now();
+        let timeout = self.plan.drain_timeout;
+        let (left, most) = tokio::select! {
+            drained = self.drain_workers(&nginx, timeout) => drained?,
+            signal = after_signal(cancel) => bail!("{} during the drain: the old slot was left running", signal.name()),
+        };
+        if left > 0 {
+            let text = format!(
+                "{left} of nginx's old workers still had requests after {} s (WebSockets or streams?); their slot is \
+                 stopped all the same. `worker_shutdown_timeout` in nginx.conf bounds them.",
+                timeout.as_secs()
+            );
+            self.host.reporter.note(Level::Warning, &self.host.name, text);
+        }
+        Ok(format!("{} of {most} old workers finished in {:.1} s", most - left, began.elapsed().as_secs_f64()))
+    }
+
+    /// Waits for nginx's old workers: how many were left at the end, and how many there were.
+    pub(super) async fn drain_workers(&self, nginx: &str, timeout: Duration) -> Result<(u64, u64)> {
+        let script = self
+            .script(
+                "to let old requests finish",
+                concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/drain.sh")),
+            )
+            .args([nginx, &timeout.as_secs().to_string()])
+            .limit(timeout + Duration::from_secs(30));
+        let (mut left, mut most) = (0u64, 0u64);
+        let began = Instant::now();
+        let line = |line: &str| {
+            left = line.trim().parse().unwrap_or(left);
+            most = most.max(left);
+            self.host.reporter.emit(Event::Progress {
+                host: self.host.name.clone(),
+                text: format!("drain: {left} old workers left"),
+                done: began.elapsed().as_secs(),
+                total: timeout.as_secs(),
+                unit: "s",
+            });
+        };
+        self.host.follow(&script, line).await?;
+        Ok((left, most))
+    }
+
+    async fn retire(&mut self) -> Result<String> {
+        let old: Vec<_> = self.plan.services.iter().filter_map(|service| service.from.as_ref()).collect();
+        let timeout = self.plan.services.iter().map(|service| service.stop_timeout).max().unwrap_or_default();
+        let script = self
+            .script(
+                "to stop the old slot",
+                concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/retire.sh")),
+            )
+            .arg(timeout.as_secs().to_string())
+            .args(old.iter().map(|old| &old.container))
+            .limit(timeout + Duration::from_secs(60));
+        let containers = containers(&self.host.run(&script).await?)?;
+        for container in &containers {
+            let slot = container.label("com.docker.compose.service").to_owned();
+            if container.state.exit_code == 137 {
+                let text = format!(
+                    "{slot} was killed: it did not stop within {} s of SIGTERM. Does its PID 1 handle SIGTERM, and is \
+                     `stop_grace_period` long enough?",
+                    timeout.as_secs()
+                );
+                self.host.reporter.note(Level::Warning, &self.host.name, text);
+            }
+            self.stopped.push((slot, container.state.exit_code));
+        }
+        let said = self.stopped.iter().map(|(slot, code)| format!("{slot} ended with {code}"));
+        Ok(said.collect::<Vec<_>>().join(", "))
+    }
+
+    async fn write_record(&mut self) -> Result<String> {
+        let script = self
+            .script(
+                "to write the history",
+                concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/record.sh")),
+            )
+            .args(&self.plan.prune)
+            .stdin(format!("{}\n", self.record));
+        let pruned = sections(&self.host.run(&script).await?)?.len();
+        Ok(if pruned == 0 { String::new() } else { format!("{pruned} old images removed") })
+    }
+}
+
+/// With a login through the API, so that the password never rests on the host; else by the host's own `docker`, which
+/// may have a login of its own.
+async fn pull(
+    host: &Host,
+    docker: &crate::host::docker::Docker,
+    reference: &str,
+    login: Option<&Login>,
+    progress: impl FnMut(crate::host::docker::Pulled),
+) -> Result<()> {
+    if login.is_some() {
+        return docker.pull(reference, login, progress).await;
+    }
+    let script = Script::new("to bring the image to the host", "docker pull -q \"$1\"").arg(reference);
+    host.run(&script.limit(Duration::from_secs(3600))).await.map(|_| ())
+}
+
+/// Gives a drain that is under way a few seconds more once a signal has come.
+async fn after_signal(cancel: &Cancel) -> Signal {
+    let signal = cancel.wait().await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    signal
+}
+
+fn containers(output: &[u8]) -> Result<Vec<Container>> {
+    let is_it = |section: &Section| section.name == "containers";
+    let section = sections(output)?.into_iter().find(is_it).context("the host named no container")?;
+    Container::list(&section.text)
+}
+
+/// What a status means, for the health check.
+pub(super) use refusals::meaning;

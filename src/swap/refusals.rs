@@ -1,0 +1,214 @@
+//! The diagnoses: what on a host stands in the way of a release, and what will one day. Each says what to do.
+
+use super::findings::Findings;
+use super::look::Look;
+use super::observe::{Observation, ServiceSeen, SlotSeen};
+use super::survey::{Compose, Survey};
+use crate::config::Config;
+use crate::host::Host;
+use crate::host::compose::Project;
+use crate::report::text::one_line;
+use std::time::Duration;
+
+const MIB: u64 = 1024 * 1024;
+
+/// Engine, compose, directory, programs, disk.
+pub(super) fn of_survey(survey: &Survey, config: &Config, findings: &mut Findings) {
+    if survey.directory.is_none() {
+        let what = format!("{} does not exist, or {} can't enter it", config.directory, user(survey));
+        findings.refuse("directory", what, "correct `directory` in cutover.yml");
+        return;
+    }
+    match &survey.engine {
+        Some(Err(said)) if said.contains("permission denied") => {
+            let what = format!("{} may not use Docker", user(survey));
+            let todo = format!("sudo usermod -aG docker {}, then log in again", user(survey));
+            findings.refuse("docker", what, todo);
+        }
+        Some(Err(said)) => {
+            let what = format!("Docker does not answer: {}", one_line(said, 300));
+            findings.refuse("docker", what, "install Docker Engine, or start it: sudo systemctl start docker");
+        }
+        _ => {}
+    }
+    match &survey.compose {
+        None => {
+            let todo = "install the compose plugin (package docker-compose-plugin)";
+            findings.refuse("compose", "there is neither `docker compose` nor `docker-compose`", todo);
+        }
+        Some((compose, Err(said))) => {
+            let command = if *compose == Compose::V2 { "docker compose config" } else { "docker-compose config" };
+            let what = format!("`{command}` fails: {}", one_line(said, 400));
+            findings.refuse("compose", what, format!("run it in {} and correct the file", config.directory));
+        }
+        Some(_) => {}
+    }
+    if !survey.missing.is_empty() {
+        let what = format!("the host lacks {}", survey.missing.join(", "));
+        findings.refuse("programs", what, "install them (packages util-linux, coreutils, mawk)");
+    }
+    if let Some(disk) = survey.disk.as_ref().filter(|disk| disk.free < (disk.size / 10).max(1024 * MIB)) {
+        let what = format!("{} MiB of {} MiB are free where Docker keeps images", disk.free / MIB, disk.size / MIB);
+        let todo = "make room: docker image prune";
+        if disk.free < 256 * MIB {
+            findings.refuse("disk", what, todo);
+        } else {
+            findings.advise("disk", what, todo);
+        }
+    }
+}
+
+fn user(survey: &Survey) -> &str {
+    survey.user.split(' ').next().unwrap_or("the user")
+}
+
+/// nginx as it runs, before anything is looked for in its files.
+pub(super) fn of_nginx(look: &Look, running: bool, findings: &mut Findings) {
+    if let Some(Err(said)) = &look.dump {
+        let what = format!("`nginx -t` fails as things are: {}", one_line(last_lines(said), 500));
+        findings.refuse("nginx", what, "correct nginx's configuration; nothing was changed");
+    }
+    if !running {
+        findings.advise("nginx", "nginx does not run", "a release starts it when the new slot is healthy");
+    }
+    for path in &look.absent {
+        findings.advise("nginx", format!("{path} is mounted into nginx and does not exist"), "create it on the host");
+    }
+}
+
+fn last_lines(text: &str) -> &str {
+    let text = text.trim_end();
+    let start = text.rmatch_indices('\n').nth(2).map_or(0, |(at, _)| at + 1);
+    &text[start..]
+}
+
+/// The configuration file with the upstreams: `inside` is its path in the container.
+pub(super) fn of_conf(path: &str, text: &str, inside: &str, in_place: bool, look: &Look, findings: &mut Findings) {
+    if let Some(Ok(files)) = &look.dump {
+        match files.iter().find(|(name, _)| name == inside) {
+            None => {
+                let what = format!("nginx does not read {inside}, which is {path} on the host");
+                findings.refuse(
+                    "conf",
+                    what,
+                    "include it in nginx.conf, or name the right file with `nginx: {conf: …}`",
+                );
+            }
+            Some((_, seen)) if seen.trim_end() != text.trim_end() => {
+                let what = format!("nginx's container sees another {inside} than the host has in {path}");
+                let todo = "the file was replaced while it is mounted alone: restart nginx's container once, or mount its directory";
+                findings.refuse("conf", what, todo);
+            }
+            Some(_) => {}
+        }
+    }
+    let directory = path.rsplit_once('/').map_or("/", |(directory, _)| directory);
+    let needed = if in_place { path } else { directory };
+    if !look.writable.iter().any(|path| path == needed) {
+        let todo = format!("sudo chown the path to the user that cutover logs in as: {needed}");
+        findings.refuse("conf", format!("{needed} can't be written"), todo);
+    }
+    if in_place {
+        let what = format!("{path} is mounted alone, so it is rewritten in place and not replaced as a whole");
+        findings.advise("conf", what, "mount its directory instead, so that a crash can never leave half a file");
+    }
+}
+
+/// The slots: references that can't follow a release, PID 1, stop times, health paths.
+pub(super) async fn of_slots(host: &Host, seen: &Observation, project: &Project, look: &Look, findings: &mut Findings) {
+    for service in &seen.services {
+        for slot in &service.slots {
+            of_reference(slot, project, findings);
+        }
+        if let Some(slot) = service.live.slot() {
+            of_process(service, &service.slots[slot], look, findings);
+            of_health(host, seen, service, &service.slots[slot], findings).await;
+        }
+    }
+}
+
+fn of_reference(slot: &SlotSeen, project: &Project, findings: &mut Findings) {
+    let about = format!("slot {}", slot.service);
+    if slot.reference.contains('@') {
+        let what = format!("its image is {}, which can't follow a release", slot.reference);
+        findings.refuse(&about, what, "name the image by a tag in the compose file, such as `:latest`");
+    }
+    let policy = project.services.get(&slot.service).and_then(|service| service.pull_policy.as_deref());
+    if let Some(policy @ ("always" | "build" | "daily" | "weekly")) = policy {
+        let what = format!("`pull_policy: {policy}` lets compose replace the released image when it starts the slot");
+        findings.refuse(&about, what, "remove `pull_policy`, or make it `missing`");
+    }
+}
+
+fn of_process(service: &ServiceSeen, slot: &SlotSeen, look: &Look, findings: &mut Findings) {
+    let Some(container) = &slot.container else { return };
+    let about = format!("slot {}", slot.service);
+    let words: Vec<&str> = [&container.config.entrypoint, &container.config.cmd]
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(String::as_str)
+        .collect();
+    let first = words.first().map_or("", |word| word.rsplit('/').next().unwrap_or(word));
+    let todo = "start the server itself in exec form, such as ENTRYPOINT [\"node\", \"dist/main.js\"]";
+    if matches!(first, "yarn" | "npm" | "npx" | "pnpm" | "bun") {
+        let what = format!("PID 1 is {first}, which does not pass SIGTERM on in time: requests are dropped at a stop");
+        findings.advise(&about, what, todo);
+    } else if matches!(first, "sh" | "bash" | "ash" | "dash") && words.get(1) == Some(&"-c") {
+        findings.advise(&about, "PID 1 is a shell (ENTRYPOINT in shell form), which does not pass SIGTERM on", todo);
+    } else if look.handles_sigterm(container.state.pid) == Some(false) {
+        findings.advise(
+            &about,
+            "PID 1 ignores SIGTERM: each stop ends in SIGKILL",
+            "handle SIGTERM: close the server, then exit",
+        );
+    }
+    if service.stop_timeout < Duration::from_secs(10) {
+        let what = format!("it has {} s to stop before SIGKILL", service.stop_timeout.as_secs_f64());
+        findings.advise(&about, what, "set `stop_grace_period` in the compose file to 10s or more");
+    }
+}
+
+async fn of_health(host: &Host, seen: &Observation, service: &ServiceSeen, slot: &SlotSeen, findings: &mut Findings) {
+    let Some(container) = &slot.container else { return };
+    let beside = seen.nginx.running.as_ref().map(|nginx| container.address_beside(nginx));
+    let about = format!("slot {}", slot.service);
+    if beside == Some(None) {
+        let what = format!("it is on no network with {}", seen.nginx.service);
+        findings.refuse(&about, what, "give both a common network in the compose file");
+    }
+    let Some(address) = beside.flatten().or(container.address()) else { return };
+    let path = &service.health.path;
+    let asked = service.health.host.clone().unwrap_or(format!("{}:{}", slot.host, service.port));
+    match host.get(address, service.port, &asked, path, Duration::from_secs(5)).await {
+        Ok(answer) if service.health.accepts(answer.status) => {}
+        Ok(answer) => {
+            let what = format!(
+                "the live version answers GET {path} with {}{}",
+                answer.status,
+                meaning(answer.status, answer.location.as_deref())
+            );
+            let todo = "set `health: {path: …}` to a path that answers 200 when the service works, or state `status`";
+            findings.advise(&about, what, todo);
+        }
+        Err(error) => {
+            let what = format!("the live version does not answer GET {path} on port {}: {error:#}", service.port);
+            findings.advise(&about, what, "see whether it works: docker logs; a release would replace it");
+        }
+    }
+}
+
+/// What a status that is not healthy usually means.
+pub fn meaning(status: u16, location: Option<&str>) -> String {
+    let to = location.map(|to| format!(" to {}", one_line(to, 100))).unwrap_or_default();
+    match status {
+        301 | 302 | 307 | 308 => {
+            format!(", a redirect{to}: often to https or another host, so state `health: {{host: …}}` or another path")
+        }
+        400 | 421 => ": it may not know the Host header, so state `health: {host: …}`".to_owned(),
+        401 | 403 => ": it wants a login or another Host header, so choose a path that is open to all".to_owned(),
+        404 => ": it has no such path, so state `health: {path: …}`".to_owned(),
+        500..=599 => ": the service says that it does not work".to_owned(),
+        _ => String::new(),
+    }
+}

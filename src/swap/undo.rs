@@ -1,0 +1,104 @@
+//! Putting back: newest step first, the failing one included, errors collected and never given up.
+
+use super::execute::{HostSwap, RELOAD_SECONDS};
+use super::steps::Step;
+use crate::host::script::Script;
+use crate::report::Level;
+use anyhow::Result;
+use futures_util::future::join_all;
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
+
+/// Puts every host back as it was. What could not be put back comes back: host and reason.
+pub async fn all(swaps: &mut [HostSwap<'_>]) -> Vec<(String, String)> {
+    if let Some(swap) = swaps.first() {
+        swap.host.reporter.phase("Put back: the old version goes on serving");
+    }
+    let left = join_all(swaps.iter_mut().map(one)).await;
+    left.into_iter().flatten().collect()
+}
+
+/// Puts one host back.
+pub async fn one(swap: &mut HostSwap<'_>) -> Vec<(String, String)> {
+    let mut left = Vec::new();
+    let begun: BTreeSet<Step> = swap.begun.iter().copied().collect();
+    for step in begun.into_iter().rev() {
+        let Some((what, undone)) = step_back(swap, step).await else { continue };
+        let name = &swap.host.name;
+        let running = swap.host.reporter.step(name, step.name(), what);
+        match undone {
+            Ok(()) => drop(running.undone(what)),
+            Err(error) => {
+                let text = format!("{what}: {error:#}");
+                running.failed(&text);
+                left.push((name.clone(), text));
+            }
+        }
+    }
+    if left.is_empty()
+        && swap.begun.contains(&Step::Start)
+        && let Err(error) = close_journal(swap).await
+    {
+        swap.host.reporter.note(Level::Warning, &swap.host.name, format!("the journal can't be closed: {error:#}"));
+    }
+    left
+}
+
+/// Undoes one step; `None` where there is nothing to undo.
+async fn step_back(swap: &mut HostSwap<'_>, step: Step) -> Option<(&'static str, Result<()>)> {
+    match step {
+        Step::Route => Some(("point nginx at the old slot again", unroute(swap).await)),
+        Step::NginxUp => Some(("stop nginx again", run(swap, nginx_down(swap)).await)),
+        Step::Guard => Some(("remove the keep-alive guard", run(swap, unguard(swap)?).await)),
+        Step::Start => Some(("remove the new slot", run(swap, unstart(swap)).await)),
+        Step::Pull | Step::Health | Step::Confirm | Step::Bake | Step::Drain | Step::Retire | Step::Record => None,
+    }
+}
+
+async fn run(swap: &HostSwap<'_>, script: Script) -> Result<()> {
+    swap.host.run(&script).await.map(|_| ())
+}
+
+/// Requests that reached the new slot meanwhile are finished before it is removed.
+async fn unroute(swap: &HostSwap<'_>) -> Result<()> {
+    swap.route_script(Step::Route, &swap.plan.conf.after, &swap.plan.conf.before).await?;
+    if let Some(nginx) = &swap.nginx {
+        swap.drain_workers(nginx, swap.plan.drain_timeout).await?;
+    }
+    Ok(())
+}
+
+fn nginx_down(swap: &HostSwap<'_>) -> Script {
+    let text = concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/nginx-down.sh"));
+    swap.script("to stop nginx again", text).arg(&swap.plan.nginx.service)
+}
+
+fn unguard(swap: &HostSwap<'_>) -> Option<Script> {
+    let text = concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/unguard.sh"));
+    let (guard, nginx) = (swap.plan.nginx.guard.as_ref()?, swap.nginx.as_ref()?);
+    Some(swap.script("to remove the guard", text).args([guard, nginx, &RELOAD_SECONDS.to_string()]))
+}
+
+fn unstart(swap: &HostSwap<'_>) -> Script {
+    let text = concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/unstart.sh"));
+    let services = &swap.plan.services;
+    let timeout = services.iter().map(|service| service.stop_timeout.as_secs()).max().unwrap_or(10);
+    let tags = services.iter().flat_map(|service| &service.tags);
+    swap.script("to remove the new slot", text)
+        .args([timeout.to_string(), services.len().to_string()])
+        .args(services.iter().map(|service| &service.to.slot))
+        .arg(swap.plan.needs.len().to_string())
+        .args(&swap.plan.needs)
+        .args(tags.flat_map(|(reference, image)| [reference.clone(), image.clone().unwrap_or_else(|| "-".into())]))
+}
+
+async fn close_journal(swap: &HostSwap<'_>) -> Result<()> {
+    let text = concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/record.sh"));
+    let line = if swap.record.is_empty() { String::new() } else { format!("{}\n", swap.record) };
+    run(swap, swap.script("to close the journal", text).stdin(line)).await
+}
+
+/// SHA-256 of a text, in hexadecimal.
+pub(super) fn digest(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
