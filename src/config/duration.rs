@@ -41,7 +41,9 @@ mod tests {
 
     #[test]
     fn times_are_read_with_their_units() {
-        for (text, ms) in [("500ms", 500), ("60s", 60_000), ("2m", 120_000), ("1m30s", 90_000), ("24h", 86_400_000), ("0s", 0)] {
+        for (text, ms) in
+            [("500ms", 500), ("60s", 60_000), ("2m", 120_000), ("1m30s", 90_000), ("24h", 86_400_000), ("0s", 0)]
+        {
             assert_eq!(parse(text), Ok(Duration::from_millis(ms)), "{text}");
         }
         for text in ["", "60", "s", "1.5s", "-1s", "1s1m", "1s1s", "1d", "25h", "99999999999999999999s", "1 s", "1S"] {

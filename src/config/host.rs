@@ -116,8 +116,27 @@ mod tests {
     #[test]
     fn what_is_no_address_is_refused() {
         for text in [
-            "", "@h", "u@", "u@h:", "u@h:0", "u@h:+1", "u@h:99999", "-oProxyCommand=id", "u@-x", "-u@h", "ssh://u@h", "u@h h",
-            "u@h:22:22", "a@b@c", "h/x", "h;id", "u@[::1", "u@[x]:1", "h\n", "a..b", "deploy:pass@h",
+            "",
+            "@h",
+            "u@",
+            "u@h:",
+            "u@h:0",
+            "u@h:+1",
+            "u@h:99999",
+            "-oProxyCommand=id",
+            "u@-x",
+            "-u@h",
+            "ssh://u@h",
+            "u@h h",
+            "u@h:22:22",
+            "a@b@c",
+            "h/x",
+            "h;id",
+            "u@[::1",
+            "u@[x]:1",
+            "h\n",
+            "a..b",
+            "deploy:pass@h",
         ] {
             assert!(text.parse::<Address>().is_err(), "{text:?}");
         }

@@ -72,7 +72,8 @@ impl FromStr for ImageName {
         if good && name.len() <= 255 {
             Ok(ImageName(name.to_owned()))
         } else {
-            Err("the name of an image, lower case, such as devrank/backend-api or ghcr.io/devrank/backend-api".to_owned())
+            Err("the name of an image, lower case, such as devrank/backend-api or ghcr.io/devrank/backend-api"
+                .to_owned())
         }
     }
 }
@@ -162,7 +163,8 @@ mod tests {
 
     #[test]
     fn what_is_no_repository_is_refused() {
-        for text in ["", "/", "a/", "/a", "A/b", "a..b", "a___b", "-a", "a b", "a$(id)", "ghcr.io:99999/a", "a:", "a\n"] {
+        for text in ["", "/", "a/", "/a", "A/b", "a..b", "a___b", "-a", "a b", "a$(id)", "ghcr.io:99999/a", "a:", "a\n"]
+        {
             assert!(text.parse::<ImageName>().is_err(), "{text:?}");
         }
         assert!("a/b:v1".parse::<ImageName>().unwrap_err().contains("without a tag, such as a/b:"));

@@ -68,7 +68,9 @@ fn read_file(path: &Path, file: &str) -> Result<Vec<u8>, ConfigError> {
     let whole = |message: String| ConfigError { file: file.to_owned(), line: 0, column: 0, message };
     let bytes = std::fs::read(path).map_err(|error| {
         whole(match error.kind() {
-            std::io::ErrorKind::NotFound => "there is no such file; expected cutover.yml here, or --config FILE".to_owned(),
+            std::io::ErrorKind::NotFound => {
+                "there is no such file; expected cutover.yml here, or --config FILE".to_owned()
+            }
             _ => format!("cannot be read: {error}"),
         })
     })?;

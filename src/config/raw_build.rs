@@ -74,7 +74,7 @@ raw! {
     /// One of `secrets`, in a list.
     RawSecret {
         id: Stated<super::names::Name> = "id" read::parsed,
-        env: Stated<EnvName> = "env" read::parsed,
+        env: Stated<EnvName> = "env" read::variable,
         file: Stated<String> = "file" read::text,
     }
 }
@@ -83,7 +83,9 @@ raw! {
 fn secrets(entry: &Entry) -> Result<Stated<Vec<BuildSecret>>, Wrong> {
     let secrets: Result<Vec<_>, _> = match entry.node.value {
         Value::List(_) => entry.items("build secrets")?.iter().map(listed_secret).collect(),
-        _ => entry.entries("a map from a secret's id to `env: NAME` or `file: PATH`")?.iter().map(keyed_secret).collect(),
+        _ => {
+            entry.entries("a map from a secret's id to `env: NAME` or `file: PATH`")?.iter().map(keyed_secret).collect()
+        }
     };
     let secrets = secrets?;
     match secrets.iter().enumerate().find(|(n, s)| secrets[..*n].iter().any(|t| t.value.id == s.value.id)) {
@@ -96,7 +98,8 @@ fn secrets(entry: &Entry) -> Result<Stated<Vec<BuildSecret>>, Wrong> {
 
 fn listed_secret(entry: &Entry) -> Result<Stated<BuildSecret>, Wrong> {
     let raw = RawSecret::read(entry)?;
-    let id = raw.id.clone().ok_or_else(|| Wrong::new(entry.node.at, "a build secret without `id`; expected `id: NAME`"))?;
+    let id =
+        raw.id.clone().ok_or_else(|| Wrong::new(entry.node.at, "a build secret without `id`; expected `id: NAME`"))?;
     let source = source(entry, raw)?;
     Ok(Stated { at: id.at, ..entry.stated(BuildSecret { id: id.value, source }) })
 }
@@ -116,6 +119,8 @@ fn source(entry: &Entry, raw: RawSecret) -> Result<SecretSource, Wrong> {
         (Some(env), None) => Ok(SecretSource::Env(env.value)),
         (None, Some(file)) => Ok(SecretSource::File(PathBuf::from(file.value))),
         (Some(_), Some(file)) => Err(Wrong::new(file.key, "`env` and `file` for one secret; expected one of them")),
-        (None, None) => Err(Wrong::new(entry.node.at, "a build secret without a source; expected `env: NAME` or `file: PATH`")),
+        (None, None) => {
+            Err(Wrong::new(entry.node.at, "a build secret without a source; expected `env: NAME` or `file: PATH`"))
+        }
     }
 }

@@ -36,16 +36,16 @@ raw! {
     RawRegistry {
         server: Stated<String> = "server" |e| read::text_as(e, checks::registry),
         username: Stated<String> = "username" read::text,
-        password_env: Stated<EnvName> = "password-env" read::parsed,
+        password_env: Stated<EnvName> = "password-env" read::variable,
     }
 }
 
 raw! {
     /// `ssh`.
     RawSsh {
-        key_env: Stated<EnvName> = "key-env" read::parsed,
+        key_env: Stated<EnvName> = "key-env" read::variable,
         key_file: Stated<String> = "key-file" read::text,
-        passphrase_env: Stated<EnvName> = "passphrase-env" read::parsed,
+        passphrase_env: Stated<EnvName> = "passphrase-env" read::variable,
         known_hosts: Stated<KnownHosts> = "known-hosts" |e| read::text_as(e, checks::known_hosts),
         fingerprint: Stated<Vec<Stated<String>>> = "fingerprint" |e| read::one_or_many(e, fingerprint),
         jump: Stated<Vec<Stated<Address>>> = "jump" |e| read::one_or_many(e, read::parsed),
@@ -100,7 +100,7 @@ raw! {
     /// `env-file`.
     RawEnvFile {
         path: Stated<String> = "path" |e| read::text_as(e, checks::host_file),
-        from_env: Stated<EnvName> = "from-env" read::parsed,
+        from_env: Stated<EnvName> = "from-env" read::variable,
     }
 }
 

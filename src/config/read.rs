@@ -1,6 +1,7 @@
 //! From a node of the tree to a typed value, or to one message with its place.
 use super::duration;
 use super::error::{At, Wrong};
+use super::names::EnvName;
 use super::yaml::{Key, Node, Value};
 use crate::report::text::one_line;
 use std::ops::RangeInclusive;
@@ -25,10 +26,15 @@ pub(super) struct Stated<T> {
 }
 
 impl<'a> Entry<'a> {
-    /// "KEY: found …; expected …", at the value.
+    /// "KEY: found …; expected …", at the value; at the key when there is none.
     pub(super) fn wrong(&self, expected: &str) -> Wrong {
+        self.found(&self.node.describe(), expected)
+    }
+
+    fn found(&self, found: &str, expected: &str) -> Wrong {
         let key = one_line(&self.key.text, 60);
-        Wrong::new(self.node.at, format!("{key}: found {}; expected {expected}", self.node.describe()))
+        let at = if self.node.value == Value::Null { self.key.at } else { self.node.at };
+        Wrong::new(at, format!("{key}: found {found}; expected {expected}"))
     }
 
     pub(super) fn stated<T>(&self, value: T) -> Stated<T> {
@@ -43,7 +49,9 @@ impl<'a> Entry<'a> {
     fn as_text(&self, expected: &str) -> Result<&'a str, Wrong> {
         match &self.node.value {
             Value::Text(text) => Ok(text),
-            Value::Number(_) | Value::Bool(_) => Err(self.wrong(&format!("{expected} (in quotes if this is meant as text)"))),
+            Value::Number(_) | Value::Bool(_) => {
+                Err(self.wrong(&format!("{expected} (in quotes if this is meant as text)")))
+            }
             _ => Err(self.wrong(expected)),
         }
     }
@@ -58,7 +66,9 @@ impl<'a> Entry<'a> {
     pub(super) fn items(&self, expected: &str) -> Result<Vec<Entry<'a>>, Wrong> {
         match &self.node.value {
             Value::List(items) if !items.is_empty() => Ok(items.iter().map(|node| self.item(node)).collect()),
-            Value::List(_) => Err(Wrong::new(self.node.at, format!("{}: an empty list; expected {expected}", self.key.text))),
+            Value::List(_) => {
+                Err(Wrong::new(self.node.at, format!("{}: an empty list; expected {expected}", self.key.text)))
+            }
             _ => Err(self.wrong(expected)),
         }
     }
@@ -87,6 +97,14 @@ pub(super) fn instead(name: &str, known: &[&str]) -> String {
 /// A text that its type accepts; the type's own error says what was expected.
 pub(super) fn parsed<T: FromStr<Err = String>>(entry: &Entry) -> Result<Stated<T>, Wrong> {
     text_as(entry, T::from_str)
+}
+
+/// The name of an environment variable. What stands there instead may be the secret itself, so it is not shown.
+pub(super) fn variable(entry: &Entry) -> Result<Stated<EnvName>, Wrong> {
+    parsed(entry).map_err(|wrong| match (&entry.node.value, EnvName::from_str("")) {
+        (Value::Text(_), Err(expected)) => entry.found("a text that is no name", &expected),
+        _ => wrong,
+    })
 }
 
 /// A text that `parse` accepts; its error says what was expected.
@@ -157,7 +175,7 @@ pub(super) fn choice<T: Copy>(entry: &Entry, choices: &[(&str, T)]) -> Result<St
         Value::Text(text) => choices.iter().find(|(word, _)| word == text),
         _ => None,
     };
-    found.map(|(_, value)| entry.stated(*value)).ok_or_else(|| entry.wrong(&words.join(" or ")))
+    found.map(|(_, value)| entry.stated(*value)).ok_or_else(|| entry.wrong(&format!("one of {}", words.join(", "))))
 }
 
 /// One value, or a list of them.

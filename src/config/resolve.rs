@@ -78,7 +78,10 @@ fn overlaid(mut raw: Raw, environment: Option<&str>) -> Result<(Raw, Option<Stat
     };
     let Some(all) = raw.environments.take() else {
         let asked = crate::report::text::one_line(asked, 60);
-        return Err(Wrong::new(START, format!("no environment `{asked}`; expected `environments:` with it in this file")));
+        return Err(Wrong::new(
+            START,
+            format!("no environment `{asked}`; expected `environments:` with it in this file"),
+        ));
     };
     let names: Vec<&str> = all.list.iter().map(|(name, _)| name.value.as_str()).collect();
     let unknown = Wrong::new(all.at, format!("no environment {}", read::instead(asked, &names)));
@@ -104,10 +107,14 @@ fn hosts(raw: &Raw, missing: &Missing) -> Result<Vec<Host>, Wrong> {
         (None, hosts) => missing.or(hosts.clone(), "host", "`host: USER@HOST`")?.value,
     };
     for (n, host) in all.iter().enumerate() {
-        let same = |other: &&Stated<Host>| other.value.address == host.value.address || same_alias(&other.value, &host.value);
+        let same =
+            |other: &&Stated<Host>| other.value.address == host.value.address || same_alias(&other.value, &host.value);
         if let Some(first) = all[..n].iter().find(same) {
             let label = host.value.label();
-            return Err(Wrong::new(host.at, format!("`{label}` is there twice, first in line {}; expected once", first.at.line)));
+            return Err(Wrong::new(
+                host.at,
+                format!("`{label}` is there twice, first in line {}; expected once", first.at.line),
+            ));
         }
     }
     Ok(all.into_iter().map(|host| host.value).collect())
@@ -171,7 +178,8 @@ fn bake(raw: RawBake) -> Result<Option<Bake>, Wrong> {
 }
 
 fn env_file(raw: RawEnvFile) -> Result<EnvFile, Wrong> {
-    let lacks = |key| Wrong::new(raw.at, format!("`env-file` without `{key}`; expected `path: FILE` and `from-env: NAME`"));
+    let lacks =
+        |key| Wrong::new(raw.at, format!("`env-file` without `{key}`; expected `path: FILE` and `from-env: NAME`"));
     let path = raw.path.ok_or_else(|| lacks("path"))?.value;
     let from_env = raw.from_env.ok_or_else(|| lacks("from-env"))?.value;
     Ok(EnvFile { path, from_env })

@@ -32,7 +32,10 @@ pub(super) fn services(raw: &Raw, root: &Path, missing: &Missing) -> Result<Vec<
     for (n, service) in resolved.iter().enumerate() {
         let clash = |other: &&Service| other.image == service.image && other.build != service.build;
         if let Some(other) = resolved[..n].iter().find(clash) {
-            let message = format!("one image, built in two ways for `{}` and `{}`; expected one `build`", other.name, service.name);
+            let message = format!(
+                "one image, built in two ways for `{}` and `{}`; expected one `build`",
+                other.name, service.name
+            );
             return Err(Wrong::new(placed[n].name.at, message));
         }
     }
@@ -78,11 +81,8 @@ fn one_of_several(top: &Raw, name: &Stated<Name>, service: &RawService) -> Resul
     let Some(image) = service.image.clone() else {
         return Err(Wrong::new(name.at, format!("service `{}` has no `image`; expected `image: NAME`", name.value)));
     };
-    let common = RawService {
-        health: top.health.clone(),
-        stop_timeout: top.stop_timeout.clone(),
-        ..RawService::empty(START)
-    };
+    let common =
+        RawService { health: top.health.clone(), stop_timeout: top.stop_timeout.clone(), ..RawService::empty(START) };
     Ok(Placed { name: name.clone(), raw: service.clone().over(common), image: image.value })
 }
 
@@ -128,7 +128,8 @@ fn build(raw: Option<RawBuild>, root: &Path) -> Option<Build> {
     let text = settings.context.map_or_else(|| ".".to_owned(), |c| c.value);
     let remote = checks::is_remote(&text);
     let context = if remote { PathBuf::from(&text) } else { checks::local(root, &text) };
-    let dockerfile = settings.dockerfile.map(|d| if remote { PathBuf::from(d.value) } else { checks::local(&context, &d.value) });
+    let dockerfile =
+        settings.dockerfile.map(|d| if remote { PathBuf::from(d.value) } else { checks::local(&context, &d.value) });
     raw.wanted.then(|| Build {
         dockerfile,
         target: settings.target.map(|t| t.value),

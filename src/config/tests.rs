@@ -15,7 +15,8 @@ fn bad_after_three(text: &str) -> String {
 }
 
 fn bad(text: &str) -> String {
-    Config::parse(text, "cutover.yml", None).map_or_else(|error| error.to_string(), |config| format!("good: {config:?}"))
+    Config::parse(text, "cutover.yml", None)
+        .map_or_else(|error| error.to_string(), |config| format!("good: {config:?}"))
 }
 
 #[test]
@@ -174,7 +175,10 @@ fn files_that_are_no_text_are_refused_at_the_byte() {
     assert_eq!(load().to_string(), format!("{}: {}", path.display(), load().message));
     std::fs::write(&path, b"image: a/b\nhost: \xc3\xa4\xffx\n").unwrap();
     let error = load();
-    assert_eq!((error.line, error.column, &*error.message), (2, 8, "the byte 0xff is not UTF-8; expected a UTF-8 text"));
+    assert_eq!(
+        (error.line, error.column, &*error.message),
+        (2, 8, "the byte 0xff is not UTF-8; expected a UTF-8 text")
+    );
     std::fs::write(&path, vec![b'#'; LONGEST + 1]).unwrap();
     assert!(load().message.ends_with("expected at most 1048576"));
     std::fs::write(&path, THREE).unwrap();

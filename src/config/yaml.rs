@@ -37,7 +37,8 @@ impl Node {
             Value::Bool(truth) => truth.to_string(),
             Value::Number(text) => format!("the number {}", one_line(text, 40)),
             Value::Text(text) => format!("\"{}\"", one_line(text, 60)),
-            Value::List(_) => "a list".to_owned(),
+            Value::List(items) => format!("a list of {}", items.len()),
+            Value::Map(entries) if entries.is_empty() => "an empty map".to_owned(),
             Value::Map(_) => "a map".to_owned(),
         }
     }
@@ -144,7 +145,10 @@ impl<'a, I: serde_saphyr::granit_parser::BorrowedInput<'a>> Reader<'a, I> {
             if let Some((first, _)) = entries.iter().find(|(k, _)| k.text == key.text) {
                 let name = one_line(&key.text, 60);
                 let line = first.at.line;
-                return Err(Wrong::new(key.at, format!("`{name}` is there twice, first in line {line}; expected once")));
+                return Err(Wrong::new(
+                    key.at,
+                    format!("`{name}` is there twice, first in line {line}; expected once"),
+                ));
             }
             let (event, at) = self.next_inside()?;
             let node = self.node(event, at, depth + 1)?;
@@ -183,7 +187,7 @@ fn is_number(text: &str) -> bool {
 /// A syntax error; a tab in the indentation is named as such, wherever the parser stumbled over it.
 fn unreadable(text: &str, error: &ScanError) -> Wrong {
     let at = place(error.marker());
-    for (number, line) in text.lines().enumerate().take(at.line) {
+    for (number, line) in text.lines().enumerate().take(at.line + 1) {
         let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
         if let Some(column) = line[..indent].find('\t') {
             let at = At { line: number + 1, column: column + 1 };

@@ -206,8 +206,22 @@ mod tests {
     #[test]
     fn what_is_no_attempt_is_passed_over() {
         for text in [
-            "", "use API v2", "v2.", "v2.x", "v2-beta", "dev1.2.3", "1.2.3", "env1.2.3", "Dév1.2.3", "lodash@v4.17.21",
-            "https://example.com/compare/v1.0.0...v1.1.0", "IPv4.0", "v", "vv1.2.3", "3v1.2.3", "1.v1.2.3",
+            "",
+            "use API v2",
+            "v2.",
+            "v2.x",
+            "v2-beta",
+            "dev1.2.3",
+            "1.2.3",
+            "env1.2.3",
+            "Dév1.2.3",
+            "lodash@v4.17.21",
+            "https://example.com/compare/v1.0.0...v1.1.0",
+            "IPv4.0",
+            "v",
+            "vv1.2.3",
+            "3v1.2.3",
+            "1.v1.2.3",
         ] {
             assert_eq!(show(text), "none", "{text:?}");
         }
@@ -216,12 +230,19 @@ mod tests {
     #[test]
     fn a_bad_attempt_is_an_error_that_shows_it() {
         for bad in [
-            "v1.2", "v01.2.3", "v1.2.3.4", "V1.2.3", "v1.2.3-01", "v1.2.3_rc1", "v1.2.x", "v1.2.3abc", "v1.2.3-v1.3.0",
+            "v1.2",
+            "v01.2.3",
+            "v1.2.3.4",
+            "V1.2.3",
+            "v1.2.3-01",
+            "v1.2.3_rc1",
+            "v1.2.x",
+            "v1.2.3abc",
+            "v1.2.3-v1.3.0",
             "v99999999999999999999.0.0",
         ] {
-            let expected = format!(
-                "`{bad}` is not a version; expected vMAJOR.MINOR.PATCH, such as v1.2.3 or v1.2.3-rc.1"
-            );
+            let expected =
+                format!("`{bad}` is not a version; expected vMAJOR.MINOR.PATCH, such as v1.2.3 or v1.2.3-rc.1");
             assert_eq!(show(&format!("Release {bad}, really")), expected);
         }
         let long = format!("v1.2.3-{}", "a".repeat(200));
@@ -238,7 +259,8 @@ mod tests {
     #[test]
     fn a_message_of_a_megabyte_takes_no_time() {
         let many: String = (0..100_000).map(|n| format!("v1.2.{n} ")).collect();
-        let repeated = ["v1.2.3-", "v", "v1.", "vv1.2.3 ", "v1.2.3 ", "\u{1b}["].map(|unit| unit.repeat((1 << 20) / unit.len()));
+        let repeated =
+            ["v1.2.3-", "v", "v1.", "vv1.2.3 ", "v1.2.3 ", "\u{1b}["].map(|unit| unit.repeat((1 << 20) / unit.len()));
         for text in repeated.iter().chain([&many]) {
             let begun = std::time::Instant::now();
             let _ = find(text);
