@@ -1,2 +1,3 @@
 //! Version, build, tag, push.
+pub mod source;
 pub mod version;

@@ -1,4 +1,5 @@
 //! A version, found in hostile text.
+use super::source::Source;
 use crate::report::text::one_line;
 use regex::Regex;
 use std::fmt;
@@ -26,6 +27,8 @@ pub enum VersionError {
     Malformed(String),
     /// Different versions, in the order of the text.
     Several(Vec<Version>),
+    /// One of the others, in this text.
+    In(Source, Box<VersionError>),
     /// The place to look could not be read; the text says what and why.
     Unreadable(String),
 }
@@ -100,6 +103,7 @@ impl fmt::Display for VersionError {
                 let all: Vec<String> = all.iter().map(Version::to_string).collect();
                 write!(f, "different versions: {}; expected one, or the same one several times", all.join(", "))
             }
+            VersionError::In(source, error) => write!(f, "in {source}: {error}"),
             VersionError::Unreadable(why) => f.write_str(why),
         }
     }

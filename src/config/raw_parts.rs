@@ -1,0 +1,158 @@
+//! The smaller maps of cutover.yml as they stand.
+use super::checks;
+use super::error::Wrong;
+use super::host::Address;
+use super::names::{EnvName, Name};
+use super::raw::raw;
+use super::read::{self, Entry, Stated};
+use super::types::KnownHosts;
+use super::yaml::Value;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+raw! {
+    /// `health`; a text is its `path`.
+    RawHealth {
+        path: Stated<String> = "path" |e| read::text_as(e, checks::url_path),
+        host: Stated<String> = "host" |e| read::text_as(e, checks::host_header),
+        status: Stated<Vec<Stated<RangeInclusive<u16>>>> = "status" |e| read::one_or_many(e, status),
+        timeout: Stated<Duration> = "timeout" read::positive_time,
+        interval: Stated<Duration> = "interval" read::positive_time,
+        successes: Stated<u32> = "successes" |e| read::number(e, 1..=100),
+    }
+}
+
+raw! {
+    /// `nginx`.
+    RawNginx {
+        service: Stated<Name> = "service" read::parsed,
+        conf: Stated<String> = "conf" |e| read::text_as(e, checks::host_file),
+        keepalive_guard: Stated<bool> = "keepalive-guard" read::boolean,
+    }
+}
+
+raw! {
+    /// `registry`; a text is its `server`.
+    RawRegistry {
+        server: Stated<String> = "server" |e| read::text_as(e, checks::registry),
+        username: Stated<String> = "username" read::text,
+        password_env: Stated<EnvName> = "password-env" read::variable,
+    }
+}
+
+raw! {
+    /// `ssh`.
+    RawSsh {
+        key_env: Stated<EnvName> = "key-env" read::variable,
+        key_file: Stated<String> = "key-file" read::text,
+        passphrase_env: Stated<EnvName> = "passphrase-env" read::variable,
+        known_hosts: Stated<KnownHosts> = "known-hosts" |e| read::text_as(e, checks::known_hosts),
+        fingerprint: Stated<Vec<Stated<String>>> = "fingerprint" |e| read::one_or_many(e, fingerprint),
+        jump: Stated<Vec<Stated<Address>>> = "jump" |e| read::one_or_many(e, read::parsed),
+        connect_timeout: Stated<Duration> = "connect-timeout" read::positive_time,
+        config_file: Stated<String> = "config-file" read::text,
+    }
+}
+
+raw! {
+    /// `bake`; a time is its `for`.
+    RawBake {
+        duration: Stated<Duration> = "for" read::time,
+        max_failures: Stated<u32> = "max-failures" |e| read::number(e, 0..=1_000_000),
+    }
+}
+
+raw! {
+    /// `lock`.
+    RawLock {
+        wait: Stated<Duration> = "wait" read::time,
+    }
+}
+
+raw! {
+    /// `hooks`.
+    RawHooks {
+        release: RawReleaseHook = "release" RawReleaseHook::read,
+        before_switch: RawHostHook = "before-switch" RawHostHook::of,
+        after_switch: RawHostHook = "after-switch" RawHostHook::of,
+    }
+}
+
+raw! {
+    /// `hooks.release`.
+    RawReleaseHook {
+        command: Stated<Vec<String>> = "command" read::words,
+        service: Stated<Name> = "service" read::parsed,
+        timeout: Stated<Duration> = "timeout" read::positive_time,
+        irreversible: Stated<bool> = "irreversible" read::boolean,
+    }
+}
+
+raw! {
+    /// `hooks.before-switch` and `hooks.after-switch`; a list is its `command`.
+    RawHostHook {
+        command: Stated<Vec<String>> = "command" read::words,
+        timeout: Stated<Duration> = "timeout" read::positive_time,
+    }
+}
+
+raw! {
+    /// `env-file`.
+    RawEnvFile {
+        path: Stated<String> = "path" |e| read::text_as(e, checks::host_file),
+        from_env: Stated<EnvName> = "from-env" read::variable,
+    }
+}
+
+impl RawHealth {
+    pub(super) fn of(entry: &Entry) -> Result<Self, Wrong> {
+        if matches!(entry.node.value, Value::Map(_)) {
+            return Self::read(entry);
+        }
+        let path = Some(read::text_as(entry, checks::url_path)?);
+        Ok(RawHealth { path, ..Self::empty(entry.key.at) })
+    }
+}
+
+impl RawRegistry {
+    pub(super) fn of(entry: &Entry) -> Result<Self, Wrong> {
+        if matches!(entry.node.value, Value::Map(_)) {
+            return Self::read(entry);
+        }
+        let server = Some(read::text_as(entry, checks::registry)?);
+        Ok(RawRegistry { server, ..Self::empty(entry.key.at) })
+    }
+}
+
+impl RawBake {
+    pub(super) fn of(entry: &Entry) -> Result<Self, Wrong> {
+        if matches!(entry.node.value, Value::Map(_)) {
+            return Self::read(entry);
+        }
+        Ok(RawBake { duration: Some(read::time(entry)?), ..Self::empty(entry.key.at) })
+    }
+}
+
+impl RawHostHook {
+    fn of(entry: &Entry) -> Result<Self, Wrong> {
+        if matches!(entry.node.value, Value::Map(_)) {
+            return Self::read(entry);
+        }
+        Ok(RawHostHook { command: Some(read::words(entry)?), ..Self::empty(entry.key.at) })
+    }
+}
+
+/// A status may be a bare number.
+fn status(entry: &Entry) -> Result<Stated<RangeInclusive<u16>>, Wrong> {
+    match &entry.node.value {
+        Value::Number(text) => match checks::status(text) {
+            Ok(range) => Ok(entry.stated(range)),
+            Err(expected) => Err(entry.wrong(&expected)),
+        },
+        _ => read::text_as(entry, checks::status),
+    }
+}
+
+fn fingerprint(entry: &Entry) -> Result<Stated<String>, Wrong> {
+    read::text_as(entry, checks::fingerprint)
+}

@@ -1,0 +1,226 @@
+//! From what stands in the file to what it means: defaults, and what does not go together.
+use super::checks;
+use super::error::{At, Wrong};
+use super::names::EnvName;
+use super::raw::{Over, Raw};
+use super::raw_parts::{RawBake, RawEnvFile, RawHooks, RawNginx, RawRegistry, RawSsh};
+use super::read::{self, Stated};
+use super::resolve_services;
+use super::types::{
+    Bake, Config, EnvFile, Hooks, HostHook, Latest, Nginx, Registry, ReleaseHook, Service, Ssh, WhenMissing,
+};
+use super::{Host, Name};
+use std::path::Path;
+use std::time::Duration;
+
+/// The start of the file, for what is missing from it.
+pub(super) const START: At = At { line: 1, column: 1 };
+
+/// Lays the environment over the rest and checks the whole.
+pub(super) fn config(raw: Raw, root: &Path, environment: Option<&str>) -> Result<Config, Wrong> {
+    let (raw, asked) = overlaid(raw, environment)?;
+    let missing = Missing { at: asked.as_ref().map_or(START, |name| name.at), hint: hint(&raw, asked.is_some()) };
+    let services = resolve_services::services(&raw, root, &missing)?;
+    let hosts = hosts(&raw, &missing)?;
+    let directory = missing.or(raw.directory, "directory", "`directory: /path/on/the/host`")?.value;
+    Ok(Config {
+        environment: asked.map(|name| name.value),
+        root: checks::local(root, "."),
+        hooks: hooks(raw.hooks, &services)?,
+        services,
+        hosts,
+        directory,
+        compose_files: values(raw.compose_file),
+        project: raw.project.map(|p| p.value),
+        nginx: nginx(raw.nginx),
+        latest: raw.latest.map_or(Latest::Confirmed, |l| l.value),
+        when_missing: raw.when_missing.map_or(WhenMissing::Skip, |w| w.value),
+        registry: raw.registry.map(registry).transpose()?,
+        ssh: raw.ssh.map(|ssh| self::ssh(ssh, root)).unwrap_or_default(),
+        drain_timeout: raw.drain_timeout.map_or(Duration::from_secs(60), |d| d.value),
+        bake: raw.bake.map(bake).transpose()?.flatten(),
+        keep: raw.keep.map_or(5, |k| k.value as usize),
+        lock_wait: raw.lock.and_then(|l| l.wait).map_or(Duration::ZERO, |w| w.value),
+        env_file: raw.env_file.map(env_file).transpose()?,
+    })
+}
+
+/// Where and how to say that something is missing.
+pub(super) struct Missing {
+    at: At,
+    hint: String,
+}
+
+impl Missing {
+    pub(super) fn or<T>(&self, value: Option<T>, key: &str, expected: &str) -> Result<T, Wrong> {
+        value.ok_or_else(|| Wrong::new(self.at, format!("no `{key}`; expected {expected}{}", self.hint)))
+    }
+}
+
+/// Without an environment, what is missing may be in one.
+fn hint(raw: &Raw, asked: bool) -> String {
+    match &raw.environments {
+        Some(all) if !asked => {
+            let names: Vec<&str> = all.list.iter().map(|(name, _)| name.value.as_str()).collect();
+            format!(", or --environment with one of {}", names.join(", "))
+        }
+        _ => String::new(),
+    }
+}
+
+fn overlaid(mut raw: Raw, environment: Option<&str>) -> Result<(Raw, Option<Stated<Name>>), Wrong> {
+    one_of_host_and_hosts(&raw)?;
+    for (_, inner) in raw.environments.iter().flat_map(|all| &all.list) {
+        one_of_host_and_hosts(inner)?;
+    }
+    let Some(asked) = environment else {
+        return Ok((raw, None));
+    };
+    let Some(all) = raw.environments.take() else {
+        let asked = crate::report::text::one_line(asked, 60);
+        return Err(Wrong::new(
+            START,
+            format!("no environment `{asked}`; expected `environments:` with it in this file"),
+        ));
+    };
+    let names: Vec<&str> = all.list.iter().map(|(name, _)| name.value.as_str()).collect();
+    let unknown = Wrong::new(all.at, format!("no environment {}", read::instead(asked, &names)));
+    let (name, over) = all.list.into_iter().find(|(name, _)| name.value == *asked).ok_or(unknown)?;
+    if over.host.is_some() || over.hosts.is_some() {
+        (raw.host, raw.hosts) = (None, None);
+    }
+    Ok((over.over(raw), Some(name)))
+}
+
+fn one_of_host_and_hosts(raw: &Raw) -> Result<(), Wrong> {
+    match (&raw.host, &raw.hosts) {
+        (Some(host), Some(hosts)) => {
+            Err(Wrong::new(host.key.max(hosts.key), "`host` and `hosts` together; expected one of them"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn hosts(raw: &Raw, missing: &Missing) -> Result<Vec<Host>, Wrong> {
+    let all: Vec<Stated<Host>> = match (&raw.host, &raw.hosts) {
+        (Some(host), _) => vec![host.clone()],
+        (None, hosts) => missing.or(hosts.clone(), "host", "`host: USER@HOST`")?.value,
+    };
+    for (n, host) in all.iter().enumerate() {
+        let same =
+            |other: &&Stated<Host>| other.value.address == host.value.address || same_alias(&other.value, &host.value);
+        if let Some(first) = all[..n].iter().find(same) {
+            let label = host.value.label();
+            return Err(Wrong::new(
+                host.at,
+                format!("`{label}` is there twice, first in line {}; expected once", first.at.line),
+            ));
+        }
+    }
+    Ok(all.into_iter().map(|host| host.value).collect())
+}
+
+fn same_alias(one: &Host, other: &Host) -> bool {
+    one.alias.is_some() && one.alias == other.alias
+}
+
+pub(super) fn values<T>(list: Option<Stated<Vec<Stated<T>>>>) -> Vec<T> {
+    list.into_iter().flat_map(|list| list.value).map(|item| item.value).collect()
+}
+
+fn nginx(raw: Option<RawNginx>) -> Nginx {
+    let Some(raw) = raw else {
+        return Nginx { service: None, conf: None, keepalive_guard: true };
+    };
+    Nginx {
+        service: raw.service.map(|s| s.value),
+        conf: raw.conf.map(|c| c.value),
+        keepalive_guard: raw.keepalive_guard.is_none_or(|g| g.value),
+    }
+}
+
+/// The variable of the registry's password, where cutover.yml names no other.
+const PASSWORD_ENV: &str = "CUTOVER_REGISTRY_PASSWORD";
+
+fn registry(raw: RawRegistry) -> Result<Registry, Wrong> {
+    let password_env = match raw.password_env {
+        Some(name) => name.value,
+        None => PASSWORD_ENV.parse::<EnvName>().map_err(|e| Wrong::new(raw.at, e))?,
+    };
+    Ok(Registry { server: raw.server.map(|s| s.value), username: raw.username.map(|u| u.value), password_env })
+}
+
+fn ssh(raw: RawSsh, root: &Path) -> Ssh {
+    use super::KnownHosts;
+    let known_hosts = raw.known_hosts.map(|known| match known.value {
+        KnownHosts::File(file) => KnownHosts::File(checks::local(root, &file.to_string_lossy())),
+        text => text,
+    });
+    Ssh {
+        key_env: raw.key_env.map(|k| k.value),
+        key_file: raw.key_file.map(|k| checks::local(root, &k.value)),
+        passphrase_env: raw.passphrase_env.map(|p| p.value),
+        known_hosts,
+        fingerprints: values(raw.fingerprint),
+        jump: values(raw.jump),
+        connect_timeout: raw.connect_timeout.map(|c| c.value),
+        config_file: raw.config_file.map(|c| checks::local(root, &c.value)),
+    }
+}
+
+/// No time, no watching: an environment can turn it off.
+fn bake(raw: RawBake) -> Result<Option<Bake>, Wrong> {
+    let Some(duration) = raw.duration else {
+        return Err(Wrong::new(raw.at, "`bake` without a time; expected `for: 60s`"));
+    };
+    let max_failures = raw.max_failures.map_or(0, |m| m.value);
+    Ok((!duration.value.is_zero()).then_some(Bake { duration: duration.value, max_failures }))
+}
+
+fn env_file(raw: RawEnvFile) -> Result<EnvFile, Wrong> {
+    let lacks =
+        |key| Wrong::new(raw.at, format!("`env-file` without `{key}`; expected `path: FILE` and `from-env: NAME`"));
+    let path = raw.path.ok_or_else(|| lacks("path"))?.value;
+    let from_env = raw.from_env.ok_or_else(|| lacks("from-env"))?.value;
+    Ok(EnvFile { path, from_env })
+}
+
+fn hooks(raw: Option<RawHooks>, services: &[Service]) -> Result<Hooks, Wrong> {
+    let Some(raw) = raw else {
+        return Ok(Hooks::default());
+    };
+    let host_hook = |hook: super::raw_parts::RawHostHook| -> Result<HostHook, Wrong> {
+        let command = hook.command.ok_or_else(|| no_command(hook.at))?.value;
+        Ok(HostHook { command, timeout: hook.timeout.map_or(Duration::from_secs(60), |t| t.value) })
+    };
+    Ok(Hooks {
+        release: raw.release.map(|hook| release_hook(hook, services)).transpose()?,
+        before_switch: raw.before_switch.map(host_hook).transpose()?,
+        after_switch: raw.after_switch.map(host_hook).transpose()?,
+    })
+}
+
+fn no_command(at: At) -> Wrong {
+    Wrong::new(at, "a hook without `command`; expected `command: [npm, run, migrate]`")
+}
+
+fn release_hook(raw: super::raw_parts::RawReleaseHook, services: &[Service]) -> Result<ReleaseHook, Wrong> {
+    let command = raw.command.ok_or_else(|| no_command(raw.at))?.value;
+    let names: Vec<&str> = services.iter().map(|s| s.name.as_str()).collect();
+    let service = match (raw.service, services) {
+        (Some(named), _) if names.contains(&named.value.as_str()) => named.value,
+        (Some(named), _) => {
+            return Err(Wrong::new(named.at, format!("no service {}", read::instead(named.value.as_str(), &names))));
+        }
+        (None, [only]) => only.name.clone(),
+        (None, _) => {
+            return Err(Wrong::new(raw.at, format!("a hook without `service`; expected one of {}", names.join(", "))));
+        }
+    };
+    Ok(ReleaseHook {
+        command,
+        service,
+        timeout: raw.timeout.map_or(Duration::from_secs(300), |t| t.value),
+        irreversible: raw.irreversible.is_some_and(|i| i.value),
+    })
+}
