@@ -1,6 +1,8 @@
 //! cutover releases a web service to a team's own server with nobody noticing.
 #![warn(missing_docs)]
 pub mod cancel;
+pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod host;
 pub mod release;

@@ -33,25 +33,30 @@ pub struct Holder {
 }
 
 impl Lock {
-    /// Asks once for the lock under `root`, a directory on the host that is made if need be.
-    pub async fn ask(host: &Host, root: &str, holder: &Holder) -> Result<Asked> {
+    /// Asks for the lock under `root`, a directory on the host that is made if need be, and waits for it at most `wait`.
+    /// `held_by` hears who has it, if somebody does.
+    pub async fn ask(host: &Host, root: &str, holder: &Holder, wait: Duration, held_by: impl FnOnce(&str)) -> Result<Asked> {
         let command = ssh::Command::new("sh")
             .args(["-c", include_str!("lock.sh"), "cutover", root, &LEASE.to_string()])
-            .arg(format!("{}\n{}", holder.id, holder.about.replace('\n', " ")));
+            .arg(format!("{}\n{}", holder.id, holder.about.replace('\n', " ")))
+            .arg(wait.as_secs().to_string());
         let mut child = host.session.spawn(&command.line()?).await.context("the lock can't be asked for")?;
         let mut lines = BufReader::new(&mut child.stdout).lines();
-        match lines.next_line().await?.as_deref() {
-            Some("locked") => Ok(Asked::Held(Lock { beat: tokio::spawn(beat(child)) })),
-            Some("held") => Ok(Asked::Busy(lines.next_line().await?.unwrap_or_default())),
-            _ => {
-                let said = String::from_utf8_lossy(&child.stderr()).into_owned();
-                bail!(
-                    "the lock under {root} on {} can't be taken: {}",
-                    host.name,
-                    crate::report::text::inert(said.trim())
-                )
+        let mut said = lines.next_line().await?;
+        let mut about = String::new();
+        if said.as_deref() == Some("held") {
+            about = lines.next_line().await?.unwrap_or_default();
+            held_by(&about);
+            said = lines.next_line().await?;
+            if said.is_none() {
+                return Ok(Asked::Busy(about));
             }
         }
+        if said.as_deref() == Some("locked") {
+            return Ok(Asked::Held(Lock { beat: tokio::spawn(beat(child)) }));
+        }
+        let said = String::from_utf8_lossy(&child.stderr()).into_owned();
+        bail!("the lock under {root} on {} can't be taken: {}", host.name, crate::report::text::inert(said.trim()))
     }
 
     /// Whether the lock is certainly lost: its channel has ended.

@@ -1,0 +1,108 @@
+//! The command line: what can be asked for, and nothing of how it is done.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Releases a web service to your own server with nobody noticing.
+#[derive(Debug, Parser)]
+#[command(name = "cutover", version, about, after_help = EXIT_CODES, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+    /// Options of every verb.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  released, or already live, or nothing to release (it says which)
+  1  unexpected
+  2  bad usage or configuration
+  3  failed and put back: the old version serves
+  4  failed and not put back: a person must look, the message says at what
+  5  locked by another run
+  6  no connection, wrong host key or refused login
+  129, 130, 143  stopped by SIGHUP, SIGINT, SIGTERM and put back";
+
+/// Options of every verb.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// The configuration file
+    #[arg(short, long, global = true, env = "CUTOVER_CONFIG", default_value = "cutover.yml", value_name = "FILE")]
+    pub config: PathBuf,
+    /// An environment of the configuration, such as staging
+    #[arg(short, long, global = true, env = "CUTOVER_ENVIRONMENT", value_name = "NAME")]
+    pub environment: Option<String>,
+    /// One JSON object a line, on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Show every remote command with its reason
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Version, checks, build, push, and the swap on every host
+    Release(Release),
+    /// Print the version that would be released
+    Version(Asked),
+    /// Print what a release would do on the hosts as they are, and change nothing
+    Plan(Asked),
+    /// Build and tag the image
+    Build(Asked),
+    /// Push the image that was built; print its digest
+    Push(Asked),
+    /// Swap every host to a version that is in the registry
+    Deploy(Deploy),
+    /// Say what is live on every host, and what can be rolled back to
+    Status,
+    /// Diagnose hosts and project, and say what to do; changes nothing
+    Check,
+}
+
+/// Which version.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Asked {
+    /// The version; without it, from the GitHub event or the last commit message
+    #[arg(long, value_name = "vX.Y.Z")]
+    pub version: Option<String>,
+}
+
+/// Options of a swap.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Swap {
+    /// Let a version replace a newer one
+    #[arg(long)]
+    pub allow_downgrade: bool,
+    /// Wait this long for another run to end, such as 5m
+    #[arg(long, value_name = "DURATION")]
+    pub wait: Option<String>,
+}
+
+/// Options of `release`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Release {
+    #[command(flatten)]
+    pub asked: Asked,
+    #[command(flatten)]
+    pub swap: Swap,
+    /// Print the plan instead
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Options of `deploy`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Deploy {
+    #[command(flatten)]
+    pub asked: Asked,
+    #[command(flatten)]
+    pub swap: Swap,
+    /// The image's digest, as `push` printed it; SERVICE=sha256:… where there are several services
+    #[arg(long, value_name = "[SERVICE=]sha256:…")]
+    pub digest: Vec<String>,
+}

@@ -1,0 +1,142 @@
+//! A verb a file. Each reads top to bottom; what they share is in [`session`] and [`swap`].
+
+mod ask;
+mod build;
+mod check;
+mod deploy;
+mod plan;
+mod release;
+mod session;
+mod status;
+mod swap;
+mod version;
+
+use crate::cancel::Cancel;
+use crate::cli::{Cli, Verb};
+use crate::config::{Config, ConfigError};
+use crate::release::version::VersionError;
+use crate::report::{Format, Level, Reporter};
+
+/// How a run ended; each has one documented exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Released, already live, or nothing to release.
+    Done,
+    /// Something nobody thought of.
+    Unexpected,
+    /// Bad usage or configuration.
+    Usage,
+    /// Failed; the old version serves.
+    PutBack,
+    /// Failed and not put back.
+    Stuck,
+    /// Another run holds the lock.
+    Locked,
+    /// No connection, wrong host key or refused login.
+    Connection,
+    /// A signal, and put back.
+    Interrupted(u8),
+}
+
+impl Exit {
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Done => 0,
+            Exit::Unexpected => 1,
+            Exit::Usage => 2,
+            Exit::PutBack => 3,
+            Exit::Stuck => 4,
+            Exit::Locked => 5,
+            Exit::Connection => 6,
+            Exit::Interrupted(code) => code,
+        }
+    }
+}
+
+/// Why a verb stopped early.
+#[derive(Debug)]
+pub struct Stop {
+    /// The exit.
+    pub exit: Exit,
+    /// For people: what was wrong, where, and what to do.
+    pub message: String,
+    /// A place in a file, where the reason is one.
+    pub place: Option<Place>,
+}
+
+/// A place in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Path as the user gave it.
+    pub file: String,
+    /// 1-based.
+    pub line: usize,
+    /// 1-based.
+    pub column: usize,
+}
+
+impl Stop {
+    fn new(exit: Exit, message: impl Into<String>) -> Stop {
+        Stop { exit, message: message.into(), place: None }
+    }
+}
+
+impl From<anyhow::Error> for Stop {
+    fn from(error: anyhow::Error) -> Stop {
+        Stop::new(Exit::Unexpected, format!("{error:#}"))
+    }
+}
+
+impl From<VersionError> for Stop {
+    fn from(error: VersionError) -> Stop {
+        Stop::new(Exit::Usage, error.to_string())
+    }
+}
+
+impl From<ConfigError> for Stop {
+    fn from(error: ConfigError) -> Stop {
+        let message = error.to_string();
+        let place = Place { file: error.file, line: error.line, column: error.column };
+        Stop { exit: Exit::Usage, message, place: Some(place) }
+    }
+}
+
+/// What every verb has at hand.
+pub(crate) struct Run {
+    pub(crate) config: Config,
+    pub(crate) reporter: Reporter,
+    pub(crate) cancel: Cancel,
+}
+
+/// Runs the verb to its end and says how it ended. Errors are reported here and nowhere else.
+pub async fn run(cli: Cli) -> Exit {
+    let reporter = Reporter::new(Format::choose(cli.common.json), cli.common.verbose);
+    match dispatch(cli, &reporter).await {
+        Ok(exit) => exit,
+        Err(stop) => {
+            match stop.place {
+                Some(place) => reporter.misplaced(&place.file, place.line, place.column, &stop.message),
+                None => reporter.note(Level::Error, "", stop.message),
+            }
+            stop.exit
+        }
+    }
+}
+
+async fn dispatch(cli: Cli, reporter: &Reporter) -> Result<Exit, Stop> {
+    let config = Config::load(&cli.common.config, cli.common.environment.as_deref())?;
+    let cancel = Cancel::on_signals().map_err(anyhow::Error::from)?;
+    let run = Run { config, reporter: reporter.clone(), cancel };
+    match cli.verb {
+        Verb::Release(release) if release.dry_run => plan::plan(&run, &release.asked).await,
+        Verb::Release(release) => release::release(&run, &release).await,
+        Verb::Version(asked) => version::version(&run, &asked).await,
+        Verb::Plan(asked) => plan::plan(&run, &asked).await,
+        Verb::Build(asked) => build::build(&run, &asked).await,
+        Verb::Push(asked) => build::push(&run, &asked).await,
+        Verb::Deploy(deploy) => deploy::deploy(&run, &deploy).await,
+        Verb::Status => status::status(&run).await,
+        Verb::Check => check::check(&run).await,
+    }
+}

@@ -1,0 +1,162 @@
+//! Logging in to the hosts, and seeing what is there.
+
+use super::{Exit, Run, Stop};
+use crate::config::{Address, EnvName, KnownHosts};
+use crate::host::Host;
+use crate::host::docker::Login;
+use crate::host::ssh::{Options, Session, Target};
+use crate::report::Level;
+use crate::secret::Secret;
+use crate::swap::findings::{Finding, Weight};
+use crate::swap::observe::{Observation, observe};
+use futures_util::future::join_all;
+use std::path::PathBuf;
+
+const KEY: &str = "CUTOVER_SSH_KEY";
+const PASSPHRASE: &str = "CUTOVER_SSH_KEY_PASSPHRASE";
+const KNOWN_HOSTS: &str = "CUTOVER_KNOWN_HOSTS";
+const FINGERPRINT: &str = "CUTOVER_HOST_FINGERPRINT";
+const USERNAME: &str = "CUTOVER_REGISTRY_USERNAME";
+
+impl Run {
+    /// Logs in to every host at once. All failures are said together.
+    pub(crate) async fn connect(&self) -> Result<Vec<Host>, Stop> {
+        let options = self.ssh_options()?;
+        let each = self.config.hosts.iter().map(|host| {
+            let (target, options) = (target(&host.address), &options);
+            async move { (host.label().to_owned(), Session::connect(&target, options).await) }
+        });
+        let (mut hosts, mut failures) = (Vec::new(), Vec::new());
+        for (name, session) in join_all(each).await {
+            match session {
+                Ok(session) => hosts.push(Host::new(name, session, self.reporter.clone())),
+                Err(error) => failures.push(format!("{name}: {error}")),
+            }
+        }
+        if failures.is_empty() { Ok(hosts) } else { Err(Stop::new(Exit::Connection, failures.join("\n"))) }
+    }
+
+    /// A secret of the environment. From now on no report shows it.
+    pub(crate) fn secret(&self, stated: Option<&EnvName>, usual: &str) -> Result<Option<Secret>, Stop> {
+        let name = stated.map_or(usual, EnvName::as_str);
+        match std::env::var(name) {
+            Ok(text) if !text.is_empty() => {
+                let secret = Secret::new(text);
+                self.reporter.hide(&secret);
+                Ok(Some(secret))
+            }
+            Err(std::env::VarError::NotUnicode(_)) => {
+                Err(Stop::new(Exit::Usage, format!("the environment variable {name} is not UTF-8")))
+            }
+            _ if stated.is_some() => {
+                let what = format!("cutover.yml says that {name} holds a secret, but it is not set or empty");
+                Err(Stop::new(Exit::Usage, what))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The registry's login, where one is given.
+    pub(crate) fn registry_login(&self) -> Result<Option<Login>, Stop> {
+        let stated = self.config.registry.as_ref();
+        let username = stated.and_then(|registry| registry.username.clone()).or_else(|| variable(USERNAME));
+        let password = self.secret(None, stated.map_or("CUTOVER_REGISTRY_PASSWORD", |r| r.password_env.as_str()))?;
+        let of_image = || self.config.services.first().map(|service| service.image.registry().to_owned());
+        let server = stated.and_then(|registry| registry.server.clone()).or_else(of_image).unwrap_or_default();
+        match (username, password) {
+            (Some(username), Some(password)) => Ok(Some(Login { username, password, server })),
+            (None, None) => Ok(None),
+            (Some(_), None) if stated.is_none_or(|registry| registry.username.is_none()) => Ok(None),
+            (Some(name), None) => {
+                let what = format!("cutover.yml names the registry user {name}, but no password is set");
+                Err(Stop::new(Exit::Usage, what))
+            }
+            (None, Some(_)) => {
+                let what = format!("there is a registry password but no user: set {USERNAME} or `registry: {{username: …}}`");
+                Err(Stop::new(Exit::Usage, what))
+            }
+        }
+    }
+
+    fn ssh_options(&self) -> Result<Options, Stop> {
+        let ssh = &self.config.ssh;
+        let key = self.secret(ssh.key_env.as_ref(), KEY)?;
+        let known_hosts = match &ssh.known_hosts {
+            Some(KnownHosts::Text(text)) => Some(text.clone()),
+            Some(KnownHosts::File(path)) => Some(std::fs::read_to_string(home(path)).map_err(|error| {
+                Stop::new(Exit::Usage, format!("known-hosts: {} can't be read: {error}", path.display()))
+            })?),
+            None => variable(KNOWN_HOSTS),
+        };
+        let mut fingerprints = ssh.fingerprints.clone();
+        if fingerprints.is_empty() && known_hosts.is_none() {
+            fingerprints.extend(variable(FINGERPRINT).iter().flat_map(|text| text.split_whitespace()).map(str::to_owned));
+        }
+        let alone = key.is_some() || ssh.key_file.is_some();
+        let mut options = Options {
+            known_hosts,
+            fingerprints,
+            key,
+            key_files: ssh.key_file.iter().map(home).collect(),
+            passphrase: self.secret(ssh.passphrase_env.as_ref(), PASSPHRASE)?,
+            jump: ssh.jump.iter().map(target).collect(),
+            agent: !alone,
+            config_file: ssh.config_file.as_ref().map(home).or_else(|| (!alone).then(|| home(&"~/.ssh/config".into()))),
+            ..Options::default()
+        };
+        options.connect_timeout = ssh.connect_timeout.unwrap_or(options.connect_timeout);
+        options.ask_host_key = super::ask::host_key();
+        Ok(options)
+    }
+
+    /// Observes every host at once. Refusals of all hosts are said together; advice is reported on the way.
+    pub(crate) async fn observe(&self, hosts: &[Host], wanted: &[String]) -> Result<Vec<Observation>, Stop> {
+        let (mut all, mut refusals) = (Vec::new(), Vec::new());
+        for (host, (seen, findings)) in hosts.iter().zip(self.look(hosts, wanted).await?) {
+            for finding in &findings {
+                match finding.weight {
+                    Weight::Refusal => refusals.push(format!("{}: {}", host.name, said(finding))),
+                    Weight::Advice => self.reporter.note(Level::Info, &host.name, said(finding)),
+                }
+            }
+            all.extend(seen);
+        }
+        if refusals.is_empty() && all.len() == hosts.len() {
+            return Ok(all);
+        }
+        let message = format!("refused, and nothing was changed:\n  {}", refusals.join("\n  "));
+        Err(Stop::new(Exit::PutBack, message))
+    }
+
+    /// What is on every host, and what was found about it.
+    pub(crate) async fn look(
+        &self,
+        hosts: &[Host],
+        wanted: &[String],
+    ) -> Result<Vec<(Option<Observation>, Vec<Finding>)>, Stop> {
+        let seen = join_all(hosts.iter().map(|host| observe(host, &self.config, wanted))).await;
+        let seen: anyhow::Result<Vec<_>> = seen.into_iter().collect();
+        Ok(seen?.into_iter().map(|(seen, findings)| (seen, findings.0)).collect())
+    }
+}
+
+/// A finding on one line.
+pub(super) fn said(finding: &Finding) -> String {
+    format!("{}: {}; {}", finding.about, finding.what, finding.todo)
+}
+
+pub(super) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.trim().is_empty())
+}
+
+fn target(address: &Address) -> Target {
+    Target { user: address.user.clone(), host: address.name.clone(), port: address.port }
+}
+
+/// `~/` is the home directory.
+fn home(path: &PathBuf) -> PathBuf {
+    match (path.strip_prefix("~"), std::env::var_os("HOME")) {
+        (Ok(rest), Some(home)) => PathBuf::from(home).join(rest),
+        _ => path.clone(),
+    }
+}
