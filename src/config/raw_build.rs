@@ -8,6 +8,9 @@ use super::types::{BuildSecret, SecretSource};
 use super::yaml::Value;
 use std::path::PathBuf;
 
+/// Build arguments: name and value.
+type Args = Vec<(String, Option<String>)>;
+
 /// `build`: a context, a map, or `false` for an image that is built elsewhere.
 #[derive(Debug, Clone)]
 pub(super) struct RawBuild {
@@ -23,7 +26,7 @@ raw! {
         dockerfile: Stated<String> = "dockerfile" read::text,
         target: Stated<String> = "target" read::text,
         platform: Stated<String> = "platform" |e| read::text_as(e, checks::platform),
-        args: Stated<Vec<(String, Option<String>)>> = "args" args,
+        args: Stated<Args> = "args" args,
         secrets: Stated<Vec<BuildSecret>> = "secrets" secrets,
         cache_from: Stated<Vec<Stated<String>>> = "cache-from" |e| read::one_or_many(e, read::text),
         cache_to: Stated<Vec<Stated<String>>> = "cache-to" |e| read::one_or_many(e, read::text),
@@ -52,7 +55,7 @@ impl Over for RawBuild {
 }
 
 /// Numbers and truth values stand as they are written, as in a compose file; nothing: from the environment.
-fn args(entry: &Entry) -> Result<Stated<Vec<(String, Option<String>)>>, Wrong> {
+fn args(entry: &Entry) -> Result<Stated<Args>, Wrong> {
     let one = |e: &Entry| {
         let name = &e.key.text;
         if !checks::is_arg_name(name) {

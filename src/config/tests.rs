@@ -1,4 +1,5 @@
 //! What files mean, and the one message that each bad file gets.
+#![allow(clippy::unwrap_used)]
 use super::*;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,3 +1,20 @@
 //! Version, build, tag, push.
+pub mod build;
+pub mod digest;
+pub mod docker_cli;
+mod docker_error;
+#[cfg(test)]
+mod docker_tests;
+pub mod login;
+pub mod push;
 pub mod source;
 pub mod version;
+
+pub use build::Built;
+pub use digest::Digest;
+pub use docker_cli::{DockerCli, Line, OnLine, Stream};
+pub use docker_error::DockerError;
+pub use login::Credentials;
+pub use push::Pushed;
+pub use source::{Places, Resolved, Source};
+pub use version::{Compared, Version, VersionError};

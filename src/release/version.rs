@@ -176,6 +176,7 @@ fn two_run_together(version: &semver::Version) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn show(text: &str) -> String {

@@ -1,0 +1,233 @@
+//! The docker command line on this side: one base command, lines streamed, nothing left running.
+use super::docker_error::DockerError;
+use super::login::{Credentials, private_config};
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::mpsc;
+
+/// Where a line came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Err,
+}
+
+/// A line of docker's output as docker wrote it (not made inert), without its end, cut at 8 KiB.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Where it came from.
+    pub stream: Stream,
+    /// The text.
+    pub text: String,
+}
+
+/// Takes each line while docker runs.
+pub type OnLine<'a> = &'a mut (dyn FnMut(Line) + Send);
+
+/// docker's command line, and the login of this run.
+///
+/// Every method may be dropped half-way: docker and what it started are killed. The login's directory is removed when
+/// this is dropped.
+#[derive(Debug)]
+pub struct DockerCli {
+    program: OsString,
+    buildx: bool,
+    login: Option<(TempDir, Credentials)>,
+}
+
+/// One run of docker.
+pub(super) struct Job {
+    /// The words after `docker`.
+    pub(super) words: Vec<OsString>,
+    /// What it is for, as in "pushing a/b:v1.2.3".
+    pub(super) purpose: String,
+    /// The registry that it talks to, for advice.
+    pub(super) registry: Option<String>,
+    input: Option<Vec<u8>>,
+}
+
+impl Job {
+    pub(super) fn new(purpose: impl Into<String>, words: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        Job { words: words.into_iter().map(Into::into).collect(), purpose: purpose.into(), registry: None, input: None }
+    }
+
+    pub(super) fn with_registry(mut self, registry: &str) -> Self {
+        self.registry = Some(registry.to_owned());
+        self
+    }
+}
+
+/// How many lines an error keeps.
+const KEPT: usize = 40;
+const LONGEST_LINE: usize = 8 * 1024;
+/// What a process that docker left behind may hold our pipes for, after docker itself has ended.
+const GRACE: Duration = Duration::from_secs(2);
+
+impl DockerCli {
+    /// Finds `docker` on the PATH and whether it has buildx.
+    pub async fn find() -> Result<DockerCli, DockerError> {
+        DockerCli::at("docker").await
+    }
+
+    /// As `find`, with a program that may be elsewhere.
+    pub async fn at(program: impl Into<OsString>) -> Result<DockerCli, DockerError> {
+        let mut docker = DockerCli { program: program.into(), buildx: false, login: None };
+        docker.buildx = match docker.run(Job::new("looking for buildx", ["buildx", "version"])).await {
+            Ok(_) => true,
+            Err(error) if error.not_found => return Err(error),
+            Err(_) => false,
+        };
+        Ok(docker)
+    }
+
+    /// Whether `docker buildx` works.
+    pub fn has_buildx(&self) -> bool {
+        self.buildx
+    }
+
+    /// Logs in for this run only; the password goes through stdin. Everything later on uses the login.
+    pub async fn log_in(&mut self, credentials: Credentials) -> Result<(), DockerError> {
+        let purpose = format!("logging in to {} as {}", credentials.server, credentials.username);
+        let dir = private_config(&credentials).map_err(|error| DockerError::before(&purpose, &error.to_string()))?;
+        let mut job = Job::new(purpose, ["login", "--username", &credentials.username, "--password-stdin"]);
+        job.words.extend(credentials.server_argument().map(Into::into));
+        job = job.with_registry(&credentials.server);
+        job.input = Some(credentials.password.expose().as_bytes().to_vec());
+        self.login = Some((dir, credentials));
+        let done = self.run(job).await;
+        if done.is_err() {
+            self.login = None;
+        }
+        done.map(drop)
+    }
+
+    /// The directory of this run's login, for a caller that runs docker itself.
+    pub fn config_dir(&self) -> Option<&Path> {
+        self.login.as_ref().map(|(dir, _)| dir.path())
+    }
+
+    /// Runs docker and gives its standard output.
+    pub(super) async fn run(&self, job: Job) -> Result<String, DockerError> {
+        let mut out = String::new();
+        self.stream(job, &mut |line| {
+            if line.stream == Stream::Out && out.len() < (1 << 20) {
+                out.push_str(&line.text);
+                out.push('\n');
+            }
+        })
+        .await?;
+        Ok(out)
+    }
+
+    /// Runs docker, line by line.
+    pub(super) async fn stream(&self, mut job: Job, on_line: OnLine<'_>) -> Result<(), DockerError> {
+        let input = job.input.take();
+        let mut running = match self.command(&job.words, input.is_some()).spawn() {
+            Ok(child) => Running(child),
+            Err(error) => return Err(DockerError::not_started(&self.program, &job, &error)),
+        };
+        let mut last = VecDeque::with_capacity(KEPT);
+        let mut keep = |line: Line| {
+            if last.len() == KEPT {
+                last.pop_front();
+            }
+            last.push_back(line.text.clone());
+            on_line(line);
+        };
+        let status = running.lines(input, &mut keep).await;
+        match status {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(DockerError::failed(&job, status, last, self.login.as_ref().map(|(_, login)| login))),
+            Err(error) => Err(DockerError::before(&job.purpose, &error.to_string())),
+        }
+    }
+
+    /// The one place that makes a docker command.
+    fn command(&self, words: &[OsString], input: bool) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(words).stdin(if input { Stdio::piped() } else { Stdio::null() });
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).process_group(0);
+        if let Some((dir, _)) = &self.login {
+            command.env("DOCKER_CONFIG", dir.path());
+        }
+        command
+    }
+}
+
+/// docker and the plugins that it starts: a process group of its own, killed as one when it is given up.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let group = self.0.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
+        if let Some(group) = group {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+impl Running {
+    /// Feeds the input, hands on every line, and waits for the end.
+    async fn lines(&mut self, input: Option<Vec<u8>>, on_line: OnLine<'_>) -> std::io::Result<ExitStatus> {
+        let (to, mut from) = mpsc::channel::<Line>(64);
+        let out = pump(self.0.stdout.take(), Stream::Out, to.clone());
+        let err = pump(self.0.stderr.take(), Stream::Err, to);
+        let fed = feed(self.0.stdin.take(), input);
+        let taken = async {
+            while let Some(line) = from.recv().await {
+                on_line(line);
+            }
+        };
+        let child = &mut self.0;
+        let ended = async {
+            let status = child.wait().await;
+            tokio::time::sleep(GRACE).await;
+            status
+        };
+        tokio::select! {
+            _ = async { tokio::join!(out, err, fed, taken) } => {}
+            status = ended => return status,
+        }
+        self.0.wait().await
+    }
+}
+
+/// A child that does not read its input ends on its own terms: its exit code tells.
+async fn feed(pipe: Option<ChildStdin>, input: Option<Vec<u8>>) {
+    if let (Some(mut pipe), Some(input)) = (pipe, input) {
+        let _ = pipe.write_all(&input).await;
+        let _ = pipe.shutdown().await;
+    }
+}
+
+/// Splits at `\n` and `\r`; what is longer than a line may be is cut.
+async fn pump(pipe: Option<impl AsyncRead + Unpin>, stream: Stream, to: mpsc::Sender<Line>) {
+    let Some(mut pipe) = pipe else { return };
+    let mut block = [0_u8; 8 * 1024];
+    let mut line: Vec<u8> = Vec::new();
+    while let Ok(read @ 1..) = pipe.read(&mut block).await {
+        for &byte in &block[..read] {
+            if byte == b'\n' || byte == b'\r' {
+                send(&mut line, stream, &to).await;
+            } else if line.len() < LONGEST_LINE {
+                line.push(byte);
+            }
+        }
+    }
+    send(&mut line, stream, &to).await;
+}
+
+async fn send(line: &mut Vec<u8>, stream: Stream, to: &mpsc::Sender<Line>) {
+    if !line.is_empty() {
+        let _ = to.send(Line { stream, text: String::from_utf8_lossy(line).into_owned() }).await;
+        line.clear();
+    }
+}
