@@ -3,8 +3,8 @@
 use super::{Exit, Run, Stop};
 use crate::config::{Address, EnvName, KnownHosts};
 use crate::host::Host;
-use crate::host::docker::Login;
 use crate::host::ssh::{Options, Session, Target};
+use crate::release::login::Credentials;
 use crate::report::Level;
 use crate::secret::Secret;
 use crate::swap::findings::{Finding, Weight};
@@ -16,7 +16,6 @@ const KEY: &str = "CUTOVER_SSH_KEY";
 const PASSPHRASE: &str = "CUTOVER_SSH_KEY_PASSPHRASE";
 const KNOWN_HOSTS: &str = "CUTOVER_KNOWN_HOSTS";
 const FINGERPRINT: &str = "CUTOVER_HOST_FINGERPRINT";
-const USERNAME: &str = "CUTOVER_REGISTRY_USERNAME";
 
 impl Run {
     /// Logs in to every host at once. All failures are said together.
@@ -57,25 +56,14 @@ impl Run {
     }
 
     /// The registry's login, where one is given.
-    pub(crate) fn registry_login(&self) -> Result<Option<Login>, Stop> {
-        let stated = self.config.registry.as_ref();
-        let username = stated.and_then(|registry| registry.username.clone()).or_else(|| variable(USERNAME));
-        let password = self.secret(None, stated.map_or("CUTOVER_REGISTRY_PASSWORD", |r| r.password_env.as_str()))?;
-        let of_image = || self.config.services.first().map(|service| service.image.registry().to_owned());
-        let server = stated.and_then(|registry| registry.server.clone()).or_else(of_image).unwrap_or_default();
-        match (username, password) {
-            (Some(username), Some(password)) => Ok(Some(Login { username, password, server })),
-            (None, None) => Ok(None),
-            (Some(_), None) if stated.is_none_or(|registry| registry.username.is_none()) => Ok(None),
-            (Some(name), None) => {
-                let what = format!("cutover.yml names the registry user {name}, but no password is set");
-                Err(Stop::new(Exit::Usage, what))
-            }
-            (None, Some(_)) => {
-                let what = format!("there is a registry password but no user: set {USERNAME} or `registry: {{username: …}}`");
-                Err(Stop::new(Exit::Usage, what))
-            }
+    pub(crate) fn credentials(&self) -> Result<Option<Credentials>, Stop> {
+        let image = &self.config.services[0].image;
+        let found = Credentials::find(self.config.registry.as_ref(), image, |name| std::env::var(name).ok());
+        let found = found.map_err(|message| Stop::new(Exit::Usage, message))?;
+        if let Some(credentials) = &found {
+            self.reporter.hide(&credentials.password);
         }
+        Ok(found)
     }
 
     fn ssh_options(&self) -> Result<Options, Stop> {

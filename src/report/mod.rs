@@ -208,6 +208,16 @@ impl Reporter {
         self.emit(Event::Note { level, host: host.to_owned(), text: text.into() });
     }
 
+    /// An error at a place in a file: GitHub marks the line.
+    pub fn misplaced(&self, file: &str, line: usize, column: usize, text: &str) {
+        if let Sink::Plain(plain) = &mut *self.0.sink.lock().unwrap_or_else(PoisonError::into_inner)
+            && plain.mark(file, line, column, text)
+        {
+            return;
+        }
+        self.note(Level::Error, "", text);
+    }
+
     /// A step begins; the value that comes back says how it ended.
     pub fn step(&self, host: &str, step: &str, text: impl Into<String>) -> Running {
         self.emit(Event::StepBegin { host: host.to_owned(), step: step.to_owned(), text: text.into() });

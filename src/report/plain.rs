@@ -59,6 +59,16 @@ impl Plain {
         line(&format!("::{name} title=cutover::{}", escaped(&format!("{host}{}", inert(text)))));
     }
 
+    /// In GitHub Actions, an annotation at a place in a file; elsewhere `false`: say it as any error.
+    pub(super) fn mark(&mut self, file: &str, at: usize, column: usize, text: &str) -> bool {
+        if self.github {
+            self.end_group();
+            let file = escaped(file).replace(':', "%3A").replace(',', "%2C");
+            line(&format!("::error title=cutover,file={file},line={at},col={column}::{}", escaped(&inert(text))));
+        }
+        self.github
+    }
+
     fn end_group(&mut self) {
         if std::mem::take(&mut self.in_group) {
             line("::endgroup::");

@@ -462,6 +462,11 @@ fn needs(project: &Project, project_name: &str, survey: &Survey, found: &Found<'
 }
 
 impl ServiceSeen {
+    /// Whether an image is on the host under a name of this repository.
+    pub fn has_image(&self, id: &str) -> bool {
+        self.tagged.iter().chain(&self.digests).any(|(_, image)| image == id)
+    }
+
     /// The image on the host that a reference by digest names.
     pub fn present(&self, reference: &str) -> Option<String> {
         let (_, digest) = reference.split_once('@')?;

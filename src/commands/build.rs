@@ -1,0 +1,140 @@
+//! `cutover build` and `cutover push`: the image of every service, tagged with the version.
+
+use super::{Exit, Run, Stop};
+use crate::cli::Asked;
+use crate::release::build::reference;
+use crate::release::docker_cli::{DockerCli, Line};
+use crate::release::push::Pushed;
+use crate::release::version::Version;
+use crate::report::{Event, Level, Reporter};
+use serde_json::{Map, json};
+
+/// Builds and tags.
+pub(super) async fn build(run: &Run, asked: &Asked) -> Result<Exit, Stop> {
+    let Some((version, _)) = run.version(asked).await? else { return Ok(Exit::Done) };
+    let docker = DockerCli::find().await.map_err(failed)?;
+    let images = run.build_all(&docker, &version).await?;
+    let text = images.join("\n");
+    run.reporter.emit(Event::Result { verb: "build", data: json!({ "version": version.to_string(), "images": images }), text });
+    Ok(Exit::Done)
+}
+
+/// Pushes what was built; prints the digests.
+pub(super) async fn push(run: &Run, asked: &Asked) -> Result<Exit, Stop> {
+    let Some((version, _)) = run.version(asked).await? else { return Ok(Exit::Done) };
+    let docker = run.docker().await?;
+    let pushed = run.push_all(&docker, &version).await?;
+    let names = run.config.services.iter().map(|service| service.name.to_string());
+    let digests: Map<_, _> = names.zip(pushed.iter().map(|pushed| pushed.digest.to_string().into())).collect();
+    let text = pushed.iter().map(|pushed| format!("{} {}", pushed.reference, pushed.digest)).collect::<Vec<_>>();
+    let data = json!({ "version": version.to_string(), "digests": digests });
+    run.reporter.emit(Event::Result { verb: "push", data, text: text.join("\n") });
+    Ok(Exit::Done)
+}
+
+impl Run {
+    /// docker's command line, logged in for this run where credentials are given.
+    pub(super) async fn docker(&self) -> Result<DockerCli, Stop> {
+        let mut docker = DockerCli::find().await.map_err(failed)?;
+        if let Some(credentials) = self.credentials()? {
+            self.until_signal(docker.log_in(credentials)).await?.map_err(failed)?;
+        }
+        Ok(docker)
+    }
+
+    /// Builds the image of every service that has a build; gives the references.
+    pub(super) async fn build_all(&self, docker: &DockerCli, version: &Version) -> Result<Vec<String>, Stop> {
+        let mut images = Vec::new();
+        for service in &self.config.services {
+            let Some(build) = &service.build else { continue };
+            let image = reference(&service.image, version);
+            let running = self.reporter.step("", "build", format!("build {image}"));
+            let mut show = show(&self.reporter, "build");
+            let built = self.until_signal(docker.build(&service.image, version, build, &mut show)).await?;
+            match built {
+                Ok(built) => running.done(format!("{} {}", built.reference, &built.image_id)),
+                Err(error) => {
+                    running.failed("");
+                    return Err(failed(error));
+                }
+            };
+            images.push(image);
+        }
+        Ok(images)
+    }
+
+    /// Pushes the image of every service that has a build, and looks the others up; one result a service, in order.
+    pub(super) async fn push_all(&self, docker: &DockerCli, version: &Version) -> Result<Vec<Pushed>, Stop> {
+        let mut all = Vec::new();
+        for service in &self.config.services {
+            let image = reference(&service.image, version);
+            let running = self.reporter.step("", "push", format!("push {image}"));
+            let mut show = layers(&self.reporter, &image);
+            let pushed = match service.build {
+                Some(_) => self.until_signal(docker.push(&service.image, &image, &mut show)).await?,
+                None => self.until_signal(docker.find_pushed(&service.image, &image)).await?,
+            };
+            match pushed {
+                Ok(pushed) => {
+                    running.done(format!("{} {}", pushed.reference, pushed.digest));
+                    all.push(pushed);
+                }
+                Err(error) => {
+                    running.failed("");
+                    return Err(failed(error));
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Moves `latest` of every service; a failure is a warning, since the release is live.
+    pub(super) async fn move_latest(&self, docker: &DockerCli, pushed: &[Pushed]) {
+        for (service, pushed) in self.config.services.iter().zip(pushed) {
+            let running = self.reporter.step("", "latest", format!("point {}:latest at {}", service.image, pushed.digest.short()));
+            match docker.move_latest(&service.image, &pushed.digest).await {
+                Ok(()) => running.done(""),
+                Err(error) => {
+                    self.reporter.note(Level::Warning, "", format!("the tag latest was not moved: {error}"));
+                    running.failed("")
+                }
+            };
+        }
+    }
+
+    /// Gives up when a signal comes; nothing is on any host yet, so there is nothing to put back.
+    pub(super) async fn until_signal<T>(&self, work: impl Future<Output = T>) -> Result<T, Stop> {
+        tokio::select! {
+            done = work => Ok(done),
+            signal = self.cancel.wait() => {
+                let message = format!("stopped by {}; nothing was changed on any host", signal.name());
+                Err(Stop::new(Exit::Interrupted(signal.exit_code()), message))
+            }
+        }
+    }
+}
+
+pub(super) fn failed(error: crate::release::docker_error::DockerError) -> Stop {
+    Stop::new(Exit::PutBack, format!("{error}\nnothing was changed on any host"))
+}
+
+fn show(reporter: &Reporter, source: &'static str) -> impl FnMut(Line) + Send {
+    let reporter = reporter.clone();
+    move |line: Line| reporter.emit(Event::Output { source: source.to_owned(), text: line.text })
+}
+
+/// Counts layers as docker's push names them: `abc: Preparing`, then `abc: Pushed` or `abc: Layer already exists`.
+fn layers(reporter: &Reporter, image: &str) -> impl FnMut(Line) + Send {
+    let (reporter, text) = (reporter.clone(), format!("push {image}"));
+    let (mut done, mut total) = (0, 0);
+    move |line: Line| {
+        let Some((_, state)) = line.text.split_once(": ") else { return };
+        match state {
+            "Preparing" => total += 1,
+            "Pushed" | "Layer already exists" => done += 1,
+            state if state.starts_with("Mounted from") => done += 1,
+            _ => return,
+        }
+        reporter.emit(Event::Progress { host: String::new(), text: text.clone(), done, total, unit: "layers" });
+    }
+}

@@ -1,0 +1,41 @@
+//! `cutover deploy`: swap every host to a version that is in the registry.
+
+use super::{Exit, Run, Stop};
+use crate::cli;
+use crate::release::build::reference;
+use crate::release::digest::Digest;
+use crate::release::push::pinned;
+use crate::release::version::Version;
+use crate::report::Level;
+use std::str::FromStr as _;
+
+/// Swaps.
+pub(super) async fn deploy(run: &Run, options: &cli::Deploy) -> Result<Exit, Stop> {
+    let Some((version, source)) = run.version(&options.asked).await? else { return Ok(Exit::Done) };
+    run.reporter.note(Level::Info, "", format!("{version}, from {source}"));
+    let images = run.images(&version, &options.digest)?;
+    run.reporter.phase("Check the hosts");
+    let hosts = run.until_signal(run.connect()).await??;
+    run.swap(&hosts, &version, images, &options.swap).await
+}
+
+impl Run {
+    /// What to pull for each service: by digest where one is given, else by the version's tag.
+    fn images(&self, version: &Version, digests: &[String]) -> Result<Vec<String>, Stop> {
+        let usage = |message: String| Stop::new(Exit::Usage, message);
+        let services = &self.config.services;
+        let mut images: Vec<String> = services.iter().map(|service| reference(&service.image, version)).collect();
+        for text in digests {
+            let (name, digest) = text.split_once('=').map_or((None, text.as_str()), |(name, digest)| (Some(name), digest));
+            let digest = Digest::from_str(digest).map_err(|expected| usage(format!("--digest {text}: expected {expected}")))?;
+            let at = match name {
+                Some(name) => services.iter().position(|service| service.name == *name),
+                None if services.len() == 1 => Some(0),
+                None => return Err(usage(format!("--digest {text}: say of which service, as in SERVICE={digest}"))),
+            };
+            let at = at.ok_or_else(|| usage(format!("--digest {text}: cutover.yml has no such service")))?;
+            images[at] = pinned(&services[at].image, &digest);
+        }
+        Ok(images)
+    }
+}

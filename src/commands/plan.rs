@@ -1,0 +1,45 @@
+//! `cutover plan`: what a release would do on the hosts as they are, and why. Changes nothing.
+
+use super::{Exit, Run, Stop};
+use crate::cli::Asked;
+use crate::release::build::reference;
+use crate::report::Event;
+use crate::swap::plan::{Plan, Release};
+use serde_json::json;
+
+/// Prints it.
+pub(super) async fn plan(run: &Run, asked: &Asked) -> Result<Exit, Stop> {
+    let Some((version, source)) = run.version(asked).await? else { return Ok(Exit::Done) };
+    let hosts = run.until_signal(run.connect()).await??;
+    let images: Vec<String> = run.config.services.iter().map(|service| reference(&service.image, &version)).collect();
+    let seen = run.until_signal(run.observe(&hosts, &images)).await??;
+    if run.already_live(&hosts, &seen, &version, true)? {
+        return Ok(Exit::Done);
+    }
+    let release = Release { version: version.to_string(), images, tag: version.tag() };
+    let mut text = format!("{version} (from {source}) would be released so:\n");
+    for service in &run.config.services {
+        text += &match service.build {
+            Some(_) => format!("  build and push {}\n", reference(&service.image, &version)),
+            None => format!("  use {} from the registry\n", reference(&service.image, &version)),
+        };
+    }
+    let mut plans = Vec::new();
+    for (host, seen) in hosts.iter().zip(&seen) {
+        let plan = Plan::new(&run.config, seen, &release)?;
+        text += &format!("  on {}:\n", host.name);
+        for step in plan.steps() {
+            text += &format!("    {:<8} {}\n", step.name(), plan.explain(step));
+        }
+        for (number, (before, after)) in plan.conf.before.lines().zip(plan.conf.after.lines()).enumerate() {
+            if before != after {
+                text += &format!("    {}:{}\n      - {before}\n      + {after}\n", plan.conf.path, number + 1);
+            }
+        }
+        let steps: Vec<_> = plan.steps().iter().map(|step| json!({ "step": step.name(), "text": plan.explain(*step) })).collect();
+        plans.push(json!({ "host": host.name, "steps": steps, "plan": plan }));
+    }
+    let data = json!({ "version": version.to_string(), "source": source.to_string(), "hosts": plans });
+    run.reporter.emit(Event::Result { verb: "plan", data, text });
+    Ok(Exit::Done)
+}

@@ -1,0 +1,43 @@
+//! `cutover release`: a commit message goes in, and a new version serves.
+
+use super::{Exit, Run, Stop, build};
+use crate::cli;
+use crate::config::Latest;
+use crate::release::docker_cli::DockerCli;
+use crate::release::push::pinned;
+use crate::report::Level;
+
+/// Version, checks, build, push, swap.
+pub(super) async fn release(run: &Run, options: &cli::Release) -> Result<Exit, Stop> {
+    run.reporter.phase("Version");
+    let Some((version, source)) = run.version(&options.asked).await? else { return Ok(Exit::Done) };
+    run.reporter.note(Level::Info, "", format!("{version}, from {source}"));
+    let credentials = run.credentials()?;
+
+    run.reporter.phase("Check the hosts");
+    let hosts = run.until_signal(run.connect()).await??;
+    let seen = run.until_signal(run.observe(&hosts, &[])).await??;
+    if run.already_live(&hosts, &seen, &version, options.swap.allow_downgrade)? {
+        return Ok(Exit::Done);
+    }
+
+    run.reporter.phase("Build and push");
+    let mut docker = DockerCli::find().await.map_err(build::failed)?;
+    run.build_all(&docker, &version).await?;
+    if let Some(credentials) = credentials {
+        run.until_signal(docker.log_in(credentials)).await?.map_err(build::failed)?;
+    }
+    let pushed = run.push_all(&docker, &version).await?;
+    let moves = version.moves_latest();
+    if moves && run.config.latest == Latest::Pushed {
+        run.move_latest(&docker, &pushed).await;
+    }
+
+    let services = run.config.services.iter();
+    let images = services.zip(&pushed).map(|(service, pushed)| pinned(&service.image, &pushed.digest)).collect();
+    let exit = run.swap(&hosts, &version, images, &options.swap).await?;
+    if exit == Exit::Done && moves && run.config.latest == Latest::Confirmed {
+        run.move_latest(&docker, &pushed).await;
+    }
+    Ok(exit)
+}

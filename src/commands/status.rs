@@ -1,0 +1,105 @@
+//! `cutover status`: what is live, proved by where nginx sends requests.
+
+use super::{Exit, Run, Stop};
+use crate::host::Host;
+use crate::report::Event;
+use crate::swap::history::{self, Outcome};
+use crate::swap::observe::{Live, Observation, ServiceSeen};
+use serde_json::{Value, json};
+
+/// Prints it.
+pub(super) async fn status(run: &Run) -> Result<Exit, Stop> {
+    let hosts = run.until_signal(run.connect()).await??;
+    let seen = run.until_signal(run.look(&hosts, &[])).await??;
+    let (mut text, mut data, mut refusals) = (String::new(), Vec::new(), Vec::new());
+    for (host, (seen, findings)) in hosts.iter().zip(seen) {
+        match seen {
+            Some(seen) => {
+                text += &host_text(host, &seen);
+                data.push(host_data(host, &seen));
+            }
+            None => refusals.extend(findings.iter().map(|f| format!("{}: {}", host.name, super::session::said(f)))),
+        }
+    }
+    run.reporter.emit(Event::Result { verb: "status", data: json!({ "hosts": data }), text });
+    if refusals.is_empty() { Ok(Exit::Done) } else { Err(Stop::new(Exit::PutBack, refusals.join("\n"))) }
+}
+
+fn host_text(host: &Host, seen: &Observation) -> String {
+    let mut text = format!("{}\n", host.name);
+    for service in &seen.services {
+        text += &match service.live {
+            Live::None => format!("  {:<16} not running\n", service.name),
+            Live::Proved(slot) | Live::Assumed(slot) => {
+                let live = &service.slots[slot];
+                let since = live.container.as_ref().map_or("", |container| container.state.started_at.as_str());
+                let digest = live.digest.as_deref().unwrap_or("no digest");
+                let proof = if matches!(service.live, Live::Proved(_)) {
+                    "seen to receive requests"
+                } else {
+                    "named by nginx's configuration; not seen to receive requests"
+                };
+                format!(
+                    "  {:<16} {} in {} since {}, {digest}\n{:19}{proof}\n",
+                    service.name,
+                    live.version.as_deref().unwrap_or("unknown version"),
+                    live.service,
+                    since.split('.').next().unwrap_or(since),
+                    ""
+                )
+            }
+        };
+        let back = rollbacks(seen, service);
+        let back = if back.is_empty() { "nothing".to_owned() } else { back.join(", ") };
+        text += &format!("{:19}can be rolled back to: {back}\n", "");
+    }
+    if let Some(journal) = &seen.journal {
+        let version = journal.plan.as_ref().map_or("an unknown version", |plan| plan.version.as_str());
+        let will = if journal.is_confirmed() { "finishes it" } else { "puts it back" };
+        text += &format!("  a swap to {version} was not finished; the next run {will}\n");
+    }
+    text
+}
+
+fn host_data(host: &Host, seen: &Observation) -> Value {
+    let services = seen.services.iter().map(|service| {
+        let live = service.live.slot().map(|slot| &service.slots[slot]);
+        json!({
+            "service": service.name,
+            "slot": live.map(|slot| &slot.service),
+            "proved": matches!(service.live, Live::Proved(_)),
+            "version": live.and_then(|slot| slot.version.as_ref()),
+            "digest": live.and_then(|slot| slot.digest.as_ref()),
+            "since": live.and_then(|slot| slot.container.as_ref()).map(|container| &container.state.started_at),
+            "rollback": rollbacks(seen, service),
+        })
+    });
+    json!({
+        "host": host.name,
+        "services": services.collect::<Vec<_>>(),
+        "unfinished": seen.journal.as_ref().map(|journal| json!({
+            "version": journal.plan.as_ref().map(|plan| &plan.version),
+            "confirmed": journal.is_confirmed(),
+        })),
+    })
+}
+
+/// Versions of the service whose image is still on the host, newest first, the live one left out.
+fn rollbacks(seen: &Observation, service: &ServiceSeen) -> Vec<String> {
+    let live = service.live.slot().and_then(|slot| service.slots[slot].version.clone());
+    let mut versions = Vec::new();
+    for record in seen.history.iter().rev().filter(|record| record.outcome == Outcome::Released) {
+        let kept = record.services.iter().any(|known| known.service == service.name && service.has_image(&known.image));
+        if kept && Some(&record.version) != live.as_ref() && !versions.contains(&record.version) {
+            versions.push(record.version.clone());
+        }
+    }
+    let other = service.slots.iter().filter_map(|slot| Some((slot.container.as_ref()?, slot.version.clone()?)));
+    for (container, version) in other {
+        let known = history::of_container(&seen.history, &container.id).is_some();
+        if !known && Some(&version) != live.as_ref() && !versions.contains(&version) {
+            versions.push(version);
+        }
+    }
+    versions
+}
