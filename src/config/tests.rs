@@ -191,3 +191,24 @@ fn secrets_are_never_part_of_the_file() {
     let text = "ssh:\n  key-env: \"-----BEGIN OPENSSH PRIVATE KEY-----\"";
     assert!(bad_after_three(text).contains("expected the name of an environment variable"));
 }
+
+#[test]
+fn no_change_to_a_good_file_makes_it_panic() {
+    let seed: Vec<char> =
+        include_str!("testdata/every-key.yml").chars().chain("\t\r\0\u{feff}&*!|>%@".chars()).collect();
+    let mut random = 7_u64;
+    let mut next = |below: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(random >> 33).unwrap() % below
+    };
+    for _ in 0..500 {
+        let mut letters = seed.clone();
+        for _ in 0..=next(4) {
+            let (at, from) = (next(letters.len()), next(seed.len()));
+            letters[at] = seed[from];
+        }
+        letters.truncate(next(seed.len()) + 1);
+        let message = bad(&letters.iter().collect::<String>());
+        assert!(message.starts_with("good: ") || message.lines().count() == 1, "{message}");
+    }
+}

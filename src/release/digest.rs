@@ -3,7 +3,10 @@ use std::fmt;
 use std::str::FromStr;
 
 /// `sha256:` and 64 hexadecimal digits (OCI image spec, "Digests").
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+///
+/// In JSON it is its text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Digest(String);
 
 impl Digest {
@@ -28,6 +31,20 @@ impl FromStr for Digest {
             Some(digits) if digits.len() == 64 && digits.bytes().all(hex) => Ok(Digest(text.to_owned())),
             _ => Err("a digest: sha256: and 64 hexadecimal digits".to_owned()),
         }
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> String {
+        digest.0
     }
 }
 

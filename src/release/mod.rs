@@ -8,6 +8,8 @@ mod docker_tests;
 pub mod login;
 pub mod push;
 pub mod source;
+#[cfg(test)]
+mod stand_in;
 pub mod version;
 
 pub use build::Built;

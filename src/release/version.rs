@@ -3,10 +3,14 @@ use super::source::Source;
 use crate::report::text::one_line;
 use regex::Regex;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::LazyLock;
 
 /// A release's version: `vMAJOR.MINOR.PATCH`, with semver's pre-release and build parts.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+///
+/// In JSON it is its text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Version(semver::Version);
 
 /// How a version stands to the one that is live.
@@ -84,6 +88,29 @@ impl Version {
     /// The parts.
     pub fn semver(&self) -> &semver::Version {
         &self.0
+    }
+}
+
+impl FromStr for Version {
+    type Err = VersionError;
+
+    /// As `Version::parse`.
+    fn from_str(text: &str) -> Result<Self, VersionError> {
+        Version::parse(text)
+    }
+}
+
+impl TryFrom<String> for Version {
+    type Error = VersionError;
+
+    fn try_from(text: String) -> Result<Self, VersionError> {
+        Version::parse(&text)
+    }
+}
+
+impl From<Version> for String {
+    fn from(version: Version) -> String {
+        version.to_string()
     }
 }
 
@@ -175,129 +202,5 @@ fn two_run_together(version: &semver::Version) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    fn show(text: &str) -> String {
-        match find(text) {
-            Ok(Some(version)) => version.to_string(),
-            Ok(None) => "none".to_owned(),
-            Err(error) => error.to_string(),
-        }
-    }
-
-    #[test]
-    fn a_version_is_found_wherever_it_stands() {
-        let table = [
-            ("v1.2.3", "v1.2.3"),
-            ("Release v1.2.3.", "v1.2.3"),
-            ("fix: x (v1.2.3), again `v1.2.3`!", "v1.2.3"),
-            ("Merge branch 'release/v1.2.3' into main", "v1.2.3"),
-            ("Merge pull request #3 from a/release-v1.2.3\n\nv1.2.3", "v1.2.3"),
-            ("**v1.2.3** __v1.2.3__ v1.2.3...", "v1.2.3"),
-            ("v1.2.3을 배포한다. 버전v1.2.3", "v1.2.3"),
-            ("v1.2.3-rc.1+build.5: x", "v1.2.3-rc.1+build.5"),
-            ("v1.2.3 $(touch /tmp/x) `id` \"; rm -rf / #", "v1.2.3"),
-            ("v1.2.3%0A::set-output name=x::y", "v1.2.3"),
-            ("\u{1b}[31mv1.2.3\u{1b}[0m\r\n", "v1.2.3"),
-            ("(v1.2.3)\u{1b}[0m\0", "v1.2.3"),
-        ];
-        for (text, expected) in table {
-            assert_eq!(show(text), expected, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_attempt_is_passed_over() {
-        for text in [
-            "",
-            "use API v2",
-            "v2.",
-            "v2.x",
-            "v2-beta",
-            "dev1.2.3",
-            "1.2.3",
-            "env1.2.3",
-            "Dév1.2.3",
-            "lodash@v4.17.21",
-            "https://example.com/compare/v1.0.0...v1.1.0",
-            "IPv4.0",
-            "v",
-            "vv1.2.3",
-            "3v1.2.3",
-            "1.v1.2.3",
-        ] {
-            assert_eq!(show(text), "none", "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_bad_attempt_is_an_error_that_shows_it() {
-        for bad in [
-            "v1.2",
-            "v01.2.3",
-            "v1.2.3.4",
-            "V1.2.3",
-            "v1.2.3-01",
-            "v1.2.3_rc1",
-            "v1.2.x",
-            "v1.2.3abc",
-            "v1.2.3-v1.3.0",
-            "v99999999999999999999.0.0",
-        ] {
-            let expected =
-                format!("`{bad}` is not a version; expected vMAJOR.MINOR.PATCH, such as v1.2.3 or v1.2.3-rc.1");
-            assert_eq!(show(&format!("Release {bad}, really")), expected);
-        }
-        let long = format!("v1.2.3-{}", "a".repeat(200));
-        assert!(show(&long).len() < 200);
-    }
-
-    #[test]
-    fn different_versions_are_an_error_that_shows_them() {
-        let expected = "different versions: v1.2.3, v1.2.4; expected one, or the same one several times";
-        assert_eq!(show("v1.2.3 to v1.2.4, not v1.2.3"), expected);
-        assert!(show("v1.0.0+a v1.0.0+b").starts_with("different versions: v1.0.0+a, v1.0.0+b"));
-    }
-
-    #[test]
-    fn a_message_of_a_megabyte_takes_no_time() {
-        let many: String = (0..100_000).map(|n| format!("v1.2.{n} ")).collect();
-        let repeated =
-            ["v1.2.3-", "v", "v1.", "vv1.2.3 ", "v1.2.3 ", "\u{1b}["].map(|unit| unit.repeat((1 << 20) / unit.len()));
-        for text in repeated.iter().chain([&many]) {
-            let begun = std::time::Instant::now();
-            let _ = find(text);
-            assert!(begun.elapsed().as_millis() < 3_000, "{:?}: {:?}", &text[..7], begun.elapsed());
-        }
-    }
-
-    #[test]
-    fn tags_hold_the_whole_version() {
-        let version = Version::parse("v1.2.3-rc.1+b.5").unwrap();
-        assert_eq!(version.tag(), "v1.2.3-rc.1_b.5");
-        assert_eq!(Version::from_tag("v1.2.3-rc.1_b.5"), Some(version));
-        for other in ["latest", "1.2.3", "v1.2.3+b", "v1.2", "v1.2.3_a_b", ""] {
-            assert_eq!(Version::from_tag(other), None, "{other}");
-        }
-        assert!(Version::parse(&format!("1.2.3-{}", "a".repeat(121))).is_ok());
-        assert!(Version::parse(&format!("1.2.3-{}", "a".repeat(122))).is_err());
-    }
-
-    #[test]
-    fn versions_stand_in_semver_order() {
-        let table = [
-            ("v1.2.3", "v1.2.3", Compared::Same),
-            ("v1.10.0", "v1.9.0", Compared::Newer),
-            ("v1.0.0-rc.1", "v1.0.0", Compared::Older),
-            ("v1.0.0+2", "v1.0.0+1", Compared::Newer),
-            ("v1.0.0+1", "v1.0.0+2", Compared::Newer),
-        ];
-        for (a, b, expected) in table {
-            assert_eq!(Version::parse(a).unwrap().compared_to(&Version::parse(b).unwrap()), expected, "{a} {b}");
-        }
-        assert!(!Version::parse("v1.0.0-rc.1").unwrap().moves_latest());
-        assert!(Version::parse("v1.0.0+5").unwrap().moves_latest());
-    }
-}
+#[path = "version_tests.rs"]
+mod tests;
