@@ -86,8 +86,10 @@ pub struct Swap {
 /// Options of `release`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Release {
+    /// Which version.
     #[command(flatten)]
     pub asked: Asked,
+    /// How to swap.
     #[command(flatten)]
     pub swap: Swap,
     /// Print the plan instead
@@ -98,8 +100,10 @@ pub struct Release {
 /// Options of `deploy`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Deploy {
+    /// Which version.
     #[command(flatten)]
     pub asked: Asked,
+    /// How to swap.
     #[command(flatten)]
     pub swap: Swap,
     /// The image's digest, as `push` printed it; SERVICE=sha256:… where there are several services

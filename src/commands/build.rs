@@ -15,7 +15,11 @@ pub(super) async fn build(run: &Run, asked: &Asked) -> Result<Exit, Stop> {
     let docker = DockerCli::find().await.map_err(failed)?;
     let images = run.build_all(&docker, &version).await?;
     let text = images.join("\n");
-    run.reporter.emit(Event::Result { verb: "build", data: json!({ "version": version.to_string(), "images": images }), text });
+    run.reporter.emit(Event::Result {
+        verb: "build",
+        data: json!({ "version": version.to_string(), "images": images }),
+        text,
+    });
     Ok(Exit::Done)
 }
 
@@ -91,7 +95,11 @@ impl Run {
     /// Moves `latest` of every service; a failure is a warning, since the release is live.
     pub(super) async fn move_latest(&self, docker: &DockerCli, pushed: &[Pushed]) {
         for (service, pushed) in self.config.services.iter().zip(pushed) {
-            let running = self.reporter.step("", "latest", format!("point {}:latest at {}", service.image, pushed.digest.short()));
+            let running = self.reporter.step(
+                "",
+                "latest",
+                format!("point {}:latest at {}", service.image, pushed.digest.short()),
+            );
             match docker.move_latest(&service.image, &pushed.digest).await {
                 Ok(()) => running.done(""),
                 Err(error) => {
@@ -114,7 +122,7 @@ impl Run {
     }
 }
 
-pub(super) fn failed(error: crate::release::docker_error::DockerError) -> Stop {
+pub(super) fn failed(error: crate::release::DockerError) -> Stop {
     Stop::new(Exit::PutBack, format!("{error}\nnothing was changed on any host"))
 }
 

@@ -11,7 +11,13 @@ pub(super) async fn check(run: &Run) -> Result<Exit, Stop> {
     let hosts = run.until_signal(run.connect()).await??;
     let (mut text, mut data, mut refused) = (String::new(), Vec::new(), false);
     for (host, (seen, findings)) in hosts.iter().zip(run.until_signal(run.look(&hosts, &[])).await??) {
-        text += &format!("{}: {}@{}, host key {}\n", host.name, host.session.user(), host.session.place(), host.session.fingerprint());
+        text += &format!(
+            "{}: {}@{}, host key {}\n",
+            host.name,
+            host.session.user(),
+            host.session.place(),
+            host.session.fingerprint()
+        );
         for finding in &findings {
             let mark = if finding.weight == Weight::Refusal { "✘" } else { "!" };
             text += &format!("  {mark} {}\n", said(finding));

@@ -26,8 +26,10 @@ impl Run {
         let services = &self.config.services;
         let mut images: Vec<String> = services.iter().map(|service| reference(&service.image, version)).collect();
         for text in digests {
-            let (name, digest) = text.split_once('=').map_or((None, text.as_str()), |(name, digest)| (Some(name), digest));
-            let digest = Digest::from_str(digest).map_err(|expected| usage(format!("--digest {text}: expected {expected}")))?;
+            let (name, digest) =
+                text.split_once('=').map_or((None, text.as_str()), |(name, digest)| (Some(name), digest));
+            let digest =
+                Digest::from_str(digest).map_err(|expected| usage(format!("--digest {text}: expected {expected}")))?;
             let at = match name {
                 Some(name) => services.iter().position(|service| service.name == *name),
                 None if services.len() == 1 => Some(0),

@@ -143,5 +143,6 @@ async fn dispatch(cli: Cli, reporter: &Reporter) -> Result<Exit, Stop> {
 
 /// A duration of the command line, in the words of cutover.yml.
 fn cli_duration(text: &str) -> Result<std::time::Duration, Stop> {
-    crate::config::duration(text).map_err(|expected| Stop::new(Exit::Usage, format!("--wait {text}: expected {expected}")))
+    crate::config::duration::parse(text)
+        .map_err(|expected| Stop::new(Exit::Usage, format!("--wait {text}: expected {expected}")))
 }

@@ -36,7 +36,8 @@ pub(super) async fn plan(run: &Run, asked: &Asked) -> Result<Exit, Stop> {
                 text += &format!("    {}:{}\n      - {before}\n      + {after}\n", plan.conf.path, number + 1);
             }
         }
-        let steps: Vec<_> = plan.steps().iter().map(|step| json!({ "step": step.name(), "text": plan.explain(*step) })).collect();
+        let steps: Vec<_> =
+            plan.steps().iter().map(|step| json!({ "step": step.name(), "text": plan.explain(*step) })).collect();
         plans.push(json!({ "host": host.name, "steps": steps, "plan": plan }));
     }
     let data = json!({ "version": version.to_string(), "source": source.to_string(), "hosts": plans });

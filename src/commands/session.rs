@@ -78,7 +78,8 @@ impl Run {
         };
         let mut fingerprints = ssh.fingerprints.clone();
         if fingerprints.is_empty() && known_hosts.is_none() {
-            fingerprints.extend(variable(FINGERPRINT).iter().flat_map(|text| text.split_whitespace()).map(str::to_owned));
+            fingerprints
+                .extend(variable(FINGERPRINT).iter().flat_map(|text| text.split_whitespace()).map(str::to_owned));
         }
         let alone = key.is_some() || ssh.key_file.is_some();
         let mut options = Options {

@@ -39,7 +39,8 @@ impl Run {
             }
         }
         if !newer.is_empty() && !downgrade {
-            let message = format!("{version} is older than what is live; --allow-downgrade lets it\n  {}", newer.join("\n  "));
+            let message =
+                format!("{version} is older than what is live; --allow-downgrade lets it\n  {}", newer.join("\n  "));
             return Err(Stop::new(Exit::Usage, message));
         }
         if everywhere {
@@ -71,7 +72,8 @@ impl Run {
         let (_, state) = state_paths(&self.config);
         let mut swaps = Vec::new();
         for (host, seen) in hosts.iter().zip(&seen) {
-            let plan = Plan::new(&self.config, seen, &release).map_err(|error| Stop::new(Exit::PutBack, format!("{error:#}")))?;
+            let plan = Plan::new(&self.config, seen, &release)
+                .map_err(|error| Stop::new(Exit::PutBack, format!("{error:#}")))?;
             swaps.push(HostSwap::new(host, plan, &state, &holder.id, login.clone()));
         }
         let mut live_after = Duration::ZERO;
@@ -106,7 +108,8 @@ impl Run {
             match Lock::ask(host, &root, holder, wait, waiting).await? {
                 Asked::Held(lock) => locks.push(lock),
                 Asked::Busy(about) => {
-                    let message = format!("{} is locked by another run: {about}\nwait for it with --wait 10m", host.name);
+                    let message =
+                        format!("{} is locked by another run: {about}\nwait for it with --wait 10m", host.name);
                     return Err(Stop::new(Exit::Locked, message));
                 }
             }
@@ -115,7 +118,9 @@ impl Run {
     }
 
     fn failed(&self, version: &Version, failure: &Failure) -> Stop {
-        let lines = |pairs: &[(String, String)]| pairs.iter().map(|(host, why)| format!("\n  {host}: {why}")).collect::<String>();
+        let lines = |pairs: &[(String, String)]| {
+            pairs.iter().map(|(host, why)| format!("\n  {host}: {why}")).collect::<String>()
+        };
         let causes = lines(&failure.causes);
         if !failure.left.is_empty() {
             let left = lines(&failure.left);
@@ -127,7 +132,9 @@ impl Run {
                 let message = format!("stopped by {}; put back, the old version serves", signal.name());
                 Stop::new(Exit::Interrupted(signal.exit_code()), message)
             }
-            None => Stop::new(Exit::PutBack, format!("{version} failed and was put back, the old version serves.{causes}")),
+            None => {
+                Stop::new(Exit::PutBack, format!("{version} failed and was put back, the old version serves.{causes}"))
+            }
         }
     }
 }
@@ -184,7 +191,8 @@ fn record(swap: &HostSwap<'_>, _: &Holder, outcome: Outcome) -> String {
 }
 
 fn finished(version: &Version, swaps: &[HostSwap<'_>], live: Duration, whole: Duration) -> Event {
-    let mut text = format!("\n{version} is live after {:.2} s; done after {:.2} s\n", live.as_secs_f64(), whole.as_secs_f64());
+    let mut text =
+        format!("\n{version} is live after {:.2} s; done after {:.2} s\n", live.as_secs_f64(), whole.as_secs_f64());
     let mut hosts = Vec::new();
     for swap in swaps {
         text += &format!("  {}\n", swap.host.name);
@@ -210,9 +218,11 @@ fn finished(version: &Version, swaps: &[HostSwap<'_>], live: Duration, whole: Du
                 "image": container.image,
             }));
         }
-        let seconds: Vec<String> = swap.begun.iter().filter_map(|step| {
-            Some(format!("{} {:.2}", step.name(), swap.seconds.get(step.name())?))
-        }).collect();
+        let seconds: Vec<String> = swap
+            .begun
+            .iter()
+            .filter_map(|step| Some(format!("{} {:.2}", step.name(), swap.seconds.get(step.name())?)))
+            .collect();
         text += &format!("    seconds: {}\n", seconds.join(", "));
         let seconds: BTreeMap<_, _> = swap.seconds.iter().collect();
         hosts.push(json!({ "host": swap.host.name, "services": services, "seconds": seconds }));

@@ -11,7 +11,8 @@ use serde_json::json;
 /// Prints it.
 pub(super) async fn version(run: &Run, asked: &Asked) -> Result<Exit, Stop> {
     let Some((version, source)) = run.version(asked).await? else { return Ok(Exit::Done) };
-    let data = json!({ "version": version.to_string(), "source": source.to_string(), "prerelease": version.is_prerelease() });
+    let data =
+        json!({ "version": version.to_string(), "source": source.to_string(), "prerelease": version.is_prerelease() });
     run.reporter.emit(Event::Result { verb: "version", data, text: version.to_string() });
     Ok(Exit::Done)
 }

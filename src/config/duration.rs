@@ -4,7 +4,7 @@ use std::time::Duration;
 const EXPECTED: &str = "a time with its unit, such as 500ms, 60s, 2m or 1m30s, at most 24h";
 
 /// Reads one or several numbers with a unit (`ms`, `s`, `m`, `h`), largest unit first. The error says what was expected.
-pub(super) fn parse(text: &str) -> Result<Duration, String> {
+pub fn parse(text: &str) -> Result<Duration, String> {
     read(text).filter(|time| *time <= Duration::from_secs(24 * 3600)).ok_or_else(|| EXPECTED.to_owned())
 }
 

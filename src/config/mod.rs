@@ -3,7 +3,7 @@
 //! Text → `yaml` (a tree that knows its places) → `raw` (every key optional, every value of its type) → `resolve`
 //! (environment, defaults, contradictions) → `Config`. Parsed once into types; what is absent is discovered on the host.
 mod checks;
-mod duration;
+pub mod duration;
 mod error;
 mod host;
 mod image;

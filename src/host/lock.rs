@@ -35,7 +35,13 @@ pub struct Holder {
 impl Lock {
     /// Asks for the lock under `root`, a directory on the host that is made if need be, and waits for it at most `wait`.
     /// `held_by` hears who has it, if somebody does.
-    pub async fn ask(host: &Host, root: &str, holder: &Holder, wait: Duration, held_by: impl FnOnce(&str)) -> Result<Asked> {
+    pub async fn ask(
+        host: &Host,
+        root: &str,
+        holder: &Holder,
+        wait: Duration,
+        held_by: impl FnOnce(&str),
+    ) -> Result<Asked> {
         let command = ssh::Command::new("sh")
             .args(["-c", include_str!("lock.sh"), "cutover", root, &LEASE.to_string()])
             .arg(format!("{}\n{}", holder.id, holder.about.replace('\n', " ")))
@@ -43,9 +49,8 @@ impl Lock {
         let mut child = host.session.spawn(&command.line()?).await.context("the lock can't be asked for")?;
         let mut lines = BufReader::new(&mut child.stdout).lines();
         let mut said = lines.next_line().await?;
-        let mut about = String::new();
         if said.as_deref() == Some("held") {
-            about = lines.next_line().await?.unwrap_or_default();
+            let about = lines.next_line().await?.unwrap_or_default();
             held_by(&about);
             said = lines.next_line().await?;
             if said.is_none() {

@@ -2,7 +2,7 @@
 pub mod build;
 pub mod digest;
 pub mod docker_cli;
-pub mod docker_error;
+mod docker_error;
 #[cfg(test)]
 mod docker_tests;
 pub mod login;
