@@ -105,14 +105,13 @@ lab_up_locked() {
 
 own() { [ "$LAB_OWNER" = 0:0 ] || chown "$LAB_OWNER" "$@"; }
 
-lab_up() { locked up lab_up_locked; }
+lab_up() { is_up || locked up lab_up_locked; }
 
+# Cheap, and enough: whatever an image is made of is part of the goldens' key.
 is_up() {
   alive "$RUN/docker.pid" dockerd && alive "$RUN/registry.pid" docker-registry &&
     alive "$RUN/auth-registry.pid" docker-registry && goldens_ready
 }
-
-ensure_up() { is_up || lab_up; }
 
 lab_env() {
   printf 'export %s\n' "CUTOVER_LAB=$CUTOVER_LAB" "DOCKER_HOST=unix://$DOCKER_SOCKET" "DOCKER_BUILDKIT=0" \
@@ -124,6 +123,8 @@ lab_down_locked() {
   local name
   if alive "$RUN/docker.pid" dockerd; then
     for name in $(instance_list); do instance_stop "$name"; done
+    docker image ls --format '{{.Repository}}:{{.Tag}}' | { grep -E '/t[0-9]+-[0-9]+/' || true; } |
+      xargs -r env DOCKER_HOST="unix://$DOCKER_SOCKET" docker rmi >/dev/null 2>&1 || true
     docker network rm lab >/dev/null 2>&1 || true
   fi
   stop_pid "$RUN/registry.pid" docker-registry

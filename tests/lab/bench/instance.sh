@@ -79,7 +79,8 @@ instance_run() {
   [ ! -e /sys/fs/cgroup/cgroup.controllers ] || flags+=(--cgroupns host)
   docker run -d --name "lab-$name" --hostname "$name" --network lab --ip "$address" --stop-timeout 30 \
     -e "LAB_CGROUP=$(cgroup_of "$name")" "${flags[@]}" -v /sys/fs/cgroup:/sys/fs/cgroup:rw \
-    -v "$dir/docker:/var/lib/docker" -v "$dir/machine:/lab" "$(image "$kind")" >/dev/null
+    -v "$dir/docker:/var/lib/docker" -v "$dir/machine:/lab" "$(image "$kind")" \
+    >/dev/null 2>"$dir/run.log" || { cat "$dir/run.log" >&2; return 1; }
   instance_wait "$name"
 }
 

@@ -1,8 +1,11 @@
 //! An instance: a machine of its own with sshd, dockerd and an address, gone when dropped.
 
 use std::io::Write;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
@@ -19,25 +22,17 @@ pub enum Kind {
     V1,
 }
 
-/// An instance; removed on drop, unless `LAB_KEEP` is set.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Facts {
-    name: String,
-    address: String,
-    port: u16,
-    user: String,
-    key: PathBuf,
-    known_hosts: PathBuf,
-    kind: Kind,
-}
+/// A running instance. Clones are the same instance; it is removed when the last one is dropped, even by a panic, unless
+/// the environment has `LAB_KEEP` or [`Machine::keep`] was called.
+#[derive(Debug, Clone)]
+pub struct Instance(Arc<Machine>);
 
-/// A running instance; removed when dropped, unless the environment has `LAB_KEEP`.
-#[derive(Debug)]
-pub struct Instance {
+/// What an [`Instance`] gives access to.
+#[derive(Debug, Deserialize)]
+pub struct Machine {
     /// Its name and hostname.
     pub name: String,
-    /// Its address on the lab's bridge.
+    /// Its address on the lab's bridge; it keeps it when it reboots.
     pub address: String,
     /// Port of its sshd.
     pub port: u16,
@@ -49,7 +44,8 @@ pub struct Instance {
     pub known_hosts: PathBuf,
     /// What runs on it.
     pub kind: Kind,
-    keep: bool,
+    #[serde(skip)]
+    keep: AtomicBool,
 }
 
 /// How to start an instance; see [`Instance::start`] for the usual way.
@@ -109,30 +105,37 @@ impl Start {
         let kind = if self.kind == Kind::V2 { "v2" } else { "v1" };
         let mut words = vec!["instance", &name, "--kind", kind, "--ssh-port", &port];
         self.sshd.iter().for_each(|line| words.extend(["--sshd", line]));
-        let facts: Facts = serde_json::from_str(&lab(&words)?).context("what scripts/lab said of the instance")?;
-        Ok(facts.into_instance(std::env::var_os("LAB_KEEP").is_some()))
+        let machine: Machine = serde_json::from_str(&lab(&words)?).context("what scripts/lab said of the instance")?;
+        if std::env::var_os("LAB_KEEP").is_some() {
+            machine.keep();
+        }
+        Ok(Instance(Arc::new(machine)))
     }
 }
 
-impl Facts {
-    fn into_instance(self, keep: bool) -> Instance {
-        let Facts { name, address, port, user, key, known_hosts, kind } = self;
-        Instance { name, address, port, user, key, known_hosts, kind, keep }
+impl Deref for Instance {
+    type Target = Machine;
+
+    fn deref(&self) -> &Machine {
+        &self.0
     }
 }
 
 impl Instance {
-    /// Starts an instance (1–2 s) and waits until its sshd and dockerd answer.
+    /// Starts an instance (2–3 s) and waits until its sshd and dockerd answer.
     pub fn start(kind: Kind) -> Result<Instance> {
         Start::new(kind).start()
     }
 
     /// An instance that `scripts/lab instance` started; it stays when this value is dropped.
     pub fn attach(name: &str) -> Result<Instance> {
-        let facts: Facts = serde_json::from_str(&lab(&["show", name])?)?;
-        Ok(facts.into_instance(true))
+        let machine: Machine = serde_json::from_str(&lab(&["show", name])?)?;
+        machine.keep();
+        Ok(Instance(Arc::new(machine)))
     }
+}
 
+impl Machine {
     /// `user@address`, with the port where it is not 22.
     pub fn destination(&self) -> String {
         let port = if self.port == 22 { String::new() } else { format!(":{}", self.port) };
@@ -168,6 +171,18 @@ impl Instance {
     pub fn write(&self, path: &str, bytes: impl AsRef<[u8]>) -> Result<()> {
         let script = format!("mkdir -p \"$(dirname '{path}')\" && cat > '{path}'");
         expect(&script, output(self.ssh().arg("--").arg(&script), bytes.as_ref())?).map(drop)
+    }
+
+    /// Writes text files as the user in one go; each ends with a newline.
+    pub fn write_all(&self, files: &[(String, String)]) -> Result<()> {
+        let put = |(path, text): &(String, String)| {
+            format!(
+                "mkdir -p \"$(dirname '{path}')\"\ncat > '{path}' <<'END-OF-FILE'\n{}\nEND-OF-FILE\n",
+                text.trim_end()
+            )
+        };
+        let script: String = files.iter().map(put).collect();
+        expect("writing files", output(self.ssh().args(["--", "sh", "-e"]), script.as_bytes())?).map(drop)
     }
 
     /// Reads a file as root.
@@ -206,15 +221,15 @@ impl Instance {
         lab(&["reboot", &self.name]).map(drop)
     }
 
-    /// Leaves the instance running when this value is dropped.
-    pub fn keep(&mut self) {
-        self.keep = true;
+    /// Leaves the instance running when the last value of it is dropped.
+    pub fn keep(&self) {
+        self.keep.store(true, Ordering::Relaxed);
     }
 }
 
-impl Drop for Instance {
+impl Drop for Machine {
     fn drop(&mut self) {
-        if !self.keep {
+        if !self.keep.load(Ordering::Relaxed) {
             let _ = lab(&["down", &self.name]);
         }
     }

@@ -10,7 +10,7 @@ mod project;
 mod script;
 
 pub use app::{App, GitRepository, Image, build_app};
-pub use instance::{Container, Instance, Kind, Output, Start};
+pub use instance::{Container, Instance, Kind, Machine, Output, Start};
 pub use load::{Load, Mix, Report};
 pub use project::{Options, Project, Script, Services};
 pub use script::{Lab, Registry};

@@ -24,7 +24,7 @@ pub struct Options {
     pub restart: String,
     /// Containers beside the slots, with names that a careless `grep` takes for them.
     pub extras: Vec<String>,
-    /// `stop_grace_period` of the slots.
+    /// `stop_grace_period` of blue and green.
     pub stop_grace_period: Option<String>,
     /// The conf instead of the reference's.
     pub conf: Option<String>,
@@ -45,14 +45,16 @@ pub enum Services {
 pub enum Script {
     /// As published, one missing newline mended; wants a `service` command in the nginx image.
     Reference,
-    /// The same with `nginx -s reload`, which every nginx image has.
-    NginxReload,
+    /// The same with `nginx -s reload`, which every nginx image has, and `docker compose` where there is no
+    /// `docker-compose`. The one that works in the lab.
+    Anywhere,
 }
 
 /// A project on an instance.
 #[derive(Debug)]
-pub struct Project<'a> {
-    instance: &'a Instance,
+pub struct Project {
+    /// Where it is.
+    pub instance: Instance,
     /// Its options.
     pub options: Options,
     /// Repository of the backend's image.
@@ -76,16 +78,17 @@ impl Default for Options {
     }
 }
 
-impl<'a> Project<'a> {
+impl Project {
     /// Writes a project with one service.
-    pub fn write(instance: &'a Instance, image: &str, options: Options) -> Result<Self> {
-        Self { instance, options, image: image.to_owned(), web_image: None }.write_files()
+    pub fn write(instance: &Instance, image: &str, options: Options) -> Result<Self> {
+        Self { instance: instance.clone(), options, image: image.to_owned(), web_image: None }.write_files()
     }
 
     /// Writes a project with a backend and a frontend, whatever `options.services` says.
-    pub fn write_two(instance: &'a Instance, backend: &str, web: &str, mut options: Options) -> Result<Self> {
+    pub fn write_two(instance: &Instance, backend: &str, web: &str, mut options: Options) -> Result<Self> {
         options.services = Services::TwoWithTls;
-        Self { instance, options, image: backend.to_owned(), web_image: Some(web.to_owned()) }.write_files()
+        Self { instance: instance.clone(), options, image: backend.to_owned(), web_image: Some(web.to_owned()) }
+            .write_files()
     }
 
     /// Where its nginx answers.
@@ -152,17 +155,19 @@ impl<'a> Project<'a> {
 
     /// Runs the reference's deploy script on the host over OpenSSH, from its first step to its last.
     pub fn deploy_by_script(&self, script: Script) -> Result<Output> {
-        let name = if script == Script::Reference { "deploy.sh" } else { "deploy-nginx-s.sh" };
+        let name = if script == Script::Reference { "deploy.sh" } else { "deploy-anywhere.sh" };
         self.sh(&format!("sh ./{name} 2>&1"))
     }
 
     fn write_files(self) -> Result<Self> {
-        let put = |name: &str, text: &str| self.instance.write(&self.path(name), text);
-        put("docker-compose.yml", &self.compose_file()?)?;
-        put("nginx/default.conf", &self.conf_text()?)?;
-        for name in [".env", "deploy.sh", "deploy-nginx-s.sh"] {
-            put(name, &reference(name)?)?;
+        let mut files = vec![
+            (self.path("docker-compose.yml"), self.compose_file()?),
+            (self.path("nginx/default.conf"), self.conf_text()?),
+        ];
+        for name in [".env", "deploy.sh", "deploy-anywhere.sh"] {
+            files.push((self.path(name), reference(name)?));
         }
+        self.instance.write_all(&files)?;
         if self.web_image.is_some() {
             self.ok(MAKE_CERTIFICATE)?;
         }

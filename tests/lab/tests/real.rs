@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use lab::{Instance, Kind, Lab, Load, Mix, Options, Project, Script, Start, build_app};
+use lab::{Instance, Kind, Lab, Load, Machine, Mix, Options, Project, Script, Start, build_app};
 
 fn the_reference_project_serves_and_deploys_by_its_script(kind: Kind) {
     let repository = Lab::up().expect("lab").repository("backend-api");
@@ -19,7 +19,7 @@ fn the_reference_project_serves_and_deploys_by_its_script(kind: Kind) {
     build_app(&repository, "v1.1.0", &[("START_DELAY_MS", "500")]).expect("v1.1.0");
     let load = Load::start(&project.url(), Mix::standard()).expect("load");
     let begun = Instant::now();
-    let output = project.deploy_by_script(Script::NginxReload).expect("ssh");
+    let output = project.deploy_by_script(Script::Anywhere).expect("ssh");
     let took = begun.elapsed();
     let report = load.stop_blocking().expect("report");
     assert!(output.success() && output.stdout.contains("BLUE => GREEN"), "{}", output.stdout);
@@ -69,7 +69,7 @@ fn an_instance_survives_a_dockerd_restart_and_a_reboot() {
     instance.write("a dir/file", "text").expect("write");
     assert_eq!(instance.read("/home/deploy/a dir/file").expect("read"), "text");
     instance.ok("docker run -d --restart always --name up redis:6.2.5").expect("run");
-    for restart in [Instance::restart_dockerd, Instance::reboot] {
+    for restart in [Machine::restart_dockerd, Machine::reboot] {
         restart(&instance).expect("restart");
         assert!(instance.is_running("up").expect("ps"));
         assert_eq!(instance.ok("echo over ssh").expect("ssh"), "over ssh");

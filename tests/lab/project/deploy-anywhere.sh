@@ -1,19 +1,21 @@
 #!/bin/sh
-# deploy.sh where the nginx image has no `service` command: it reloads with `nginx -s reload`.
+# deploy.sh for hosts without docker-compose 1 and nginx images without a `service` command.
+
+COMPOSE=$(command -v docker-compose || echo docker compose)
 
 IS_GREEN=$(docker ps | grep green) # 현재 실행중인 App이 blue인지 확인
 
 DEFAULT_CONF="./nginx/default.conf"
 
-docker-compose up -d nginx
-docker-compose up -d redis
+$COMPOSE up -d nginx
+$COMPOSE up -d redis
 
 if [ -z $IS_GREEN  ];then # blue라면
 	echo "### BLUE => GREEN ###"
 	echo "1. get green image"
-	docker-compose pull green # 이미지 받아서
+	$COMPOSE pull green # 이미지 받아서
 	echo "2. green container up"
-	docker-compose up -d green # 컨테이너 실행
+	$COMPOSE up -d green # 컨테이너 실행
 	while [ 1 = 1 ]; do
 		echo "3. green health check..."
 		sleep 3
@@ -27,13 +29,13 @@ if [ -z $IS_GREEN  ];then # blue라면
 	echo "4. reload nginx"
 	docker exec nginx nginx -s reload
 	echo "5. blue container down"
-	docker-compose stop blue
+	$COMPOSE stop blue
 else
 	echo "### GREEN => BLUE ###"
 	echo "1. get blue image"
-	docker-compose pull blue
+	$COMPOSE pull blue
 	echo "2. blue container up"
-	docker-compose up -d blue
+	$COMPOSE up -d blue
 	while [ 1 = 1 ]; do
 		sleep 3
 		echo "3. blue health check..."
@@ -47,5 +49,5 @@ else
 	echo "4. reload nginx"
 	docker exec nginx nginx -s reload
 	echo "5. green container down"
-	docker-compose stop green
+	$COMPOSE stop green
 fi
