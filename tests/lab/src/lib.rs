@@ -1,1 +1,16 @@
 //! The test bench: real instances, a reference-shaped project and clients that record every request.
+//!
+//! `scripts/lab` does the work on the machine; this crate gives tests, the demo and the bench a typed way to it. Nothing
+//! here prints.
+
+mod app;
+mod instance;
+pub mod load;
+mod project;
+mod script;
+
+pub use app::{App, GitRepository, Image, build_app};
+pub use instance::{Container, Instance, Kind, Machine, Output, Start};
+pub use load::{Load, Mix, Report};
+pub use project::{Options, Project, Script, Services};
+pub use script::{Lab, Registry};

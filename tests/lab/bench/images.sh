@@ -1,0 +1,130 @@
+# shellcheck shell=bash
+# Images built from Debian packages alone: root file systems as cached tarballs, the images on top of them, and a
+# golden /var/lib/docker for each kind of instance, which holds all the service images.
+
+MIRROR=${CUTOVER_LAB_MIRROR:-http://deb.debian.org/debian}
+BENCH=$here/tests/lab/bench
+MACHINE=openssh-server,docker.io,docker-compose,iproute2,iptables,ca-certificates,curl,procps
+SMALL=base-files,dash,coreutils,sed,grep,findutils
+
+# root NAME: suite, variant and packages of a root file system.
+root() {
+  case $1 in
+    v2) echo "trixie apt $MACHINE,docker-cli,docker-buildx" ;;
+    v1) echo "bookworm apt $MACHINE" ;;
+    nginx-1.26) echo "trixie extract $SMALL,nginx-light,curl" ;;
+    nginx-1.30) echo "sid extract $SMALL,nginx-light,curl" ;;
+    redis) echo "trixie extract $SMALL,redis-server" ;;
+    node) echo "trixie extract $SMALL,nodejs" ;;
+  esac
+}
+
+root_tarball() { echo "$CUTOVER_LAB/roots/$1-$(root "$1" | key_of 2).tar.zst"; }
+
+# Only the packages asked for, without documentation. A mirror may be frozen, so an old Release file is fine.
+make_root() {
+  local name=$1 tarball suite variant packages
+  tarball=$(root_tarball "$name")
+  [ -s "$tarball" ] && return
+  read -r suite variant packages <<<"$(root "$name")"
+  say "building the root file system $name ($suite: $packages)"
+  mkdir -p "$CUTOVER_LAB/roots"
+  if ! mmdebstrap --quiet --variant="$variant" --include="$packages" \
+    --keyring=/usr/share/keyrings/debian-archive-keyring.gpg --aptopt='Acquire::Check-Valid-Until "false"' \
+    --aptopt='Acquire::Retries "3"' \
+    --customize-hook='cd "$1" && rm -rf usr/share/doc usr/share/man usr/share/locale usr/share/info var/lib/apt/lists/*' \
+    --customize-hook='ln -sf dash "$1/usr/bin/sh"' \
+    "$suite" "$tarball.part.tar" "$MIRROR" >"$RUN/root-$name.log" 2>&1; then
+    tail -20 "$RUN/root-$name.log" >&2
+    return 1
+  fi
+  zstd -q -f -3 --rm "$tarball.part.tar" -o "$tarball.part"
+  mv "$tarball.part" "$tarball"
+}
+
+make_roots() {
+  local pids=() pid
+  make_root v2 9>&- & pids+=($!)
+  { make_root v1 && make_root redis; } 9>&- & pids+=($!)
+  { make_root node && make_root nginx-1.30 && make_root nginx-1.26; } 9>&- & pids+=($!)
+  for pid in "${pids[@]}"; do wait "$pid" || die "a root file system could not be built"; done
+}
+
+# context ROOT: the directory with the Dockerfile that goes on top of it.
+context() { case $1 in v1 | v2) echo instance ;; nginx-*) echo nginx ;; *) echo "$1" ;; esac; }
+
+image_key() { tree_of "$BENCH/$(context "$1")" | key_of "$(root_tarball "$1")"; }
+
+image() { echo "cutover-lab/$1:$(image_key "$1")"; }
+
+make_image() {
+  local name=$1 image; image=$(image "$name")
+  docker image inspect "$image" >/dev/null 2>&1 && return
+  make_root "$name"
+  say "building the image $name"
+  zstd -qdc "$(root_tarball "$name")" | docker import - "cutover-lab/root:$name" >/dev/null
+  docker build -q --build-arg "ROOT=cutover-lab/root:$name" -t "$image" "$BENCH/$(context "$name")" >/dev/null
+}
+
+# The service images: root, then the name it has on an instance.
+services() {
+  printf '%s\n' 'nginx-1.26 nginx:1.26' 'nginx-1.30 nginx:1.30' 'nginx-1.30 nginx:latest' 'redis redis:6.2.5' \
+    'node lab/node:latest'
+}
+
+service_keys() { services | while read -r root name; do echo "$name $(image "$root")"; done; }
+
+# Pushed once per content; the tags a test may ask for are there too.
+push_services() {
+  local root name mark
+  mark=$CUTOVER_LAB/registry/pushed-$(service_keys | key_of)
+  [ -e "$mark" ] && return
+  say "pushing the service images to the registry"
+  services | while read -r root name; do
+    docker tag "$(image "$root")" "$name"
+    docker tag "$(image "$root")" "$REGISTRY/${name}"
+    docker push -q "$REGISTRY/${name}" >/dev/null
+  done
+  touch "$mark"
+}
+
+golden() { echo "$CUTOVER_LAB/golden/$1-$(service_keys | key_of "$(image "$1")")"; }
+
+goldens_ready() { [ -s "$RUN/goldens" ] && [ "$(cat "$RUN/goldens")" = "$(goldens_key)" ]; }
+
+# What the goldens are made of, cheap enough to ask at every call.
+goldens_key() { { tree_of "$BENCH"; } | key_of; }
+
+# An instance with an empty /var/lib/docker pulls everything once; its store is then what new instances start from.
+make_golden() {
+  local kind=$1 store name; store=$(golden "$kind"); name=golden-$kind
+  [ -d "$store" ] && return
+  say "filling the golden docker store of kind $kind"
+  rm -rf "$CUTOVER_LAB/golden/$kind-"*
+  instance_stop "$name"
+  instance_start_from '' "$name" --kind "$kind" >/dev/null
+  services | while read -r _ service; do
+    instance_exec "$name" sh -c "docker pull -q $REGISTRY/$service && docker tag $REGISTRY/$service $service &&
+      docker rmi $REGISTRY/$service" </dev/null >/dev/null
+  done
+  docker stop -t 30 "lab-$name" >/dev/null
+  mkdir -p "$CUTOVER_LAB/golden"
+  mv "$(instance_dir "$name")/docker" "$store"
+  instance_stop "$name"
+}
+
+build_images() {
+  local name missing=
+  for name in v2 v1 redis nginx-1.26 nginx-1.30 node; do
+    docker image inspect "$(image "$name")" >/dev/null 2>&1 || missing=1
+  done
+  if [ -n "$missing" ]; then
+    make_roots
+    for name in node redis nginx-1.26 nginx-1.30 v2 v1; do make_image "$name"; done
+    docker image prune -f >/dev/null
+  fi
+  push_services
+  make_golden v2
+  make_golden v1
+  goldens_key >"$RUN/goldens"
+}
