@@ -1,0 +1,40 @@
+//! The main job against real instances: a version goes in, it serves, and nobody notices.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use common::Bench;
+use lab::Kind;
+
+fn the_reference_project_swaps_there_and_back(kind: Kind) {
+    let bench = Bench::reference(kind);
+    let conf = bench.project.conf().unwrap();
+
+    bench.deploy("v1.1.0", &[]).expect(0).says("v1.1.0 is live");
+    assert_eq!(bench.project.served_version().as_deref(), Some("v1.1.0"));
+    assert_eq!(bench.project.conf().unwrap(), conf.replace("server blue:", "server green:"));
+    assert!(bench.instance.is_running("green").unwrap() && !bench.instance.is_running("blue").unwrap());
+
+    let status = bench.status();
+    assert_eq!(
+        (&status["slot"], &status["version"], &status["proved"]),
+        (&"green".into(), &"v1.1.0".into(), &true.into())
+    );
+
+    bench.deploy("v1.2.0", &[]).expect(0);
+    assert_eq!(bench.status()["rollback"], serde_json::json!(["v1.1.0"]));
+    assert_eq!(bench.project.served_version().as_deref(), Some("v1.2.0"));
+    assert_eq!(bench.project.conf().unwrap(), conf);
+    bench.cutover(&["deploy", "--version", "v1.2.0"]).expect(0).says("already live");
+    bench.cutover(&["deploy", "--version", "v1.1.0"]).expect(2).says("older than what is live");
+}
+
+#[test]
+fn the_reference_project_swaps_there_and_back_on_compose_v2() {
+    the_reference_project_swaps_there_and_back(Kind::V2);
+}
+
+#[test]
+fn the_reference_project_swaps_there_and_back_on_compose_1_29() {
+    the_reference_project_swaps_there_and_back(Kind::V1);
+}
