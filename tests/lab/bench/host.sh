@@ -36,7 +36,7 @@ fetch_registry() {
   say "fetching package: docker-registry (unpacked in the cache, not installed)"
   local work; work=$(mktemp -d "$RUN/registry.XXXXXX")
   chmod 755 "$work"
-  ( cd "$work"
+  ( cd "$work" || exit
     apt-get -qq download docker-registry >/dev/null 2>&1 ||
       { apt_get update && apt-get -qq download docker-registry >/dev/null 2>&1; } || die "cannot download docker-registry"
     dpkg-deb -x docker-registry_*.deb . )
@@ -62,8 +62,8 @@ start_network() {
     --gateway "$GATEWAY" --opt "com.docker.network.bridge.name=$BRIDGE" lab >/dev/null
   # Where the machine drops forwarded packets, bridged ones are dropped as well (br_netfilter).
   if iptables -S FORWARD 2>/dev/null | grep -q -- '-P FORWARD DROP'; then
-    iptables -C FORWARD -i $BRIDGE -o $BRIDGE -j ACCEPT 2>/dev/null ||
-      iptables -I FORWARD -i $BRIDGE -o $BRIDGE -j ACCEPT
+    iptables -C FORWARD -i "$BRIDGE" -o "$BRIDGE" -j ACCEPT 2>/dev/null ||
+      iptables -I FORWARD -i "$BRIDGE" -o "$BRIDGE" -j ACCEPT
   fi
 }
 
@@ -83,15 +83,15 @@ start_registry() {
 start_registries() {
   fetch_registry
   # shellcheck disable=SC2016
-  [ -s "$CUTOVER_LAB/htpasswd" ] || printf '%s:%s\n' $AUTH_USER \
-    "$(perl -e 'print crypt($ARGV[0], q($2b$05$abcdefghijklmnopqrstuu))' $AUTH_PASSWORD)" >"$CUTOVER_LAB/htpasswd"
-  start_registry registry $REGISTRY
-  start_registry auth-registry $AUTH_REGISTRY "auth: {htpasswd: {realm: lab, path: $CUTOVER_LAB/htpasswd}}"
+  [ -s "$CUTOVER_LAB/htpasswd" ] || printf '%s:%s\n' "$AUTH_USER" \
+    "$(perl -e 'print crypt($ARGV[0], q($2b$05$abcdefghijklmnopqrstuu))' "$AUTH_PASSWORD")" >"$CUTOVER_LAB/htpasswd"
+  start_registry registry "$REGISTRY"
+  start_registry auth-registry "$AUTH_REGISTRY" "auth: {htpasswd: {realm: lab, path: $CUTOVER_LAB/htpasswd}}"
 }
 
 registry_json() {
   printf '{"registry":"%s","auth_registry":"%s","user":"%s","password":"%s"}\n' \
-    $REGISTRY $AUTH_REGISTRY $AUTH_USER $AUTH_PASSWORD
+    "$REGISTRY" "$AUTH_REGISTRY" "$AUTH_USER" "$AUTH_PASSWORD"
 }
 
 lab_up_locked() {
@@ -130,8 +130,8 @@ lab_down_locked() {
   stop_pid "$RUN/registry.pid" docker-registry
   stop_pid "$RUN/auth-registry.pid" docker-registry
   stop_pid "$RUN/docker.pid" dockerd
-  iptables -D FORWARD -i $BRIDGE -o $BRIDGE -j ACCEPT 2>/dev/null || true
-  ip link delete $BRIDGE 2>/dev/null || true
+  iptables -D FORWARD -i "$BRIDGE" -o "$BRIDGE" -j ACCEPT 2>/dev/null || true
+  ip link delete "$BRIDGE" 2>/dev/null || true
   rm -rf "$CUTOVER_LAB/instances"
 }
 

@@ -21,6 +21,7 @@ root() {
 
 root_tarball() { echo "$CUTOVER_LAB/roots/$1-$(root "$1" | key_of 2).tar.zst"; }
 
+# shellcheck disable=SC2016 # the hooks' $1 is the new root
 # Only the packages asked for, without documentation. A mirror may be frozen, so an old Release file is fine.
 make_root() {
   local name=$1 tarball suite variant packages
@@ -63,7 +64,8 @@ make_image() {
   make_root "$name"
   say "building the image $name"
   zstd -qdc "$(root_tarball "$name")" | docker import - "cutover-lab/root:$name" >/dev/null
-  docker build -q --build-arg "ROOT=cutover-lab/root:$name" -t "$image" "$BENCH/$(context "$name")" >/dev/null
+  docker build -q --build-arg "ROOT=cutover-lab/root:$name" -t "$image" "$BENCH/$(context "$name")" \
+    >"$RUN/build.log" 2>&1 || { cat "$RUN/build.log" >&2; return 1; }
 }
 
 # The service images: root, then the name it has on an instance.

@@ -74,8 +74,8 @@ instance_start_from() {
 # Docker in docker without --privileged, which asks for more than some machines can give.
 instance_run() {
   local name=$1 kind=$2 dir=$3 address=$4 cap flags=()
-  for cap in SYS_ADMIN NET_ADMIN SYS_PTRACE SYS_CHROOT MKNOD; do flags+=(--cap-add $cap); done
-  for opt in seccomp=unconfined apparmor=unconfined systempaths=unconfined; do flags+=(--security-opt $opt); done
+  for cap in SYS_ADMIN NET_ADMIN SYS_PTRACE SYS_CHROOT MKNOD; do flags+=(--cap-add "$cap"); done
+  for opt in seccomp=unconfined apparmor=unconfined systempaths=unconfined; do flags+=(--security-opt "$opt"); done
   [ ! -e /sys/fs/cgroup/cgroup.controllers ] || flags+=(--cgroupns host)
   docker run -d --name "lab-$name" --hostname "$name" --network lab --ip "$address" --stop-timeout 30 \
     -e "LAB_CGROUP=$(cgroup_of "$name")" "${flags[@]}" -v /sys/fs/cgroup:/sys/fs/cgroup:rw \
@@ -94,6 +94,7 @@ instance_exec() { local name=${1:?a name}; shift; docker exec -i "lab-$name" "$@
 
 instance_restart_dockerd() {
   rm -f "$(instance_dir "${1:?a name}")/machine/ready"
+  # shellcheck disable=SC2016 # expanded on the instance
   instance_exec "$1" sh -c 'kill "$(cat /run/docker.pid)"' </dev/null
   instance_wait "$1"
 }

@@ -61,6 +61,28 @@ fn two_services_share_a_conf_and_tls() {
 }
 
 #[test]
+fn every_option_gives_a_project_that_compose_accepts() {
+    let instance = Instance::start(Kind::V1).expect("instance");
+    let options = Options {
+        nginx: "latest".to_owned(),
+        single_file_mount: true,
+        restart: "no".to_owned(),
+        extras: vec!["evergreen-worker".to_owned()],
+        stop_grace_period: Some("20s".to_owned()),
+        ..Options::default()
+    };
+    for write in [
+        |instance, options| Project::write(instance, "example/backend", options),
+        |instance, options| Project::write_two(instance, "example/backend", "example/web", options),
+    ] {
+        let project = write(&instance, options.clone()).expect("project");
+        let config = project.ok("docker-compose config").expect("config");
+        assert!(config.contains("default.conf:/etc/nginx/conf.d/default.conf"), "{config}");
+        assert!(config.contains("restart: \"no\"") && config.contains("stop_grace_period: 20s"), "{config}");
+    }
+}
+
+#[test]
 fn an_instance_survives_a_dockerd_restart_and_a_reboot() {
     let mut start = Start::new(Kind::V2);
     start.ssh_port = 2222;
