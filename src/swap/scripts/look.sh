@@ -26,8 +26,12 @@ while [ "$count" -gt 0 ]; do
 done
 if [ -n "$nginx" ]; then
   say nginx-version 0 "$(docker exec "$nginx" nginx -v 2>&1)"
-  dump=$(docker exec "$nginx" nginx -T 2>&1); status=$?
-  say nginx-dump $status "$dump"
+  # the files on stdout alone: docker exec mixes the two streams as it likes
+  if dump=$(docker exec "$nginx" nginx -T 2>/dev/null); then
+    say nginx-dump 0 "$dump"
+  else
+    say nginx-dump 1 "$(docker exec "$nginx" nginx -t 2>&1)"
+  fi
 fi
 count=$1; shift
 while [ "$count" -gt 0 ]; do
