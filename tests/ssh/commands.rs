@@ -256,17 +256,24 @@ async fn connecting_takes_six_round_trips_and_a_command_one() {
     let target = format!("root@127.0.0.1:{port}").parse().unwrap();
     let started = Instant::now();
     let session = Session::connect(&target, &options).await.unwrap();
-    let connected = started.elapsed().as_secs_f64() / (2.0 * delay.as_secs_f64());
+    let trips = |time: Duration| time.as_secs_f64() / (2.0 * delay.as_secs_f64());
+    let connecting = trips(started.elapsed());
     assert_eq!(session.round_trips(), 6);
+    // What the login shell takes by itself is not the network's.
+    let near = sshd.connect().await;
     let mut each = Vec::new();
     for _ in 0..5 {
-        let started = Instant::now();
-        run(&session, "true").await.unwrap();
-        each.push(started.elapsed().as_secs_f64() / (2.0 * delay.as_secs_f64()));
+        let shell = time_of(&near).await;
+        each.push(trips(time_of(&session).await.saturating_sub(shell)));
     }
-    let report = format!("connect {connected:.2}, each exec {each:.2?}, counted {}", session.round_trips());
-    std::fs::write("/tmp/ssh-round-trips", &report).unwrap();
-    // The spare was still on its way for the first.
-    assert!(session.round_trips() <= 6 + 2 + 4, "{report}");
-    assert!(connected < 7.5 && each[1..].iter().all(|trips| *trips < 1.6), "{report}");
+    let report = format!("connect {connecting:.2}, each exec {each:.2?}, counted {}", session.round_trips());
+    // The spare channel was still on its way for the first.
+    assert!((6 + 5..=6 + 6).contains(&session.round_trips()), "{report}");
+    assert!(connecting < 7.5 && each[1..].iter().all(|trips| *trips < 1.8), "{report}");
+}
+
+async fn time_of(session: &Session) -> Duration {
+    let started = Instant::now();
+    assert!(run(session, "true").await.unwrap().success());
+    started.elapsed()
 }

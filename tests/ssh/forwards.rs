@@ -126,6 +126,5 @@ async fn a_forward_moves_bytes_fast_both_ways() {
     }
     drop(stream);
     assert_eq!(client.await.unwrap(), megabytes << 20);
-    std::fs::write("/tmp/ssh-throughput", format!("{:.0} MiB/s", megabytes as f64 / started.elapsed().as_secs_f64()))
-        .unwrap();
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }

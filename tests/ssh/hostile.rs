@@ -115,7 +115,8 @@ impl Handler for Server {
             for _ in 0..100 {
                 open.push(handle.channel_open_forwarded_tcpip("127.0.0.1", 4000, "192.0.2.1", 1).await);
             }
-            assert_eq!(open.iter().filter(|o| o.is_ok()).count(), 64);
+            // One has been taken out of the queue by now, or not.
+            assert!((64..=65).contains(&open.iter().filter(|o| o.is_ok()).count()));
             let _ = open[0].as_ref().unwrap().data_bytes(b"first".to_vec()).await;
             std::future::pending::<()>().await;
         });

@@ -128,6 +128,7 @@ async fn the_agent_logs_in_and_stands_in_for_an_encrypted_file() {
         keygen(path, &["-t", "rsa", "-b", "2048", "-N", "", "-f", "rsa"]);
         keygen(path, &["-s", "ca", "-I", "me", "-n", "root", "rsa.pub"]);
     });
+    let key = Some(Secret::new(sshd.read("user")));
     let agent = Agent::start(&[sshd.path("stranger"), sshd.path("user")]);
     let signed = Agent::start(&[sshd.path("rsa")]);
     // Before any thread reads the environment.
@@ -141,7 +142,7 @@ async fn the_agent_logs_in_and_stands_in_for_an_encrypted_file() {
     unsafe { std::env::set_var("SSH_AUTH_SOCK", "/nowhere") };
     let cause = sshd.refused(&Options { agent: true, ..keyless(&sshd) }).await;
     assert!(matches!(cause, ConnectError::Agent { .. }), "{cause}");
-    gets_in(&sshd, &Options { agent: true, ..sshd.options() }, "no agent, but a key").await;
+    gets_in(&sshd, &Options { agent: true, key, ..keyless(&sshd) }, "no agent, but a key").await;
 }
 
 #[tokio::test]

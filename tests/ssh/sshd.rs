@@ -91,8 +91,9 @@ fn listen(directory: &Path, config: &str) -> Option<(Child, u16)> {
         text += &format!("\nHostKey {path}/host");
     }
     text = text.replace("DIRECTORY", &path.to_string());
+    // A home without start-up files for the shell: some take longer than what is measured.
     text += &format!(
-        "\nListenAddress 127.0.0.1:{port}\nAuthorizedKeysFile {path}/authorized_keys\nPidFile none\nUsePAM no\n\
+        "\nSetEnv HOME={path}\nListenAddress 127.0.0.1:{port}\nAuthorizedKeysFile {path}/authorized_keys\nPidFile none\nUsePAM no\n\
          StrictModes no\nPermitRootLogin prohibit-password\nPasswordAuthentication no\n\
          KbdInteractiveAuthentication no\nMaxStartups 100\n"
     );
