@@ -9,6 +9,8 @@ mod forwards;
 mod host_keys;
 #[path = "ssh/hostile.rs"]
 mod hostile;
+#[path = "ssh/link.rs"]
+mod link;
 #[path = "ssh/login.rs"]
 mod login;
 #[path = "ssh/sshd.rs"]

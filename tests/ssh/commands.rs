@@ -1,9 +1,10 @@
 //! Commands: status, output, input, their bounds, and how many round trips they take.
 use std::time::{Duration, Instant};
 
-use cutover::host::ssh::{Command, ExecError, Limits, Session};
+use cutover::host::ssh::{Command, ExecError, Limits, Options, Session};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
+use crate::link::Link;
 use crate::sshd::Sshd;
 
 async fn run(session: &Session, command: &str) -> Result<cutover::host::ssh::Output, ExecError> {
@@ -208,54 +209,13 @@ async fn stdio_is_a_stream_and_says_why_it_ended() {
     assert!(!said.contains('\u{1b}') && !said.contains('\n'), "{said}");
 }
 
-/// A link on which every byte takes `delay` to arrive, each way.
-async fn slow_link(port: u16, delay: Duration) -> u16 {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let local = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        while let Ok((near, _)) = listener.accept().await {
-            // The handshake of TCP is over by now: this is the time it would have taken.
-            tokio::time::sleep(2 * delay).await;
-            let far = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-            near.set_nodelay(true).unwrap();
-            far.set_nodelay(true).unwrap();
-            let (near_read, near_write) = near.into_split();
-            let (far_read, far_write) = far.into_split();
-            tokio::spawn(late(near_read, far_write, delay));
-            tokio::spawn(late(far_read, near_write, delay));
-        }
-    });
-    local
-}
-
-async fn late(mut from: tokio::net::tcp::OwnedReadHalf, mut to: tokio::net::tcp::OwnedWriteHalf, delay: Duration) {
-    let (sender, mut queue) = tokio::sync::mpsc::unbounded_channel::<(tokio::time::Instant, Vec<u8>)>();
-    tokio::spawn(async move {
-        while let Some((due, bytes)) = queue.recv().await {
-            tokio::time::sleep_until(due).await;
-            if to.write_all(&bytes).await.is_err() {
-                return;
-            }
-        }
-    });
-    let mut buffer = vec![0; 64 << 10];
-    while let Ok(read @ 1..) = from.read(&mut buffer).await {
-        if sender.send((tokio::time::Instant::now() + delay, buffer[..read].to_vec())).is_err() {
-            return;
-        }
-    }
-}
-
 #[tokio::test]
 async fn connecting_takes_six_round_trips_and_a_command_one() {
     let sshd = Sshd::start("");
     let delay = Duration::from_millis(100);
-    let port = slow_link(sshd.port, delay).await;
-    let mut options = sshd.options();
-    options.known_hosts = Some(format!("127.0.0.1 {}", sshd.read("host.pub")));
-    let target = format!("root@127.0.0.1:{port}").parse().unwrap();
+    let link = Link::start(sshd.port, delay).await;
     let started = Instant::now();
-    let session = Session::connect(&target, &options).await.unwrap();
+    let session = Session::connect(&link.target(), &sshd.options_anywhere()).await.unwrap();
     let trips = |time: Duration| time.as_secs_f64() / (2.0 * delay.as_secs_f64());
     let connecting = trips(started.elapsed());
     assert_eq!(session.round_trips(), 6);
@@ -276,4 +236,62 @@ async fn time_of(session: &Session) -> Duration {
     let started = Instant::now();
     assert!(run(session, "true").await.unwrap().success());
     started.elapsed()
+}
+
+#[tokio::test]
+async fn a_network_that_goes_silent_is_noticed() {
+    let sshd = Sshd::start("");
+    let link = Link::start(sshd.port, Duration::ZERO).await;
+    let options = Options { keepalive: Duration::from_millis(200), ..sshd.options_anywhere() };
+    let session = Session::connect(&link.target(), &options).await.unwrap();
+    let mut child = session.spawn("cat").await.unwrap();
+    let started = Instant::now();
+    let file = sshd.path("started").display().to_string();
+    let command = format!("touch {file}; exec sleep 20");
+    let waiting = run(&session, &command);
+    let cut = async {
+        let near = sshd.connect().await;
+        run(&near, &format!("until test -e {file}; do sleep 0.01; done")).await.unwrap();
+        link.freeze();
+    };
+    let (result, ()) = tokio::join!(waiting, cut);
+    assert_eq!(result, Err(ExecError::Disconnected));
+    assert_eq!(child.wait().await, Err(ExecError::Disconnected));
+    session.closed().await;
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn closing_or_dropping_a_session_ends_its_connection() {
+    let sshd = Sshd::start("");
+    let near = sshd.connect().await;
+    for close in [true, false] {
+        let session = sshd.connect().await;
+        let output = run(&session, "echo $PPID").await.unwrap();
+        let pid: u32 = String::from_utf8(output.stdout).unwrap().trim().parse().unwrap();
+        let mut child = session.spawn("cat").await.unwrap();
+        if close {
+            session.close().await;
+            assert_eq!(child.wait().await, Err(ExecError::Disconnected));
+        } else {
+            drop(session);
+            child.stdin.write_all(b"still here").await.unwrap();
+            let mut back = [0; 10];
+            child.stdout.read_exact(&mut back).await.unwrap();
+            drop(child);
+        }
+        let gone = format!("while kill -0 {pid} 2>/dev/null; do sleep 0.01; done");
+        near.exec(&gone, b"", Limits::within(Duration::from_secs(10))).await.expect("sshd saw the end");
+    }
+}
+
+#[tokio::test]
+async fn a_session_can_be_shared_between_tasks() {
+    fn shared<T: Send + Sync + Clone + 'static>(_: &T) {}
+    let sshd = Sshd::start("");
+    let (target, options) = (sshd.target(), sshd.options());
+    let session = tokio::spawn(async move { Session::connect(&target, &options).await }).await.unwrap().unwrap();
+    shared(&session);
+    let child = tokio::spawn(async move { session.spawn("cat").await }).await.unwrap().unwrap();
+    tokio::spawn(async move { drop(child) }).await.unwrap();
 }

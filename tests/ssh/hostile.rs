@@ -238,7 +238,8 @@ async fn only_the_port_that_was_asked_for_is_forwarded_and_a_flood_is_cut() {
     let session = server.connect().await.unwrap();
     let mut forward = session.remote_forward("127.0.0.1", 0).await.unwrap();
     assert_eq!(forward.port(), 4000);
-    let mut stream = forward.next().await.unwrap();
+    let incoming = tokio::time::timeout(Duration::from_secs(20), forward.next());
+    let mut stream = incoming.await.expect("the others were refused").unwrap();
     let mut first = [0; 5];
     stream.read_exact(&mut first).await.unwrap();
     assert_eq!(&first, b"first");

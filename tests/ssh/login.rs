@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use cutover::host::ssh::{ConnectError, Limits, Options, Session, Target};
 use cutover::secret::Secret;
 
+use crate::link::Link;
 use crate::sshd::{Agent, Sshd, free_port, key_pair, keygen};
 
 /// Without any key.
@@ -25,6 +26,19 @@ async fn a_wrong_key_is_refused_once_and_said_with_its_fingerprint() {
     assert_eq!((user.as_str(), offered.len(), methods.as_slice()), ("root", 1, &["publickey".to_owned()][..]));
     assert!(offered[0].starts_with("ssh-ed25519 SHA256:"), "{offered:?}");
     assert!(!format!("{cause} {cause:?}").contains("PRIVATE"));
+}
+
+#[tokio::test]
+async fn what_is_refused_is_not_tried_again() {
+    let sshd = Sshd::start_with("", |path| drop(key_pair(path, "stranger")));
+    let stranger = Options { key: Some(Secret::new(sshd.read("stranger"))), ..sshd.options_anywhere() };
+    let other_host = Options { known_hosts: Some(format!("* {}", sshd.read("user.pub"))), ..sshd.options() };
+    let unknown = Options { known_hosts: Some(String::new()), ..sshd.options() };
+    for options in [stranger, other_host, unknown] {
+        let link = Link::start(sshd.port, Duration::ZERO).await;
+        Session::connect(&link.target(), &options).await.expect_err("refused");
+        assert_eq!(link.connections(), 1);
+    }
 }
 
 #[tokio::test]

@@ -72,6 +72,11 @@ impl Sshd {
         }
     }
 
+    /// As `options`, for whatever port of this machine leads here.
+    pub(crate) fn options_anywhere(&self) -> Options {
+        Options { known_hosts: Some(format!("127.0.0.1 {}", self.read("host.pub"))), ..self.options() }
+    }
+
     pub(crate) async fn connect(&self) -> Session {
         Session::connect(&self.target(), &self.options()).await.expect("a connection")
     }
