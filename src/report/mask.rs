@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn each_line_of_a_key_is_found_and_its_frame_is_not() {
-        let key = "-----BEGIN OPENSSH PRIVATE KEY-----\r\nAAAAB3Nz\r\nabcdefgh==\r\n-----END OPENSSH PRIVATE KEY-----\n";
+        let key =
+            "-----BEGIN OPENSSH PRIVATE KEY-----\r\nAAAAB3Nz\r\nabcdefgh==\r\n-----END OPENSSH PRIVATE KEY-----\n";
         assert_eq!(hidden(key, "x AAAAB3Nz y abcdefgh== z"), "x *** y *** z");
         assert_eq!(hidden(key, "-----BEGIN OPENSSH PRIVATE KEY-----"), "-----BEGIN OPENSSH PRIVATE KEY-----");
     }
