@@ -16,7 +16,12 @@ pub(super) async fn deploy(run: &Run, options: &cli::Deploy) -> Result<Exit, Sto
     let images = run.images(&version, &options.digest)?;
     run.reporter.phase("Check the hosts");
     let hosts = run.until_signal(run.connect()).await??;
-    run.swap(&hosts, &version, images, &options.swap).await
+    // on a laptop the commit that is checked out need not be the version's
+    let mut github = run.github(&version, crate::commands::session::variable("GITHUB_ACTIONS").is_some()).await;
+    github.begin(&github.commit()).await;
+    let ended = run.swap(&hosts, &version, images, &options.swap).await;
+    github.end(&ended).await;
+    ended
 }
 
 impl Run {
