@@ -9,7 +9,7 @@ use crate::host::container::Container;
 use crate::host::docker::Login;
 use crate::host::script::{Script, Section, sections};
 use crate::report::{Event, Level};
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -284,36 +284,9 @@ impl HostSwap<'_> {
         let networks = nginx.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
         let address = networks.values().find_map(|network| network.ip_address.clone().filter(|ip| !ip.is_empty()));
         let address = address.context("nginx's container has no address")?;
-        let mut said = Vec::new();
-        for (service, container) in self.plan.services.iter().zip(&self.started) {
-            said.push(self.confirm_service(service, container, &address).await?);
-        }
-        Ok(said.join(", "))
-    }
-
-    async fn confirm_service(&self, service: &ServicePlan, container: &Container, nginx: &str) -> Result<String> {
-        let Some(asked) = &service.probe else {
-            return Ok(format!("{}: nginx's workers are new; no location could be asked", service.name));
-        };
-        let old = service.from.as_ref().map(|old| old.pid);
-        let pids = [old, Some(container.state.pid)];
-        let mut last = String::new();
-        for _ in 0..3 {
-            let before = probe::received(self.host, pids, service.port).await?.map(|(opens, _)| opens);
-            let answer = probe::ask(self.host, nginx, asked).await?;
-            if matches!(answer.status, 502..=504) {
-                bail!("nginx answers {} for {}{}", answer.status, asked.host, asked.path);
-            }
-            match probe::who_answers(self.host, nginx, asked, pids, before, service.port).await? {
-                Some(1) => return Ok(format!("{} answers {} through nginx", service.to.slot, answer.status)),
-                Some(_) => last = "requests still reach the old slot".to_owned(),
-                None if before == [None, None] => {
-                    return Ok(format!("nginx's workers are new and answer {}", answer.status));
-                }
-                None => last = "requests reach neither slot for certain".to_owned(),
-            }
-        }
-        Err(anyhow!("{}: {last}", service.name))
+        let each = self.plan.services.iter().zip(&self.started);
+        let each = each.map(|(service, container)| confirm_service(self.host, service, container, &address));
+        Ok(join_all(each).await.into_iter().collect::<Result<Vec<_>>>()?.join(", "))
     }
 
     async fn drain(&mut self, cancel: &Cancel) -> Result<String> {
@@ -400,6 +373,26 @@ impl HostSwap<'_> {
         let pruned = sections(&self.host.run(&script).await?)?.len();
         Ok(if pruned == 0 { String::new() } else { format!("{pruned} old images removed") })
     }
+}
+
+/// Asks through nginx until the new slot is seen to receive what is asked, three times at most.
+async fn confirm_service(host: &Host, service: &ServicePlan, container: &Container, nginx: &str) -> Result<String> {
+    let Some(asked) = &service.probe else {
+        return Ok(format!("{}: nginx's workers are new; no location could be asked", service.name));
+    };
+    let slot = &service.to.slot;
+    for _ in 0..3 {
+        let reached = probe::reaches(host, nginx, asked, container.state.pid, service.port).await?;
+        if matches!(reached.status, 502..=504) {
+            bail!("nginx answers {} for {}{}", reached.status, asked.host, asked.path);
+        }
+        match reached.slot {
+            Some(true) => return Ok(format!("{slot} answers {} through nginx", reached.status)),
+            Some(false) => {}
+            None => return Ok(format!("nginx's workers are new and answer {}", reached.status)),
+        }
+    }
+    bail!("{}: requests through nginx do not reach {slot}", service.name)
 }
 
 /// With a login through the API, so that the password never rests on the host; else by the host's own `docker`, which

@@ -5,7 +5,7 @@ use crate::host::Host;
 use crate::host::http::Answer;
 use crate::host::nginx::Probe;
 use crate::host::script::Script;
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use futures_util::future::join_all;
 use std::time::Duration;
 
@@ -37,6 +37,29 @@ pub async fn who_answers(
         _ => false,
     };
     Ok(tell([grew(0), grew(1)], [after[0].1, after[1].1]))
+}
+
+/// What came of asking for one slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reached {
+    /// Status of the worst answer.
+    pub status: u16,
+    /// Whether the slot received the requests; `None` where the host can't tell.
+    pub slot: Option<bool>,
+}
+
+/// Asks through nginx and says whether the slot whose PID 1 is `pid` receives it.
+///
+/// Only the slot itself is looked at: while nginx's old workers drain, the other one still receives requests of theirs.
+pub async fn reaches(host: &Host, nginx: &str, probe: &Probe, pid: i64, port: u16) -> Result<Reached> {
+    let pids = [Some(pid), None];
+    let [(before, _), _] = received(host, pids, port).await?;
+    let answers = join_all((0..REQUESTS).map(|_| ask(host, nginx, probe))).await;
+    let answers = answers.into_iter().collect::<Result<Vec<_>>>().context("nginx can't be asked")?;
+    let [(after, open), _] = received(host, pids, port).await?;
+    // nginx may keep connections to its upstream open; none is made for the requests then
+    let slot = before.zip(after).map(|(before, after)| after.saturating_sub(before) >= REQUESTS as u64 || open > 0);
+    Ok(Reached { status: answers.iter().map(|answer| answer.status).max().unwrap_or(0), slot })
 }
 
 /// Exactly one slot grew, or none did and exactly one has open connections.
