@@ -58,6 +58,12 @@ pub enum Verb {
     Push(Asked),
     /// Swap every host to a version that is in the registry
     Deploy(Deploy),
+    /// Go back to the release before, or to any version of the history
+    Rollback(Rollback),
+    /// Finish or put back a release that an earlier run left half-way
+    Recover(Recover),
+    /// List the releases of every host
+    History,
     /// Say what is live on every host, and what can be rolled back to
     Status,
     /// Diagnose hosts and project, and say what to do; changes nothing
@@ -109,4 +115,32 @@ pub struct Deploy {
     /// The image's digest, as `push` printed it; SERVICE=sha256:… where there are several services
     #[arg(long, value_name = "[SERVICE=]sha256:…")]
     pub digest: Vec<String>,
+}
+
+/// Options of `rollback`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Rollback {
+    /// The version to go back to; without it, the last one that was live and was not rolled back itself
+    #[arg(value_name = "VERSION")]
+    pub version: Option<String>,
+    /// The same
+    #[arg(long, value_name = "VERSION", conflicts_with = "version")]
+    pub to: Option<String>,
+    /// Wait this long for another run to end, such as 5m
+    #[arg(long, value_name = "DURATION")]
+    pub wait: Option<String>,
+}
+
+/// Options of `recover`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Recover {
+    /// Keep the new version
+    #[arg(long, conflicts_with = "put_back")]
+    pub finish: bool,
+    /// Go back to the old version
+    #[arg(long)]
+    pub put_back: bool,
+    /// Wait this long for another run to end, such as 5m
+    #[arg(long, value_name = "DURATION")]
+    pub wait: Option<String>,
 }

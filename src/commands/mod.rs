@@ -4,8 +4,11 @@ mod ask;
 mod build;
 mod check;
 mod deploy;
+mod history;
 mod plan;
+mod recover;
 mod release;
+mod rollback;
 mod session;
 mod status;
 mod swap;
@@ -136,6 +139,9 @@ async fn dispatch(cli: Cli, reporter: &Reporter) -> Result<Exit, Stop> {
         Verb::Build(asked) => build::build(&run, &asked).await,
         Verb::Push(asked) => build::push(&run, &asked).await,
         Verb::Deploy(deploy) => deploy::deploy(&run, &deploy).await,
+        Verb::Rollback(rollback) => rollback::rollback(&run, &rollback).await,
+        Verb::Recover(recover) => recover::recover(&run, &recover).await,
+        Verb::History => history::history(&run).await,
         Verb::Status => status::status(&run).await,
         Verb::Check => check::check(&run).await,
     }

@@ -4,7 +4,7 @@ use super::{Exit, Run, Stop};
 use crate::cli::Asked;
 use crate::release::build::reference;
 use crate::report::Event;
-use crate::swap::plan::{Plan, Release};
+use crate::swap::plan::Release;
 use serde_json::json;
 
 /// Prints it.
@@ -16,7 +16,8 @@ pub(super) async fn plan(run: &Run, asked: &Asked) -> Result<Exit, Stop> {
     if run.already_live(&hosts, &seen, &version, true)? {
         return Ok(Exit::Done);
     }
-    let release = Release { version: version.to_string(), images, tag: version.tag() };
+    let release = Release { id: String::new(), version: version.to_string(), images, rollback: false };
+    let all = run.plans(&seen, &release)?;
     let mut text = format!("{version} (from {source}) would be released so:\n");
     for service in &run.config.services {
         text += &match service.build {
@@ -25,8 +26,7 @@ pub(super) async fn plan(run: &Run, asked: &Asked) -> Result<Exit, Stop> {
         };
     }
     let mut plans = Vec::new();
-    for (host, seen) in hosts.iter().zip(&seen) {
-        let plan = Plan::new(&run.config, seen, &release)?;
+    for (host, plan) in hosts.iter().zip(&all) {
         text += &format!("  on {}:\n", host.name);
         for step in plan.steps() {
             text += &format!("    {:<8} {}\n", step.name(), plan.explain(step));

@@ -35,6 +35,16 @@ impl Run {
         if failures.is_empty() { Ok(hosts) } else { Err(Stop::new(Exit::Connection, failures.join("\n"))) }
     }
 
+    /// Logs in once more to the host of this name, trying for a while.
+    pub(super) async fn connect_again(&self, name: &str) -> Result<Host, Stop> {
+        let options = self.ssh_options()?;
+        let host = self.config.hosts.iter().find(|host| host.label() == name);
+        let host = host.ok_or_else(|| Stop::new(Exit::Unexpected, format!("{name} is not configured")))?;
+        let session = Session::connect(&target(&host.address), &options).await;
+        let session = session.map_err(|error| Stop::new(Exit::Stuck, format!("{name}: {error}")))?;
+        Ok(Host::new(name, session, self.reporter.clone()))
+    }
+
     /// A secret of the environment. From now on no report shows it.
     pub(crate) fn secret(&self, stated: Option<&EnvName>, usual: &str) -> Result<Option<Secret>, Stop> {
         let name = stated.map_or(usual, EnvName::as_str);

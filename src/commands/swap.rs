@@ -9,12 +9,18 @@ use crate::host::lock::{Asked, Holder, Lock};
 use crate::release::version::{Compared, Version};
 use crate::report::{Event, Level};
 use crate::swap::execute::{Failure, HostSwap, execute};
-use crate::swap::history::{Outcome, Record, ServiceRecord};
+use crate::swap::history;
 use crate::swap::observe::{Observation, state_paths};
 use crate::swap::plan::{Plan, Release};
+use crate::swap::recover::{self, Way};
+use futures_util::future::join_all;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+
+/// The question before old code comes back to what a migration has left.
+const UNSAFE: &str = "The release's own command ran and is marked irreversible: the old version may not work with what it \
+                      did.\nPut the old version back all the same?";
 
 impl Run {
     /// Whether this version is live everywhere (said so); an older one than what is live is refused unless allowed.
@@ -51,7 +57,7 @@ impl Run {
         Ok(everywhere)
     }
 
-    /// Locks the hosts, observes, plans, swaps.
+    /// Locks the hosts, puts right what an earlier run left, observes, plans, swaps.
     pub(super) async fn swap(
         &self,
         hosts: &[Host],
@@ -60,40 +66,124 @@ impl Run {
         options: &cli::Swap,
     ) -> Result<Exit, Stop> {
         let began = Instant::now();
-        let wait = options.wait.as_deref().map(cli_duration).transpose()?.unwrap_or(self.config.lock_wait);
-        let holder = holder(version);
-        let _locks = self.until_signal(self.lock(hosts, &holder, wait)).await??;
+        let holder = holder(&version.to_string());
+        let _locks = self.until_signal(self.lock(hosts, &holder, options.wait.as_deref())).await??;
         let seen = self.until_signal(self.observe(hosts, &images)).await??;
+        let seen = match self.recover(hosts, seen, &holder, None).await? {
+            (true, _) => self.observe(hosts, &images).await?,
+            (false, seen) => seen,
+        };
         if self.already_live(hosts, &seen, version, options.allow_downgrade)? {
             return Ok(Exit::Done);
         }
-        let release = Release { version: version.to_string(), images, tag: version.tag() };
+        let release = Release { id: holder.id.clone(), version: version.to_string(), images, rollback: false };
+        let plans = self.plans(&seen, &release)?;
+        self.carry_out(hosts, plans, &holder, began).await
+    }
+
+    /// A plan for every host. The first one runs the release's own command.
+    pub(super) fn plans(&self, seen: &[Observation], release: &Release) -> Result<Vec<Plan>, Stop> {
+        let plan = |(number, seen)| Plan::new(&self.config, seen, release, number == 0);
+        let plans: anyhow::Result<Vec<Plan>> = seen.iter().enumerate().map(plan).collect();
+        plans.map_err(|error| Stop::new(Exit::PutBack, format!("{error:#}")))
+    }
+
+    /// Executes the plans and says how it ended. A host whose connection broke is connected to once more and put right.
+    pub(super) async fn carry_out(
+        &self,
+        hosts: &[Host],
+        plans: Vec<Plan>,
+        holder: &Holder,
+        began: Instant,
+    ) -> Result<Exit, Stop> {
+        let version = plans.first().map(|plan| plan.version.clone()).unwrap_or_default();
         let login = self.credentials()?.map(|c| Login { username: c.username, password: c.password, server: c.server });
+        let content = match &self.config.env_file {
+            Some(file) => self.secret(Some(&file.from_env), file.from_env.as_str())?,
+            None => None,
+        };
         let (_, state) = state_paths(&self.config);
-        let mut swaps = Vec::new();
-        for (host, seen) in hosts.iter().zip(&seen) {
-            let plan = Plan::new(&self.config, seen, &release)
-                .map_err(|error| Stop::new(Exit::PutBack, format!("{error:#}")))?;
-            swaps.push(HostSwap::new(host, plan, &state, &holder.id, login.clone()));
-        }
-        let mut live_after = Duration::ZERO;
-        let done = execute(&mut swaps, &self.cancel, |swaps| {
-            live_after = began.elapsed();
-            for swap in swaps {
-                swap.record = record(swap, &holder, Outcome::Released);
-            }
-        });
-        match done.await {
-            Ok(()) => {
-                self.reporter.emit(finished(version, &swaps, live_after, began.elapsed()));
+        let swap = |(host, plan)| {
+            let mut swap = HostSwap::new(host, plan, &state, holder, login.clone());
+            swap.env_content = content.clone();
+            swap
+        };
+        let mut swaps: Vec<HostSwap<'_>> = hosts.iter().zip(plans).map(swap).collect();
+        let done = execute(&mut swaps, &self.cancel, || !super::ask::yes(UNSAFE)).await;
+        let broken: Vec<&Host> = hosts.iter().filter(|host| host.session.is_closed()).collect();
+        match done {
+            Ok(done) => {
+                if !done.tidy {
+                    let _ = self.mend(&broken, holder, Way::Finish).await;
+                }
+                self.reporter.emit(finished(&swaps, done.live - began, began.elapsed()));
                 Ok(Exit::Done)
             }
-            Err(failure) => Err(self.failed(version, &failure)),
+            Err(mut failure) => {
+                if !broken.is_empty() {
+                    failure.left.retain(|(host, _)| !broken.iter().any(|broken| broken.name == *host));
+                    failure.left.extend(self.mend(&broken, holder, Way::PutBack).await);
+                }
+                Err(failed(&version, &failure))
+            }
         }
     }
 
+    /// Connects once more to hosts whose connection broke, and puts them right. What could not be done comes back.
+    async fn mend(&self, broken: &[&Host], holder: &Holder, way: Way) -> Vec<(String, String)> {
+        let mut left = Vec::new();
+        for host in broken {
+            self.reporter.note(Level::Warning, &host.name, "the connection broke; connecting once more");
+            if let Err(stop) = self.mend_one(host, holder, way).await {
+                left.push((
+                    host.name.clone(),
+                    format!("{}\nrun `cutover recover` when the host can be reached", stop.message),
+                ));
+            }
+        }
+        left
+    }
+
+    async fn mend_one(&self, broken: &Host, holder: &Holder, way: Way) -> Result<(), Stop> {
+        let host = self.connect_again(&broken.name).await?;
+        let hosts = std::slice::from_ref(&host);
+        let _locks = self.lock(hosts, holder, Some("60s")).await?;
+        let seen = self.observe(hosts, &[]).await?;
+        self.recover(hosts, seen, holder, Some(way)).await.map(|_| ())
+    }
+
+    /// Puts right what an earlier run left unfinished, if one did: says so, and gives the observations back.
+    pub(super) async fn recover(
+        &self,
+        hosts: &[Host],
+        seen: Vec<Observation>,
+        holder: &Holder,
+        asked: Option<Way>,
+    ) -> Result<(bool, Vec<Observation>), Stop> {
+        let Some(found) = recover::way(&seen) else { return Ok((false, seen)) };
+        let way = asked.unwrap_or(found);
+        if asked.is_none() && way == Way::PutBack && recover::is_irreversible(&seen) {
+            let message = "an earlier release was not finished, and its own command, marked irreversible, has run: decide \
+                           with `cutover recover --finish` or `cutover recover --put-back`";
+            return Err(Stop::new(Exit::Stuck, message));
+        }
+        let (_, state) = state_paths(&self.config);
+        self.reporter.phase(match way {
+            Way::Finish => "Recover: finish the release that an earlier run left",
+            Way::PutBack => "Recover: put back the release that an earlier run left",
+        });
+        let each =
+            hosts.iter().zip(&seen).map(|(host, seen)| recover::recover(host, seen, &state, holder, way, &self.cancel));
+        let results = join_all(each).await;
+        let failed =
+            hosts.iter().zip(results).filter_map(|(host, result)| Some(format!("{}: {:#}", host.name, result.err()?)));
+        let failed: Vec<String> = failed.collect();
+        if failed.is_empty() { Ok((true, seen)) } else { Err(Stop::new(Exit::Stuck, failed.join("\n"))) }
+    }
+
     /// Takes the lock of every host, in the order of their names, so that two releases never wait for each other.
-    async fn lock(&self, hosts: &[Host], holder: &Holder, wait: Duration) -> Result<Vec<Lock>, Stop> {
+    pub(super) async fn lock(&self, hosts: &[Host], holder: &Holder, wait: Option<&str>) -> Result<Vec<Lock>, Stop> {
+        let wait = wait.map(cli_duration).transpose()?.unwrap_or(self.config.lock_wait);
         let (root, _) = state_paths(&self.config);
         let mut order: Vec<&Host> = hosts.iter().collect();
         order.sort_by(|a, b| a.name.cmp(&b.name));
@@ -116,37 +206,36 @@ impl Run {
         }
         Ok(locks)
     }
+}
 
-    fn failed(&self, version: &Version, failure: &Failure) -> Stop {
-        let lines = |pairs: &[(String, String)]| {
-            pairs.iter().map(|(host, why)| format!("\n  {host}: {why}")).collect::<String>()
-        };
-        let causes = lines(&failure.causes);
-        if !failure.left.is_empty() {
-            let left = lines(&failure.left);
-            let message = format!("{version} failed and could not be put back.{causes}\nA person must look at:{left}");
-            return Stop::new(Exit::Stuck, message);
+/// What a failed release comes to.
+fn failed(version: &str, failure: &Failure) -> Stop {
+    let lines =
+        |pairs: &[(String, String)]| pairs.iter().map(|(host, why)| format!("\n  {host}: {why}")).collect::<String>();
+    let causes = lines(&failure.causes);
+    if !failure.left.is_empty() {
+        let left = lines(&failure.left);
+        let message = format!("{version} failed and could not be put back.{causes}\nA person must look at:{left}");
+        return Stop::new(Exit::Stuck, message);
+    }
+    match failure.signal {
+        Some(signal) => {
+            let message = format!("stopped by {}; put back, the old version serves", signal.name());
+            Stop::new(Exit::Interrupted(signal.exit_code()), message)
         }
-        match failure.signal {
-            Some(signal) => {
-                let message = format!("stopped by {}; put back, the old version serves", signal.name());
-                Stop::new(Exit::Interrupted(signal.exit_code()), message)
-            }
-            None => {
-                Stop::new(Exit::PutBack, format!("{version} failed and was put back, the old version serves.{causes}"))
-            }
-        }
+        None => Stop::new(Exit::PutBack, format!("{version} failed and was put back, the old version serves.{causes}")),
     }
 }
 
 /// Who this run is, for those who find the host locked.
-fn holder(version: &Version) -> Holder {
+pub(super) fn holder(what: &str) -> Holder {
     let mut id = [0u8; 16];
     // a failure of the system's random source leaves zeros; the time keeps runs apart then
     let _ = getrandom::fill(&mut id);
-    let now = now();
+    let now = history::now();
     let id = format!("{:032x}-{now}", u128::from_be_bytes(id));
-    Holder { id, about: format!("{} releasing {version}, since {now}", who()) }
+    let by = who();
+    Holder { id, about: format!("{by}, {what}, since {now}"), by }
 }
 
 /// Who and from where: the job's run URL and commit, or user and machine.
@@ -166,31 +255,9 @@ pub(super) fn who() -> String {
     job().unwrap_or_else(person)
 }
 
-fn now() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
-fn record(swap: &HostSwap<'_>, _: &Holder, outcome: Outcome) -> String {
-    let services = swap.plan.services.iter().zip(&swap.started).map(|(service, container)| ServiceRecord {
-        service: service.name.clone(),
-        slot: service.to.slot.clone(),
-        digest: service.pull.split_once('@').map(|(_, digest)| digest.to_owned()),
-        image: container.image.clone(),
-        container: container.id.clone(),
-    });
-    let record = Record {
-        at: now(),
-        by: who(),
-        version: swap.plan.version.clone(),
-        outcome,
-        reason: String::new(),
-        services: services.collect(),
-        seconds: swap.seconds.iter().map(|(step, seconds)| ((*step).to_owned(), *seconds)).collect(),
-    };
-    serde_json::to_string(&record).unwrap_or_default()
-}
-
-fn finished(version: &Version, swaps: &[HostSwap<'_>], live: Duration, whole: Duration) -> Event {
+/// What a release that is live comes to.
+fn finished(swaps: &[HostSwap<'_>], live: Duration, whole: Duration) -> Event {
+    let version = swaps.first().map_or("", |swap| swap.plan.version.as_str());
     let mut text =
         format!("\n{version} is live after {:.2} s; done after {:.2} s\n", live.as_secs_f64(), whole.as_secs_f64());
     let mut hosts = Vec::new();
@@ -228,7 +295,7 @@ fn finished(version: &Version, swaps: &[HostSwap<'_>], live: Duration, whole: Du
         hosts.push(json!({ "host": swap.host.name, "services": services, "seconds": seconds }));
     }
     let data = json!({
-        "version": version.to_string(),
+        "version": version,
         "outcome": "released",
         "live-seconds": live.as_secs_f64(),
         "seconds": whole.as_secs_f64(),

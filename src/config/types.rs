@@ -204,7 +204,7 @@ pub enum KnownHosts {
 }
 
 /// Watching through nginx after the switch, and going back by itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Bake {
     /// For how long.
     pub duration: Duration,
@@ -237,7 +237,7 @@ pub struct ReleaseHook {
 }
 
 /// A command on the host itself, in the project's directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct HostHook {
     /// Words, never a line.
     pub command: Vec<String>,

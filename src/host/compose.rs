@@ -27,6 +27,8 @@ pub struct Service {
     pub binds: Vec<(String, String)>,
     /// `stop_grace_period`.
     pub stop_grace_period: Option<Duration>,
+    /// `restart`.
+    pub restart: Option<String>,
     /// `pull_policy`.
     pub pull_policy: Option<String>,
     /// Services named by `depends_on`.
@@ -51,6 +53,7 @@ struct RawService {
     #[serde(default)]
     volumes: Vec<RawVolume>,
     stop_grace_period: Option<String>,
+    restart: Option<String>,
     pull_policy: Option<String>,
     depends_on: Option<Names>,
 }
@@ -106,6 +109,7 @@ impl From<RawService> for Service {
             ports,
             binds: raw.volumes.into_iter().filter_map(RawVolume::bind).collect(),
             stop_grace_period: raw.stop_grace_period.as_deref().and_then(duration),
+            restart: raw.restart,
             pull_policy: raw.pull_policy,
             depends_on: raw.depends_on.map(Names::into_vec).unwrap_or_default(),
         }

@@ -28,7 +28,9 @@ pub enum Asked {
 pub struct Holder {
     /// Random.
     pub id: String,
-    /// Who, from where, which commit, since when.
+    /// Who, from where, which commit.
+    pub by: String,
+    /// The same, with what it does and since when.
     pub about: String,
 }
 

@@ -1,5 +1,6 @@
 //! Runs plans: each phase on every host at once, and everything put back if one fails before the new version is live.
 
+use super::history::{self, Outcome, Record, ServiceRecord};
 use super::plan::{Plan, ServicePlan};
 use super::steps::{Phase, Step};
 use super::{probe, refusals, undo};
@@ -7,8 +8,10 @@ use crate::cancel::{Cancel, Signal};
 use crate::host::Host;
 use crate::host::container::Container;
 use crate::host::docker::Login;
+use crate::host::lock::Holder;
 use crate::host::script::{Script, Section, sections};
 use crate::report::{Event, Level};
+use crate::secret::Secret;
 use anyhow::{Context as _, Result, bail};
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
@@ -39,8 +42,10 @@ pub struct HostSwap<'a> {
     pub seconds: BTreeMap<&'static str, f64>,
     /// Old slots that were stopped: slot and exit code.
     pub stopped: Vec<(String, i64)>,
-    /// What `record` writes into the history.
-    pub record: String,
+    /// Who releases, from where: for the history.
+    pub by: String,
+    /// What the env file shall hold.
+    pub env_content: Option<Secret>,
 }
 
 /// Why a release did not become live, and what came of putting it back.
@@ -56,30 +61,71 @@ pub struct Failure {
 
 impl<'a> HostSwap<'a> {
     /// A swap that has not begun.
-    pub fn new(host: &'a Host, plan: Plan, state: &str, holder: &str, login: Option<Login>) -> Self {
+    pub fn new(host: &'a Host, plan: Plan, state: &str, holder: &Holder, login: Option<Login>) -> Self {
         HostSwap {
             nginx: plan.nginx.container.clone(),
             host,
             plan,
             state: state.to_owned(),
-            holder: holder.to_owned(),
+            holder: holder.id.clone(),
+            by: holder.by.clone(),
             login,
             started: Vec::new(),
             begun: Vec::new(),
             seconds: BTreeMap::new(),
             stopped: Vec::new(),
-            record: String::new(),
+            env_content: None,
         }
+    }
+
+    /// The history's lines for a release that is live; one that goes back marks the version that it leaves.
+    fn released(&self) -> String {
+        let left = self.plan.services.iter().filter_map(|service| service.from.as_ref()?.version.clone()).next();
+        let left = left.filter(|version| self.plan.rollback && *version != self.plan.version);
+        let left = left.map(|version| HostSwap::line(self, &version, Outcome::RolledBack, ""));
+        left.unwrap_or_default() + &self.record(Outcome::Released, "")
+    }
+
+    /// A line for the history.
+    pub fn record(&self, outcome: Outcome, reason: &str) -> String {
+        self.line(&self.plan.version, outcome, reason)
+    }
+
+    fn line(&self, version: &str, outcome: Outcome, reason: &str) -> String {
+        let services = self.plan.services.iter().zip(&self.started).map(|(service, container)| ServiceRecord {
+            service: service.name.clone(),
+            slot: service.to.slot.clone(),
+            digest: service.pull.split_once('@').map(|(_, digest)| digest.to_owned()),
+            image: container.image.clone(),
+            container: container.id.clone(),
+        });
+        let record = Record {
+            at: history::now(),
+            id: self.plan.id.clone(),
+            by: self.by.clone(),
+            version: version.to_owned(),
+            outcome,
+            reason: reason.to_owned(),
+            services: services.collect(),
+            seconds: self.seconds.iter().map(|(step, seconds)| ((*step).to_owned(), *seconds)).collect(),
+        };
+        format!("{}\n", serde_json::to_string(&record).unwrap_or_default())
     }
 }
 
-/// Swaps every host, in phases. `live` is called once, when every host is confirmed.
+/// Swaps every host, in phases. Gives when every host was confirmed, and whether everything is tidy.
+///
+/// `keep` is asked before a switch is put back although the release's own command can't be: true leaves the new version.
 pub async fn execute(
     swaps: &mut [HostSwap<'_>],
     cancel: &Cancel,
-    live: impl FnOnce(&mut [HostSwap<'_>]),
-) -> Result<(), Failure> {
-    for phase in [Phase::Prepare, Phase::Switch] {
+    keep: impl FnOnce() -> bool,
+) -> Result<Done, Failure> {
+    let mut live = Instant::now();
+    for phase in [Phase::Prepare, Phase::Switch, Phase::Watch] {
+        if !swaps.iter().any(|swap| swap.plan.steps().iter().any(|step| step.phase() == phase)) {
+            continue;
+        }
         if let Some(swap) = swaps.first() {
             swap.host.reporter.phase(phase.title());
         }
@@ -88,25 +134,56 @@ pub async fn execute(
         let failed = names.zip(results).filter_map(|(host, result)| Some((host, format!("{:#}", result.err()?))));
         let causes: Vec<(String, String)> = failed.collect();
         if !causes.is_empty() || cancel.raised().is_some() {
-            return Err(Failure { causes, left: undo::all(swaps).await, signal: cancel.raised() });
+            let reason = causes.first().map_or_else(|| "stopped by a signal".to_owned(), |(_, why)| why.clone());
+            if phase != Phase::Prepare && swaps.iter().any(HostSwap::is_irreversible) && keep() {
+                return Err(left_alone(swaps, causes));
+            }
+            let left = undo::all(swaps, &reason, cancel.raised().is_some()).await;
+            return Err(Failure { causes, left, signal: cancel.raised() });
+        }
+        if phase == Phase::Switch {
+            live = Instant::now();
         }
     }
-    live(swaps);
     if let Some(swap) = swaps.first() {
         swap.host.reporter.phase(Phase::Finish.title());
     }
     let results = join_all(swaps.iter_mut().map(|swap| swap.phase(Phase::Finish, cancel))).await;
+    let mut tidy = true;
     for (swap, result) in swaps.iter().zip(results) {
         if let Err(error) = result {
+            tidy = false;
             let text =
                 format!("the new version is live, but tidying up failed: {error:#}\nthe next run will try again");
             swap.host.reporter.note(Level::Warning, &swap.host.name, text);
         }
     }
-    Ok(())
+    Ok(Done { live, tidy })
+}
+
+/// A release that is live.
+#[derive(Debug, Clone, Copy)]
+pub struct Done {
+    /// When every host was confirmed.
+    pub live: Instant,
+    /// No host has anything left to finish.
+    pub tidy: bool,
+}
+
+fn left_alone(swaps: &[HostSwap<'_>], causes: Vec<(String, String)>) -> Failure {
+    let what = "the new version was left in place: the release's own command ran, and it is marked irreversible, so the \
+                old code may not work any more. `cutover recover --finish` keeps the new version, `cutover recover \
+                --put-back` goes back all the same";
+    let left = swaps.iter().map(|swap| (swap.host.name.clone(), what.to_owned()));
+    Failure { causes, left: left.collect(), signal: None }
 }
 
 impl HostSwap<'_> {
+    /// The release's own command ran, and the old code may not work with what it did.
+    pub fn is_irreversible(&self) -> bool {
+        self.begun.contains(&Step::Hook) && self.plan.hook.as_ref().is_some_and(|hook| hook.irreversible)
+    }
+
     async fn phase(&mut self, phase: Phase, cancel: &Cancel) -> Result<()> {
         for step in self.plan.steps().into_iter().filter(|step| step.phase() == phase) {
             if phase != Phase::Finish && cancel.raised().is_some() {
@@ -133,13 +210,17 @@ impl HostSwap<'_> {
     async fn perform(&mut self, step: Step, cancel: &Cancel) -> Result<String> {
         match step {
             Step::Pull => self.pull(cancel).await,
+            Step::EnvFile => self.env_file().await,
+            Step::Hook => self.release_hook().await,
+            Step::BeforeSwitch => self.host_hook(step, self.plan.before_switch.clone()).await,
+            Step::AfterSwitch => self.after_switch().await,
             Step::Start => self.start().await,
             Step::Guard => self.guard().await,
             Step::Health => self.health(cancel).await,
             Step::Route => self.route().await,
             Step::NginxUp => self.nginx_up().await,
             Step::Confirm => self.confirm().await,
-            Step::Bake => Ok(String::new()),
+            Step::Bake => super::bake::watch(self, cancel).await,
             Step::Drain => self.drain(cancel).await,
             Step::Retire => self.retire().await,
             Step::Record => self.write_record().await,
@@ -182,14 +263,8 @@ impl HostSwap<'_> {
 
     async fn start(&mut self) -> Result<String> {
         let services = &self.plan.services;
-        let image = |service: &ServicePlan| {
-            service.present.clone().with_context(|| format!("{} is not on the host after the pull", service.pull))
-        };
-        let mut tags = Vec::new();
-        for service in services {
-            let image = image(service)?;
-            tags.extend(service.tags.iter().flat_map(|(reference, _)| [reference.clone(), image.clone()]));
-        }
+        let tags = self.tags()?;
+        let kept: Vec<_> = services.iter().filter_map(|service| service.to.kept.as_ref()).collect();
         let script = self
             .script(
                 "to start the idle slot",
@@ -199,8 +274,10 @@ impl HostSwap<'_> {
             .args(tags)
             .arg(self.plan.needs.len().to_string())
             .args(&self.plan.needs)
-            .args(services.iter().map(|service| &service.to.slot))
-            .stdin(format!("{}\n", serde_json::to_string(&self.plan)?));
+            .arg(kept.len().to_string())
+            .args(kept.iter().flat_map(|kept| [&kept.container, &kept.restart]))
+            .args(services.iter().filter(|service| service.to.kept.is_none()).map(|service| &service.to.slot))
+            .stdin(self.journal_line()?);
         let containers = containers(&self.host.run(&script).await?)?;
         let of = |service: &ServicePlan| {
             let slot = &service.to.slot;
@@ -210,6 +287,22 @@ impl HostSwap<'_> {
         self.started = services.iter().map(of).collect::<Result<_>>()?;
         let names = self.started.iter().map(|container| container.name.trim_start_matches('/').to_owned());
         Ok(names.collect::<Vec<_>>().join(", "))
+    }
+
+    /// References, each with the image that it shall name.
+    pub(super) fn tags(&self) -> Result<Vec<String>> {
+        let mut tags = Vec::new();
+        for service in &self.plan.services {
+            let image = service.present.as_ref();
+            let image = image.with_context(|| format!("{} is not on the host after the pull", service.pull))?;
+            tags.extend(service.tags.iter().flat_map(|(reference, _)| [reference.clone(), image.clone()]));
+        }
+        Ok(tags)
+    }
+
+    /// The plan as the first line of a journal.
+    pub(super) fn journal_line(&self) -> Result<String> {
+        Ok(format!("{}\n", serde_json::to_string(&self.plan)?))
     }
 
     async fn guard(&mut self) -> Result<String> {
@@ -278,12 +371,17 @@ impl HostSwap<'_> {
         Ok(self.plan.nginx.service.clone())
     }
 
-    async fn confirm(&mut self) -> Result<String> {
+    /// Where nginx's container can be reached from the host.
+    pub(super) async fn nginx_address(&self) -> Result<String> {
         let nginx = self.nginx.as_deref().context("nginx does not run")?;
         let nginx = self.host.docker(&self.plan.engine)?.inspect(nginx).await?;
         let networks = nginx.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
         let address = networks.values().find_map(|network| network.ip_address.clone().filter(|ip| !ip.is_empty()));
-        let address = address.context("nginx's container has no address")?;
+        address.context("nginx's container has no address")
+    }
+
+    async fn confirm(&mut self) -> Result<String> {
+        let address = self.nginx_address().await?;
         let each = self.plan.services.iter().zip(&self.started);
         let each = each.map(|(service, container)| confirm_service(self.host, service, container, &address));
         Ok(join_all(each).await.into_iter().collect::<Result<Vec<_>>>()?.join(", "))
@@ -369,7 +467,7 @@ impl HostSwap<'_> {
                 concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/record.sh")),
             )
             .args(&self.plan.prune)
-            .stdin(format!("{}\n", self.record));
+            .stdin(self.released());
         let pruned = sections(&self.host.run(&script).await?)?.len();
         Ok(if pruned == 0 { String::new() } else { format!("{pruned} old images removed") })
     }

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 pub enum Outcome {
     /// The new version is live.
     Released,
+    /// It was live and was rolled back: a plain rollback passes it over.
+    RolledBack,
     /// It failed and the old version serves.
     PutBack,
     /// It failed and could not be put back.
@@ -20,6 +22,9 @@ pub enum Outcome {
 pub struct Record {
     /// When it ended, RFC 3339, UTC.
     pub at: String,
+    /// The release's id: the same on all its hosts.
+    #[serde(default)]
+    pub id: String,
     /// Who released it, from where.
     pub by: String,
     /// The version, with its `v`.
@@ -51,9 +56,32 @@ pub struct ServiceRecord {
     pub container: String,
 }
 
+/// The time of day as records have it.
+pub fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// Reads a history, oldest first. A line that can't be read (torn by a crash) is passed over.
 pub fn read(text: &str) -> Vec<Record> {
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// Whether a version was rolled back and not released since.
+pub fn is_bad(records: &[Record], version: &str) -> bool {
+    let decided = |record: &&Record| matches!(record.outcome, Outcome::Released | Outcome::RolledBack);
+    let last = records.iter().rev().filter(decided).find(|record| record.version == version);
+    last.is_some_and(|record| record.outcome == Outcome::RolledBack)
+}
+
+/// Releases that became live, newest first, each version once.
+pub fn released(records: &[Record]) -> Vec<&Record> {
+    let mut found: Vec<&Record> = Vec::new();
+    for record in records.iter().rev().filter(|record| record.outcome == Outcome::Released) {
+        if !found.iter().any(|known| known.version == record.version) {
+            found.push(record);
+        }
+    }
+    found
 }
 
 /// The release that put this container there.
@@ -76,6 +104,7 @@ mod tests {
         };
         let record = Record {
             at: "2026-01-01T00:00:00Z".into(),
+            id: String::new(),
             by: "me".into(),
             version: version.into(),
             outcome,
@@ -96,6 +125,17 @@ mod tests {
         let records = read(&text);
         assert_eq!(records.len(), 1);
         assert_eq!(of_container(&records, "a").map(|r| r.version.as_str()), Some("v1.0.0"));
+    }
+
+    #[test]
+    fn a_version_is_bad_from_its_rollback_to_its_next_release() {
+        let mut text = record("v1.0.0", "a", Outcome::Released) + "\n" + &record("v1.1.0", "b", Outcome::Released);
+        text += &("\n".to_owned() + &record("v1.1.0", "b", Outcome::RolledBack));
+        assert!(is_bad(&read(&text), "v1.1.0") && !is_bad(&read(&text), "v1.0.0"));
+        text += &("\n".to_owned() + &record("v1.1.0", "c", Outcome::Released));
+        assert!(!is_bad(&read(&text), "v1.1.0"));
+        let versions: Vec<_> = released(&read(&text)).iter().map(|record| record.version.clone()).collect();
+        assert_eq!(versions, ["v1.1.0", "v1.0.0"]);
     }
 
     #[test]

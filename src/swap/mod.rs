@@ -3,16 +3,20 @@
 //! Read [`steps`] first: it is the swap on one page. [`plan`] says what each step needs, [`execute`] runs them on every
 //! host in three phases, [`undo`] puts them back.
 
+mod bake;
 pub mod discover;
 pub mod execute;
 pub mod findings;
 mod health;
 pub mod history;
+mod hooks;
 pub mod journal;
 pub mod look;
 pub mod observe;
 pub mod plan;
 pub mod probe;
+pub mod prune;
+pub mod recover;
 pub mod refusals;
 pub mod steps;
 pub mod survey;

@@ -30,6 +30,8 @@ pub struct Observation {
     pub compose: Compose,
     /// Name of the compose project.
     pub project: String,
+    /// What sets the tags of this project and environment apart: `PROJECT` or `PROJECT-ENVIRONMENT`.
+    pub keep_prefix: String,
     /// The services, in the order of the configuration.
     pub services: Vec<ServiceSeen>,
     /// nginx.
@@ -88,6 +90,8 @@ pub struct SlotSeen {
     pub reference_image: Option<String>,
     /// Its container, running or not.
     pub container: Option<Container>,
+    /// The restart policy that the compose file gives it.
+    pub restart: String,
     /// The version that the container runs.
     pub version: Option<String>,
     /// The digest of the container's image.
@@ -180,6 +184,10 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
         engine: engine.clone(),
         compose: *compose,
         needs: needs(project, &project_name, &survey, &found),
+        keep_prefix: match &config.environment {
+            Some(environment) => format!("{project_name}-{environment}"),
+            None => project_name.clone(),
+        },
         project: project_name,
         services: seen.services,
         nginx,
@@ -206,6 +214,7 @@ struct Slot<'a> {
     service: String,
     reference: String,
     names: Vec<String>,
+    restart: String,
     container: Option<&'a Container>,
 }
 
@@ -221,7 +230,8 @@ fn find<'a>(
         let service = project.services.get(&name)?;
         let names = std::iter::once(name.clone()).chain(service.container_name.clone()).collect();
         let reference = service.image.clone().unwrap_or_default();
-        Some(Slot { container: container(&name), service: name, reference, names })
+        let restart = service.restart.clone().unwrap_or_else(|| "no".to_owned());
+        Some(Slot { container: container(&name), service: name, reference, names, restart })
     };
     let mut slots = Vec::new();
     for service in &config.services {
@@ -262,6 +272,7 @@ impl Found<'_> {
         let mut images: Vec<String> = containers().map(|container| container.image.clone()).collect();
         images.extend(all().map(|slot| slot.reference.clone()).filter(|reference| !reference.is_empty()));
         images.extend(wanted.iter().cloned());
+        images.extend(self.history.iter().flat_map(|record| &record.services).map(|service| service.image.clone()));
         images.sort_unstable();
         images.dedup();
         super::look::Ask {
@@ -378,6 +389,7 @@ fn service_seen(
             reference: slot.reference.clone(),
             reference_image: image_of(&|image| image.is_tagged(&slot.reference)).map(|image| image.id.clone()),
             container: slot.container.cloned(),
+            restart: slot.restart.clone(),
             version: slot.container.and_then(|container| version_of(container, runs, found.history, service)),
             digest: runs.and_then(|image| image.digest_in(service.image.as_str())).map(str::to_owned),
         }
@@ -469,6 +481,9 @@ impl ServiceSeen {
 
     /// The image on the host that a reference by digest names.
     pub fn present(&self, reference: &str) -> Option<String> {
+        if reference.starts_with("sha256:") {
+            return Some(reference.to_owned());
+        }
         let (_, digest) = reference.split_once('@')?;
         let found =
             self.digests.iter().find(|(known, _)| known.split_once('@').is_some_and(|(_, known)| known == digest));

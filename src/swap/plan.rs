@@ -3,7 +3,7 @@
 use super::observe::{Live, Observation, SlotSeen};
 use super::steps::Step;
 use super::survey::Compose;
-use crate::config::{Config, Health};
+use crate::config::{Bake, Config, Health, HostHook};
 use crate::host::nginx::{Probe, point};
 use anyhow::{Result, anyhow};
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,8 @@ use std::time::Duration;
 /// The swap of one host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
+    /// Tells this release from every other one; the same on all its hosts.
+    pub id: String,
     /// The version that shall be live, with its `v`.
     pub version: String,
     /// The project's directory.
@@ -28,10 +30,35 @@ pub struct Plan {
     pub conf: ConfPlan,
     /// Compose services that the slots need and that are not running.
     pub needs: Vec<String>,
+    /// The env file to put on the host, by its path there. Its content is never part of a plan.
+    pub env_file: Option<String>,
+    /// The release's own command; on one host only.
+    pub hook: Option<HookPlan>,
+    /// The host's own command before the switch.
+    pub before_switch: Option<HostHook>,
+    /// The host's own command after the switch.
+    pub after_switch: Option<HostHook>,
+    /// Watching after the switch.
+    pub bake: Option<Bake>,
     /// How long old workers may take.
     pub drain_timeout: Duration,
-    /// Images that need not be kept afterwards, by id.
+    /// Tags that need not be kept afterwards.
     pub prune: Vec<String>,
+    /// Goes back to an earlier version.
+    pub rollback: bool,
+}
+
+/// The release's own command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookPlan {
+    /// Words.
+    pub command: Vec<String>,
+    /// The slot whose image and settings it runs with.
+    pub slot: String,
+    /// Its time.
+    pub timeout: Duration,
+    /// Rolling back the code is unsafe once it has run.
+    pub irreversible: bool,
 }
 
 /// The swap of one service.
@@ -83,6 +110,19 @@ pub struct NewSlot {
     pub slot: String,
     /// What nginx calls it.
     pub host: String,
+    /// Its container before the swap, if it had one.
+    pub before: Option<String>,
+    /// A stopped container of this very version, to be started again instead of a new one.
+    pub kept: Option<Kept>,
+}
+
+/// A stopped container that is kept for a rollback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Its id.
+    pub container: String,
+    /// The restart policy that it gets back.
+    pub restart: String,
 }
 
 /// nginx on the host.
@@ -112,26 +152,47 @@ pub struct ConfPlan {
 /// What shall be live: a version, and what to pull for each service, in the order of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Release {
+    /// Tells it from every other one.
+    pub id: String,
     /// With its `v`.
     pub version: String,
-    /// `REPOSITORY@DIGEST` or `REPOSITORY:TAG`.
+    /// `REPOSITORY@DIGEST`, `REPOSITORY:TAG`, or the id of an image that the hosts have.
     pub images: Vec<String>,
-    /// The tag for the version, such as `v1.2.3`.
-    pub tag: String,
+    /// Goes back: the release's own command does not run, and a kept container is started again.
+    pub rollback: bool,
 }
 
 impl Plan {
     /// Plans the swap of one host from what was observed there. Pure: the same inputs give the same plan.
-    pub fn new(config: &Config, seen: &Observation, release: &Release) -> Result<Plan> {
+    ///
+    /// `first` is the host that runs the release's own command.
+    pub fn new(config: &Config, seen: &Observation, release: &Release, first: bool) -> Result<Plan> {
         let services = seen.services.iter().zip(&release.images);
-        let services: Vec<ServicePlan> = services.map(|(service, image)| service.plan(image, release)).collect();
+        let services: Vec<ServicePlan> = services.map(|(service, image)| service.plan(seen, image, release)).collect();
         let mut after = seen.conf.text.clone();
         for (service, seen) in services.iter().zip(&seen.services) {
             let hosts: Vec<&str> = seen.slots.iter().map(|slot| slot.host.as_str()).collect();
             after = point(&after, &service.upstream, &hosts, &service.to.host)
                 .map_err(|error| anyhow!("{}: {error}", service.name))?;
         }
+        let hook = config.hooks.release.as_ref().filter(|_| first && !release.rollback);
+        let hook = hook.and_then(|hook| {
+            let service = services.iter().find(|service| hook.service == service.name.as_str())?;
+            Some(HookPlan {
+                command: hook.command.clone(),
+                slot: service.to.slot.clone(),
+                timeout: hook.timeout,
+                irreversible: hook.irreversible,
+            })
+        });
         Ok(Plan {
+            id: release.id.clone(),
+            hook,
+            env_file: config.env_file.as_ref().map(|file| absolute(&seen.directory, &file.path)),
+            before_switch: config.hooks.before_switch.clone(),
+            after_switch: config.hooks.after_switch.clone(),
+            bake: config.bake.clone(),
+            rollback: release.rollback,
             version: release.version.clone(),
             directory: seen.directory.clone(),
             engine: seen.engine.clone(),
@@ -150,7 +211,7 @@ impl Plan {
             },
             needs: seen.needs.clone(),
             drain_timeout: config.drain_timeout,
-            prune: Vec::new(),
+            prune: super::prune::unneeded(seen, &release.version, config.keep),
         })
     }
 
@@ -158,12 +219,18 @@ impl Plan {
     pub fn steps(&self) -> Vec<Step> {
         let running = self.nginx.container.is_some();
         let replaces = self.services.iter().any(|service| service.from.is_some());
-        let mut steps = vec![Step::Pull, Step::Start];
+        let mut steps = vec![Step::Pull];
+        steps.extend(self.env_file.as_ref().map(|_| Step::EnvFile));
+        steps.extend(self.hook.as_ref().map(|_| Step::Hook));
+        steps.push(Step::Start);
         steps.extend((running && self.nginx.guard.is_some()).then_some(Step::Guard));
         steps.push(Step::Health);
+        steps.extend(self.before_switch.as_ref().map(|_| Step::BeforeSwitch));
         steps.extend((running || self.conf.before != self.conf.after).then_some(Step::Route));
         steps.extend((!running).then_some(Step::NginxUp));
         steps.push(Step::Confirm);
+        steps.extend(self.bake.as_ref().map(|_| Step::Bake));
+        steps.extend(self.after_switch.as_ref().map(|_| Step::AfterSwitch));
         steps.extend(running.then_some(Step::Drain));
         steps.extend(replaces.then_some(Step::Retire));
         steps.push(Step::Record);
@@ -180,6 +247,15 @@ impl Plan {
                 Some(_) => format!("{} is on the host already", s.pull),
                 None => format!("bring {} to the host", s.pull),
             }),
+            Step::EnvFile => format!("write {}", self.env_file.as_deref().unwrap_or_default()),
+            Step::Hook => self.hook.as_ref().map_or_else(String::new, |hook| {
+                format!("run {} in the new image, at most {} s", hook.command.join(" "), hook.timeout.as_secs())
+            }),
+            Step::BeforeSwitch => host_hook(self.before_switch.as_ref()),
+            Step::AfterSwitch => host_hook(self.after_switch.as_ref()),
+            Step::Start if self.services.iter().all(|service| service.to.kept.is_some()) => {
+                format!("start the kept {} again", to())
+            }
             Step::Start if self.needs.is_empty() => format!("start {} on {}", to(), self.version),
             Step::Start => format!("start {}, then {} on {}", self.needs.join(", "), to(), self.version),
             Step::Guard => "let idle keep-alive connections outlive a reload of nginx".to_owned(),
@@ -187,7 +263,9 @@ impl Plan {
             Step::Route => each(&|s| format!("point upstream {} at {}", s.upstream, s.to.host)),
             Step::NginxUp => format!("start {}", self.nginx.service),
             Step::Confirm => format!("see requests through nginx reach {}", to()),
-            Step::Bake => "watch the answers through nginx".to_owned(),
+            Step::Bake => self.bake.as_ref().map_or_else(String::new, |bake| {
+                format!("watch the answers through nginx for {} s", bake.duration.as_secs())
+            }),
             Step::Drain => format!("let nginx's old workers finish, at most {} s", self.drain_timeout.as_secs()),
             Step::Retire => {
                 let from = self.services.iter().filter_map(|s| s.from.as_ref());
@@ -203,7 +281,7 @@ impl Plan {
 }
 
 impl super::observe::ServiceSeen {
-    fn plan(&self, image: &str, release: &Release) -> ServicePlan {
+    fn plan(&self, host: &Observation, image: &str, release: &Release) -> ServicePlan {
         let live = match self.live {
             Live::Proved(slot) => Some((slot, true)),
             Live::Assumed(slot) => Some((slot, false)),
@@ -221,18 +299,22 @@ impl super::observe::ServiceSeen {
             })
         };
         let to = &self.slots[live.map_or(self.in_conf, |(slot, _)| 1 - slot)];
-        let tag = format!("{}:{}", self.image, release.tag);
-        let mut tags = vec![(to.reference.clone(), to.reference_image.clone())];
-        if tag != to.reference {
-            tags.push((tag.clone(), self.tagged.iter().find(|(name, _)| *name == tag).map(|(_, id)| id.clone())));
-        }
+        let tag = super::prune::keep_tag(&self.image, &host.keep_prefix, &release.version);
+        let known = self.tagged.iter().find(|(name, _)| *name == tag).map(|(_, id)| id.clone());
+        let tags = vec![(to.reference.clone(), to.reference_image.clone()), (tag, known)];
+        let before = to.container.as_ref().map(|container| container.id.clone());
+        let kept = to.container.as_ref().filter(|container| {
+            let same = to.version.as_ref() == Some(&release.version) || container.image == image;
+            release.rollback && same && !container.is_running()
+        });
+        let kept = kept.map(|container| Kept { container: container.id.clone(), restart: to.restart.clone() });
         ServicePlan {
             name: self.name.clone(),
             pull: image.to_owned(),
-            present: self.present(image),
+            present: kept.as_ref().and(to.container.as_ref()).map(|c| c.image.clone()).or_else(|| self.present(image)),
             tags,
             from: live.and_then(old),
-            to: NewSlot { slot: to.service.clone(), host: to.host.clone() },
+            to: NewSlot { slot: to.service.clone(), host: to.host.clone(), before, kept },
             upstream: self.upstream.clone(),
             port: self.port,
             health: self.health.clone(),
@@ -240,4 +322,14 @@ impl super::observe::ServiceSeen {
             probe: self.probe.clone(),
         }
     }
+}
+
+fn absolute(directory: &str, path: &str) -> String {
+    if path.starts_with('/') { path.to_owned() } else { format!("{directory}/{path}") }
+}
+
+fn host_hook(hook: Option<&HostHook>) -> String {
+    hook.map_or_else(String::new, |hook| {
+        format!("run {} on the host, at most {} s", hook.command.join(" "), hook.timeout.as_secs())
+    })
 }

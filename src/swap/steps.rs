@@ -8,12 +8,18 @@ use serde::{Deserialize, Serialize};
 pub enum Step {
     /// Bring the image to the host, by digest.
     Pull,
+    /// Put the release's env file on the host.
+    EnvFile,
+    /// Run the release's own command, such as a migration, in the new image.
+    Hook,
     /// Start the idle slot on it, beside the live one.
     Start,
     /// Let idle keep-alive connections outlive nginx's reload.
     Guard,
     /// Wait until the new slot answers as it should.
     Health,
+    /// Run the host's own command before the switch.
+    BeforeSwitch,
     /// Point nginx at the new slot, in one command that a cut connection can't split.
     Route,
     /// Start nginx, where it was not running.
@@ -22,6 +28,8 @@ pub enum Step {
     Confirm,
     /// Watch it for a while.
     Bake,
+    /// Run the host's own command after the switch.
+    AfterSwitch,
     /// Wait until nginx's old workers have finished their requests.
     Drain,
     /// Stop the old slot and keep it down; it stays for a rollback.
@@ -37,19 +45,22 @@ pub enum Phase {
     Prepare,
     /// Requests go to the new version.
     Switch,
+    /// The new version serves, and the old one still can.
+    Watch,
     /// The new version is live; the old one goes.
     Finish,
 }
 
 impl Phase {
     /// All, in order.
-    pub const ALL: [Phase; 3] = [Phase::Prepare, Phase::Switch, Phase::Finish];
+    pub const ALL: [Phase; 4] = [Phase::Prepare, Phase::Switch, Phase::Watch, Phase::Finish];
 
     /// A title for reports.
     pub fn title(self) -> &'static str {
         match self {
             Phase::Prepare => "Prepare: start the new version beside the old one",
             Phase::Switch => "Switch: send requests to the new version",
+            Phase::Watch => "Watch the new version",
             Phase::Finish => "Finish: drain and stop the old version",
         }
     }
@@ -60,13 +71,17 @@ impl Step {
     pub fn name(self) -> &'static str {
         match self {
             Step::Pull => "pull",
+            Step::EnvFile => "env-file",
+            Step::Hook => "hook",
             Step::Start => "start",
             Step::Guard => "guard",
             Step::Health => "health",
+            Step::BeforeSwitch => "before-switch",
             Step::Route => "route",
             Step::NginxUp => "nginx-up",
             Step::Confirm => "confirm",
             Step::Bake => "bake",
+            Step::AfterSwitch => "after-switch",
             Step::Drain => "drain",
             Step::Retire => "retire",
             Step::Record => "record",
@@ -76,9 +91,10 @@ impl Step {
     /// Where it belongs.
     pub fn phase(self) -> Phase {
         match self {
-            Step::Pull | Step::Start | Step::Guard | Step::Health => Phase::Prepare,
-            Step::Route | Step::NginxUp | Step::Confirm | Step::Bake => Phase::Switch,
-            Step::Drain | Step::Retire | Step::Record => Phase::Finish,
+            Step::Pull | Step::EnvFile | Step::Hook | Step::Start | Step::Guard | Step::Health => Phase::Prepare,
+            Step::BeforeSwitch | Step::Route | Step::NginxUp | Step::Confirm => Phase::Switch,
+            Step::Bake => Phase::Watch,
+            Step::AfterSwitch | Step::Drain | Step::Retire | Step::Record => Phase::Finish,
         }
     }
 }

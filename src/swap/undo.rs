@@ -1,6 +1,7 @@
 //! Putting back: newest step first, the failing one included, errors collected and never given up.
 
 use super::execute::{HostSwap, RELOAD_SECONDS};
+use super::history::Outcome;
 use super::steps::Step;
 use crate::host::script::Script;
 use crate::report::Level;
@@ -8,18 +9,26 @@ use anyhow::Result;
 use futures_util::future::join_all;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// What a runner that cancels a job leaves time for.
+const HURRIED: Duration = Duration::from_secs(2);
 
 /// Puts every host back as it was. What could not be put back comes back: host and reason.
-pub async fn all(swaps: &mut [HostSwap<'_>]) -> Vec<(String, String)> {
+pub async fn all(swaps: &mut [HostSwap<'_>], reason: &str, hurried: bool) -> Vec<(String, String)> {
     if let Some(swap) = swaps.first() {
         swap.host.reporter.phase("Put back: the old version goes on serving");
     }
-    let left = join_all(swaps.iter_mut().map(one)).await;
+    let left = join_all(swaps.iter_mut().map(|swap| one(swap, reason, hurried))).await;
     left.into_iter().flatten().collect()
 }
 
-/// Puts one host back.
-pub async fn one(swap: &mut HostSwap<'_>) -> Vec<(String, String)> {
+/// Puts one host back. `reason` goes into its history; hurried, nothing is waited for longer than a runner gives.
+pub async fn one(swap: &mut HostSwap<'_>, reason: &str, hurried: bool) -> Vec<(String, String)> {
+    if hurried {
+        swap.plan.drain_timeout = swap.plan.drain_timeout.min(HURRIED);
+        swap.plan.services.iter_mut().for_each(|service| service.stop_timeout = service.stop_timeout.min(HURRIED));
+    }
     let mut left = Vec::new();
     let begun: BTreeSet<Step> = swap.begun.iter().copied().collect();
     for step in begun.into_iter().rev() {
@@ -36,8 +45,8 @@ pub async fn one(swap: &mut HostSwap<'_>) -> Vec<(String, String)> {
         }
     }
     if left.is_empty()
-        && swap.begun.contains(&Step::Start)
-        && let Err(error) = close_journal(swap).await
+        && swap.begun.iter().any(|step| *step > Step::Pull)
+        && let Err(error) = close_journal(swap, reason).await
     {
         swap.host.reporter.note(Level::Warning, &swap.host.name, format!("the journal can't be closed: {error:#}"));
     }
@@ -51,7 +60,12 @@ async fn step_back(swap: &mut HostSwap<'_>, step: Step) -> Option<(&'static str,
         Step::NginxUp => Some(("stop nginx again", run(swap, nginx_down(swap)).await)),
         Step::Guard => Some(("remove the keep-alive guard", run(swap, unguard(swap)?).await)),
         Step::Start => Some(("remove the new slot", run(swap, unstart(swap)).await)),
-        Step::Pull | Step::Health | Step::Confirm | Step::Bake | Step::Drain | Step::Retire | Step::Record => None,
+        Step::Hook if !swap.begun.contains(&Step::Start) => {
+            Some(("give the images their names back", run(swap, unstart(swap)).await))
+        }
+        Step::EnvFile => Some(("put the env file back", run(swap, unenv_file(swap)?).await)),
+        Step::Pull | Step::Hook | Step::Health | Step::BeforeSwitch | Step::Confirm => None,
+        Step::Bake | Step::AfterSwitch | Step::Drain | Step::Retire | Step::Record => None,
     }
 }
 
@@ -86,15 +100,25 @@ fn unstart(swap: &HostSwap<'_>) -> Script {
     let tags = services.iter().flat_map(|service| &service.tags);
     swap.script("to remove the new slot", text)
         .args([timeout.to_string(), services.len().to_string()])
-        .args(services.iter().map(|service| &service.to.slot))
+        .args(
+            services.iter().flat_map(|service| {
+                [service.to.slot.clone(), service.to.before.clone().unwrap_or_else(|| "-".to_owned())]
+            }),
+        )
         .arg(swap.plan.needs.len().to_string())
         .args(&swap.plan.needs)
         .args(tags.flat_map(|(reference, image)| [reference.clone(), image.clone().unwrap_or_else(|| "-".into())]))
 }
 
-async fn close_journal(swap: &HostSwap<'_>) -> Result<()> {
+fn unenv_file(swap: &HostSwap<'_>) -> Option<Script> {
+    let text = concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/unenv-file.sh"));
+    let file = swap.plan.env_file.as_ref()?;
+    Some(swap.script("to put the env file back", text).args([file, &swap.plan.version]))
+}
+
+async fn close_journal(swap: &HostSwap<'_>, reason: &str) -> Result<()> {
     let text = concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/record.sh"));
-    let line = if swap.record.is_empty() { String::new() } else { format!("{}\n", swap.record) };
+    let line = swap.record(Outcome::PutBack, reason);
     run(swap, swap.script("to close the journal", text).stdin(line)).await
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use russh::ChannelOpenFailure;
 use russh::client::Handle;
 use tokio::sync::mpsc::{self, OwnedPermit};
+use tokio::sync::watch;
 
 use super::error::ForwardError;
 use super::handler::{Client, lock};
@@ -14,39 +15,52 @@ use super::stream::{self, Stream};
 /// Forwarded connections that may wait for [`RemoteForward::next`]; further ones are refused.
 const WAITING: usize = 64;
 
+/// The first connection can come right behind the server's word on which port it took, before we have read that.
+const PORT_KNOWN_WITHIN: Duration = Duration::from_secs(1);
+
 /// Where the connections go that the host forwards to us.
 #[derive(Default)]
 pub(super) struct Forwards(Mutex<Vec<Entry>>);
 
+#[derive(Clone)]
 struct Entry {
     id: u64,
     address: String,
     /// `None` until the server has said which port it took.
-    port: Option<u32>,
+    port: watch::Sender<Option<u32>>,
     sender: mpsc::Sender<Stream>,
+}
+
+impl Entry {
+    async fn is_for(&self, port: u32) -> bool {
+        let mut own = self.port.subscribe();
+        let known = tokio::time::timeout(PORT_KNOWN_WITHIN, own.wait_for(Option::is_some)).await;
+        matches!(known, Ok(Ok(own)) if *own == Some(port))
+    }
 }
 
 impl Forwards {
     /// A place for a connection to `address` and `port`, or why there is none.
-    pub(super) fn reserve(&self, address: &str, port: u32) -> Result<OwnedPermit<Stream>, ChannelOpenFailure> {
-        let entries = lock(&self.0);
-        let entry = entries
-            .iter()
-            .find(|e| e.address == address && e.port.is_none_or(|p| p == port))
-            .ok_or(ChannelOpenFailure::AdministrativelyProhibited)?;
-        entry.sender.clone().try_reserve_owned().map_err(|_| ChannelOpenFailure::ResourceShortage)
+    pub(super) async fn reserve(&self, address: &str, port: u32) -> Result<OwnedPermit<Stream>, ChannelOpenFailure> {
+        let entries: Vec<Entry> = lock(&self.0).iter().filter(|e| e.address == address).cloned().collect();
+        for entry in entries {
+            if entry.is_for(port).await {
+                return entry.sender.try_reserve_owned().map_err(|_| ChannelOpenFailure::ResourceShortage);
+            }
+        }
+        Err(ChannelOpenFailure::AdministrativelyProhibited)
     }
 
     fn add(&self, address: &str, port: Option<u32>, sender: mpsc::Sender<Stream>) -> u64 {
         let mut entries = lock(&self.0);
         let id = entries.iter().map(|e| e.id + 1).max().unwrap_or_default();
-        entries.push(Entry { id, address: address.to_owned(), port, sender });
+        entries.push(Entry { id, address: address.to_owned(), port: watch::Sender::new(port), sender });
         id
     }
 
     fn set_port(&self, id: u64, port: u32) {
-        if let Some(entry) = lock(&self.0).iter_mut().find(|e| e.id == id) {
-            entry.port = Some(port);
+        if let Some(entry) = lock(&self.0).iter().find(|e| e.id == id) {
+            entry.port.send_replace(Some(port));
         }
     }
 

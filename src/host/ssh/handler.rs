@@ -93,7 +93,7 @@ impl client::Handler for Client {
         reply: ChannelOpenHandle,
         _session: &mut client::Session,
     ) -> Result<(), Fault> {
-        match self.forwards.reserve(connected_address, connected_port) {
+        match self.forwards.reserve(connected_address, connected_port).await {
             Ok(place) => {
                 reply.accept().await;
                 place.send(super::stream::forwarded(channel));

@@ -21,7 +21,7 @@ pub fn decode(source: &str, text: &Secret, passphrase: Option<&Secret>) -> Resul
     if encrypted && passphrase.is_none() {
         return Err(ConnectError::Passphrase { source: source.to_owned(), wrong: false });
     }
-    keys::decode_secret_key(&mended, passphrase).map_err(|cause| match cause {
+    keys::decode_secret_key(&mended, passphrase.filter(|_| encrypted)).map_err(|cause| match cause {
         keys::Error::KeyIsEncrypted => ConnectError::Passphrase { source: source.to_owned(), wrong: false },
         _ if mended.starts_with(PUTTY) && !encrypted => format_error(source, PUTTY_PROBLEM),
         _ if encrypted => ConnectError::Passphrase { source: source.to_owned(), wrong: true },
@@ -121,13 +121,19 @@ fn is_encrypted(text: &str) -> bool {
     if text.contains("BEGIN ENCRYPTED") || text.contains("Proc-Type: 4,ENCRYPTED") {
         return true;
     }
-    text.contains("BEGIN OPENSSH") && PrivateKey::from_openssh(text).is_ok_and(|key| key.is_encrypted())
+    openssh(text).is_some_and(|key| key.is_encrypted())
+}
+
+/// A mended text in OpenSSH's own format, which can be looked into while it is encrypted.
+fn openssh(mended: &str) -> Option<PrivateKey> {
+    let body = mended.strip_prefix("-----BEGIN OPENSSH PRIVATE KEY-----")?.split_once("-----")?.0;
+    let packed: String = body.split_whitespace().collect();
+    PrivateKey::from_bytes(&STANDARD.decode(packed).ok()?).ok()
 }
 
 /// The public half of an OpenSSH key that is still encrypted.
 pub(super) fn public_half(text: &Secret) -> Option<keys::PublicKey> {
-    let key = PrivateKey::from_openssh(mend(text.expose()).ok()?).ok()?;
-    Some(key.public_key().clone())
+    Some(openssh(&mend(text.expose()).ok()?)?.public_key().clone())
 }
 
 #[cfg(test)]

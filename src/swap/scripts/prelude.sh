@@ -23,6 +23,14 @@ journal() {
   sync "$state/journal.jsonl" 2>/dev/null || sync
 }
 
+# stage: the journal's first line is the plan, which is the first line of stdin; the rest of stdin stays unread
+stage() {
+  IFS= read -r plan || fail "the plan arrived incomplete"
+  [ -s "$state/journal.jsonl" ] && return 0
+  printf '%s\n' "$plan" > "$state/journal.next" && { sync "$state/journal.next" 2>/dev/null || sync; } &&
+    mv "$state/journal.next" "$state/journal.jsonl" || fail "the journal can't be written"
+}
+
 # The slots' and services' containers by exact label, stopped ones too, never a one-off `run`.
 containers() {
   docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" \

@@ -1,6 +1,7 @@
-# Starts the idle slots on the new image. stdin: the plan, first line of the journal.
-# Words: compose (v2 or v1), the project's directory, how many tags, reference and image pairs, how many services, those the slots need, the slots.
-cat > "$state/journal.next" && mv "$state/journal.next" "$state/journal.jsonl" || fail "the journal can't be written"
+# Starts the idle slots on the new image. stdin: the plan.
+# Words: compose (v2 or v1), the project's directory, how many tags, reference and image pairs, how many services, those
+# the slots need, how many kept containers, container and restart policy pairs, the slots to start anew.
+stage
 journal start begin || fail "the journal can't be written"
 compose=$1 count=$3; cd "$2" || fail "$2 can't be entered"; shift 3
 while [ "$count" -gt 0 ]; do
@@ -12,11 +13,18 @@ while [ "$count" -gt 0 ]; do
   out=$(compose up -d --no-deps --no-recreate --no-build "$1" 2>&1) || fail "$out"
   shift; count=$((count - 1))
 done
-if [ "$compose" = v1 ]; then   # it can't recreate under newer engines; what was removed it creates anew
-  for slot in "$@"; do for id in $(containers "$slot"); do docker rm -f "$id" >/dev/null 2>&1; done; done
+ids='' count=$1; shift
+while [ "$count" -gt 0 ]; do
+  out=$(docker update --restart="$2" "$1" 2>&1 && docker start "$1" 2>&1) || fail "$out"
+  ids="$ids $1"; shift 2; count=$((count - 1))
+done
+if [ $# -gt 0 ]; then
+  if [ "$compose" = v1 ]; then   # it can't recreate under newer engines; what was removed it creates anew
+    for slot in "$@"; do for id in $(containers "$slot"); do docker rm -f "$id" >/dev/null 2>&1; done; done
+  fi
+  out=$(compose up -d --no-deps --force-recreate --no-build "$@" 2>&1) || fail "$out"
+  for slot in "$@"; do ids="$ids $(containers "$slot")"; done
 fi
-out=$(compose up -d --no-deps --force-recreate --no-build "$@" 2>&1) || fail "$out"
-for slot in "$@"; do ids="${ids:-} $(containers "$slot")"; done
 # shellcheck disable=SC2086 # ids are hexadecimal
 say containers 0 "$(docker inspect $ids)"
 journal start end

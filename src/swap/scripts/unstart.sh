@@ -1,28 +1,27 @@
-# Undoes start: removes the new containers, then gives every reference the image that it had.
-# Words: stop timeout in seconds, how many slots, the slots, how many services, those that start had to start,
-# then reference and image pairs (image `-`: there was none).
+# Undoes start and hook: removes the new containers, stops those that were there before, then gives every reference the image that
+# it had. Words: stop timeout in seconds, how many slots, slot and earlier container (or `-`) pairs, how many services, those
+# that start had to start, then reference and image pairs (image `-`: there was none).
 timeout=$1 count=$2; shift 2
 errors=''
+note() { errors="$errors$out
+"; }
 while [ "$count" -gt 0 ]; do
   for id in $(containers "$1"); do
-    out=$(docker update --restart=no "$id" 2>&1 && docker stop -t "$timeout" "$id" 2>&1 && docker rm "$id" 2>&1) || errors="$errors$out
-"
+    out=$(docker update --restart=no "$id" 2>&1 && docker stop -t "$timeout" "$id" 2>&1) || note
+    [ "$id" = "$2" ] || out=$(docker rm -f "$id" 2>&1) || note
   done
-  shift; count=$((count - 1))
+  shift 2; count=$((count - 1))
 done
 count=$1; shift
 while [ "$count" -gt 0 ]; do
-  for id in $(containers "$1"); do out=$(docker stop "$id" 2>&1) || errors="$errors$out
-"; done
+  for id in $(containers "$1"); do out=$(docker stop "$id" 2>&1) || note; done
   shift; count=$((count - 1))
 done
 while [ $# -gt 0 ]; do
-  if [ "$2" = - ]; then
-    docker image inspect "$1" >/dev/null 2>&1 && { out=$(docker rmi "$1" 2>&1) || errors="$errors$out
-"; }
-  else
-    out=$(docker tag "$2" "$1" 2>&1) || errors="$errors$out
-"
+  if [ "$2" != - ]; then
+    out=$(docker tag "$2" "$1" 2>&1) || note
+  elif docker image inspect "$1" >/dev/null 2>&1; then
+    out=$(docker rmi "$1" 2>&1) || note
   fi
   shift 2
 done

@@ -1,0 +1,32 @@
+//! `cutover history`: the releases of every host, oldest first.
+
+use super::{Exit, Run, Stop};
+use crate::report::Event;
+use crate::swap::history::{Outcome, Record};
+use serde_json::json;
+
+/// Prints them.
+pub(super) async fn history(run: &Run) -> Result<Exit, Stop> {
+    let hosts = run.until_signal(run.connect()).await??;
+    let (mut text, mut data) = (String::new(), Vec::new());
+    for (host, (seen, _)) in hosts.iter().zip(run.until_signal(run.look(&hosts, &[])).await??) {
+        let records = seen.map(|seen| seen.history).unwrap_or_default();
+        text += &format!("{}\n", host.name);
+        text += &records.iter().map(line).collect::<String>();
+        data.push(json!({ "host": host.name, "releases": records }));
+    }
+    run.reporter.emit(Event::Result { verb: "history", data: json!({ "hosts": data }), text });
+    Ok(Exit::Done)
+}
+
+fn line(record: &Record) -> String {
+    let outcome = match record.outcome {
+        Outcome::Released => "released",
+        Outcome::RolledBack => "rolled back",
+        Outcome::PutBack => "failed, put back",
+        Outcome::Stuck => "failed, not put back",
+    };
+    let seconds: f64 = record.seconds.values().sum();
+    let reason = if record.reason.is_empty() { String::new() } else { format!("\n{:24}{}", "", record.reason) };
+    format!("  {}  {:<16} {outcome} in {seconds:.1} s by {}{reason}\n", record.at, record.version, record.by)
+}

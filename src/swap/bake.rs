@@ -1,0 +1,60 @@
+//! Watching the new version through nginx after the switch; too many failures put the old one back.
+
+use super::execute::HostSwap;
+use super::probe;
+use crate::cancel::Cancel;
+use crate::report::{Event, Level};
+use anyhow::{Result, bail};
+use std::time::{Duration, Instant};
+
+/// From one question to the next.
+const INTERVAL: Duration = Duration::from_millis(250);
+
+/// Asks every service through nginx until the time is over. An answer of 500 or more, none at all, or a container that
+/// ended is a failure; the failing answers are shown.
+pub(super) async fn watch(swap: &HostSwap<'_>, cancel: &Cancel) -> Result<String> {
+    let Some(bake) = swap.plan.bake.clone() else { return Ok(String::new()) };
+    let address = swap.nginx_address().await?;
+    let (began, mut asked, mut failures) = (Instant::now(), 0u32, 0u32);
+    while began.elapsed() < bake.duration {
+        let tick = tokio::time::sleep(INTERVAL);
+        for (service, container) in swap.plan.services.iter().zip(&swap.started) {
+            asked += 1;
+            if let Err(why) = look(swap, &address, service, &container.id).await {
+                failures += 1;
+                let text = format!("bake: {}: {why}", service.name);
+                swap.host.reporter.note(Level::Warning, &swap.host.name, text);
+            }
+        }
+        if failures > bake.max_failures {
+            bail!("{failures} of {asked} answers through nginx failed, {} are allowed", bake.max_failures);
+        }
+        swap.host.reporter.emit(Event::Progress {
+            host: swap.host.name.clone(),
+            text: format!("bake: {failures} of {asked} answers failed"),
+            done: began.elapsed().as_secs(),
+            total: bake.duration.as_secs(),
+            unit: "s",
+        });
+        tokio::select! {
+            () = tick => {}
+            signal = cancel.wait() => bail!("stopped by {}", signal.name()),
+        }
+    }
+    Ok(format!("{failures} of {asked} answers failed"))
+}
+
+async fn look(swap: &HostSwap<'_>, nginx: &str, service: &super::plan::ServicePlan, container: &str) -> Result<()> {
+    let state = swap.host.docker(&swap.plan.engine)?.inspect(container).await?;
+    if state.state.as_ref().and_then(|state| state.running) != Some(true) || state.restart_count.unwrap_or(0) > 0 {
+        bail!("{} ended", service.to.slot);
+    }
+    let Some(asked) = &service.probe else { return Ok(()) };
+    let path = if service.health.path.starts_with(&asked.path) { &service.health.path } else { &asked.path };
+    let asked = crate::host::nginx::Probe { path: path.clone(), ..asked.clone() };
+    let answer = probe::ask(swap.host, nginx, &asked).await?;
+    if answer.status >= 500 {
+        bail!("GET {} answered {}: {}", asked.path, answer.status, crate::report::text::one_line(&answer.body, 200));
+    }
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! Commands of the project's own around the switch, and its env file.
+
+use super::execute::HostSwap;
+use super::steps::Step;
+use crate::config::HostHook;
+use crate::host::script::Script;
+use crate::report::{Event, Level};
+use anyhow::{Context as _, Result};
+use std::time::Duration;
+
+impl HostSwap<'_> {
+    /// Writes the env file; its content travels on stdin and is nowhere shown.
+    pub(super) async fn env_file(&mut self) -> Result<String> {
+        let Some(file) = &self.plan.env_file else { return Ok(String::new()) };
+        let content = self.env_content.as_ref().map_or("", |content| content.expose());
+        let text = concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/env-file.sh"));
+        let script = self
+            .script("to write the env file", text)
+            .args([file, &self.plan.version])
+            .arg(if self.plan.rollback { "rollback" } else { "" })
+            .stdin(self.journal_line()? + content);
+        self.host.run(&script).await?;
+        Ok(file.clone())
+    }
+
+    /// Runs the release's own command in the new image, its output shown line by line.
+    pub(super) async fn release_hook(&mut self) -> Result<String> {
+        let hook = self.plan.hook.clone().context("no command to run")?;
+        let tags = self.tags()?;
+        let text = concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/hook.sh"));
+        let script = self
+            .script("to run the release's own command", text)
+            .args([self.plan.compose.word(), &self.plan.directory, &(tags.len() / 2).to_string()])
+            .args(tags)
+            .args([hook.timeout.as_secs().max(1).to_string(), format!("cutover-hook-{}", hook.slot), hook.slot.clone()])
+            .args(&hook.command)
+            .stdin(self.journal_line()?);
+        self.show(script, "hook", hook.timeout).await
+    }
+
+    /// Runs a command on the host itself.
+    pub(super) async fn host_hook(&self, step: Step, hook: Option<HostHook>) -> Result<String> {
+        let hook = hook.context("no command to run")?;
+        let text = concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/host-hook.sh"));
+        let script = self
+            .script("to run the host's own command", text)
+            .args([step.name(), &self.plan.directory, &hook.timeout.as_secs().max(1).to_string(), &self.plan.version])
+            .args(&hook.command);
+        self.show(script, step.name(), hook.timeout).await
+    }
+
+    /// The new version is live: a command that fails now is worth a warning, no more.
+    pub(super) async fn after_switch(&self) -> Result<String> {
+        if let Err(error) = self.host_hook(Step::AfterSwitch, self.plan.after_switch.clone()).await {
+            self.host.reporter.note(Level::Warning, &self.host.name, format!("{error:#}"));
+        }
+        Ok(String::new())
+    }
+
+    async fn show(&self, script: Script, source: &str, timeout: Duration) -> Result<String> {
+        let script = script.limit(timeout + Duration::from_secs(30));
+        let line = |text: &str| {
+            self.host.reporter.emit(Event::Output { source: source.to_owned(), text: text.to_owned() });
+        };
+        self.host.follow(&script, line).await.map(|()| String::new())
+    }
+}

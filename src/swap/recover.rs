@@ -1,0 +1,92 @@
+//! An unfinished swap that an earlier run left: finished if it was confirmed anywhere, else put back.
+
+use super::execute::HostSwap;
+use super::history::Outcome;
+use super::journal::Journal;
+use super::observe::Observation;
+use super::steps::{Phase, Step};
+use super::undo;
+use crate::cancel::Cancel;
+use crate::host::Host;
+use crate::host::lock::Holder;
+use anyhow::{Context as _, Result, bail};
+
+/// What shall become of an unfinished swap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// The new version stays.
+    Finish,
+    /// The old version comes back.
+    PutBack,
+}
+
+/// Which way a release that was left unfinished goes. All its hosts go the same way: a host drains only after every one
+/// was confirmed, so one that has begun to drain, or is done, says that all were.
+pub fn way(seen: &[Observation]) -> Option<Way> {
+    let id = seen.iter().find_map(|seen| seen.journal.as_ref()?.plan.as_ref().map(|plan| plan.id.clone()));
+    let unfinished = seen.iter().any(|seen| seen.journal.is_some());
+    let draining = seen.iter().filter_map(|seen| seen.journal.as_ref()).any(Journal::is_confirmed);
+    let done = seen
+        .iter()
+        .filter_map(|seen| seen.history.last())
+        .any(|record| record.outcome == Outcome::Released && Some(&record.id) == id.as_ref());
+    unfinished.then_some(if draining || done { Way::Finish } else { Way::PutBack })
+}
+
+/// Whether going back is unsafe: the release's own command began on some host, is marked irreversible, and requests may
+/// have reached the new version.
+pub fn is_irreversible(seen: &[Observation]) -> bool {
+    let journals = || seen.iter().filter_map(|seen| seen.journal.as_ref());
+    let ran = journals().any(|journal| {
+        let irreversible =
+            journal.plan.as_ref().and_then(|plan| plan.hook.as_ref()).is_some_and(|hook| hook.irreversible);
+        irreversible && journal.begun.contains(&Step::Hook)
+    });
+    ran && journals().any(|journal| journal.begun.contains(&Step::Route))
+}
+
+/// Finishes or puts back one host. What could not be done comes back as the error.
+pub async fn recover(
+    host: &Host,
+    seen: &Observation,
+    state: &str,
+    holder: &Holder,
+    way: Way,
+    cancel: &Cancel,
+) -> Result<()> {
+    let Some(journal) = &seen.journal else { return Ok(()) };
+    let Some(plan) = &journal.plan else {
+        bail!(
+            "the journal of an unfinished swap, {state}/journal.jsonl, can't be read; see with `cutover status` what is \
+             live, then remove that file"
+        );
+    };
+    let mut swap = HostSwap::new(host, plan.clone(), state, holder, None);
+    swap.begun = journal.begun.clone();
+    swap.nginx = seen.nginx.running.as_ref().map(|container| container.id.clone());
+    if way == Way::PutBack {
+        let left = undo::one(&mut swap, "the run that released it ended half-way", false).await;
+        let left: Vec<String> = left.into_iter().map(|(_, why)| why).collect();
+        return if left.is_empty() { Ok(()) } else { bail!(left.join("; ")) };
+    }
+    for service in &plan.services {
+        let slots = seen.services.iter().flat_map(|service| &service.slots);
+        let container = slots.filter(|slot| slot.service == service.to.slot).find_map(|slot| slot.container.clone());
+        swap.started.push(container.with_context(|| format!("{} has no container", service.to.slot))?);
+    }
+    for step in plan.steps().into_iter().filter(|step| step.phase() == Phase::Finish && *step != Step::AfterSwitch) {
+        swap.step(step, cancel).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_unfinished_needs_nothing() {
+        assert_eq!(way(&[]), None);
+        assert!(!is_irreversible(&[]));
+    }
+}

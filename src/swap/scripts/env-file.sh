@@ -1,0 +1,18 @@
+# Puts the env file in its place, whole or not at all, and keeps the previous one. stdin: the plan, then the content; for
+# a rollback the content that the version had is used again, if it is still there. Words: the file, version, rollback or ''.
+stage
+journal env-file begin || fail "the journal can't be written"
+file=$1 version=$2 rollback=$3
+mkdir -p "$state/env" || fail "$state/env can't be made"
+cat > "$state/env/next" || fail "$state/env can't be written"
+if [ -n "$rollback" ]; then
+  [ -s "$state/env/$version" ] || { rm -f "$state/env/next"; journal env-file end; exit 0; }
+  cat "$state/env/$version" > "$state/env/next" || fail "$state/env can't be written"
+fi
+rm -f "$state/env/before"
+[ ! -e "$file" ] || cp -p "$file" "$state/env/before" || fail "$file can't be kept"
+cp "$state/env/next" "$state/env/$version" && cp "$state/env/next" "$file.cutover-next" && chmod 600 "$file.cutover-next" &&
+  { sync "$file.cutover-next" 2>/dev/null || sync; } && mv -f "$file.cutover-next" "$file" ||
+  { rm -f "$file.cutover-next" "$state/env/$version"; fail "$file can't be written"; }
+rm -f "$state/env/next"
+journal env-file end

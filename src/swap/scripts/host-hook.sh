@@ -1,0 +1,12 @@
+# Runs the host's own command in the project's directory. Words: step, the project's directory, seconds, version, the
+# command.
+step=$1 seconds=$3 CUTOVER_VERSION=$4; export CUTOVER_VERSION
+cd "$2" || fail "$2 can't be entered"
+shift 4
+journal "$step" begin || fail "the journal can't be written"
+exec 8>&-
+timeout "$seconds" "$@" 2>&1 </dev/null
+status=$?
+[ $status -ne 124 ] || fail "no end after $seconds s"
+[ $status -eq 0 ] || fail "it ended with $status"
+journal "$step" end

@@ -1,0 +1,17 @@
+//! Against a real sshd on loopback, and against servers that mean harm.
+#![allow(clippy::unwrap_used)]
+
+#[path = "ssh/commands.rs"]
+mod commands;
+#[path = "ssh/forwards.rs"]
+mod forwards;
+#[path = "ssh/host_keys.rs"]
+mod host_keys;
+#[path = "ssh/hostile.rs"]
+mod hostile;
+#[path = "ssh/link.rs"]
+mod link;
+#[path = "ssh/login.rs"]
+mod login;
+#[path = "ssh/sshd.rs"]
+mod sshd;
