@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 /// The JSON schema of cutover.yml, as it is in the repository.
-pub const SCHEMA: &str = include_str!("../../cutover.schema.json");
+const SCHEMA: &str = include_str!("../../cutover.schema.json");
 
 /// Prints it.
 pub(super) fn schema() -> Result<Exit, Stop> {
