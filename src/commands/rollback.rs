@@ -6,7 +6,7 @@ use super::{Exit, Run, Stop};
 use crate::cli;
 use crate::release::Version;
 use crate::report::Level;
-use crate::swap::history::{self, Record};
+use crate::swap::history::{self, ServiceRecord};
 use crate::swap::observe::{Observation, ServiceSeen};
 use crate::swap::plan::Release;
 use std::time::Instant;
@@ -28,7 +28,7 @@ pub(super) async fn rollback(run: &Run, options: &cli::Rollback) -> Result<Exit,
     run.reporter.note(Level::Info, "", format!("going back to {target}"));
     let mut plans = Vec::new();
     for (number, seen) in seen.iter().enumerate() {
-        let images = seen.services.iter().map(|service| image(seen, service, &target)).collect::<Result<_, _>>()?;
+        let images = seen.services.iter().map(|service| image(seen, service, &target)).collect();
         let release = Release { id: holder.id.clone(), version: target.clone(), images, rollback: true };
         let plan = crate::swap::plan::Plan::new(&run.config, seen, &release, number == 0);
         plans.push(plan.map_err(|error| Stop::new(Exit::PutBack, format!("{error:#}")))?);
@@ -48,10 +48,9 @@ fn target(seen: &[Observation], asked: Option<String>) -> Result<String, Stop> {
     let mut earlier = earlier.filter(|record| !live.contains(&record.version.as_str()));
     let found = earlier.find(|record| !history::is_bad(&first.history, &record.version));
     let kept = || {
-        let slots = first.services.first()?.slots.iter();
-        slots
-            .filter(|slot| slot.container.as_ref().is_some_and(|c| !c.is_running()))
-            .find_map(|slot| slot.version.clone())
+        let idle = first.services.first()?.slots.iter().filter(|slot| slot.container.as_ref().is_some_and(|c| !c.is_running()));
+        let mut versions = idle.filter_map(|slot| slot.version.clone());
+        versions.find(|version| !history::is_bad(&first.history, version) && !live.contains(&version.as_str()))
     };
     found.map(|record| record.version.clone()).or_else(kept).ok_or_else(nowhere)
 }
@@ -67,22 +66,18 @@ fn live_versions(seen: &Observation) -> impl Iterator<Item = &str> {
 }
 
 /// What a service ran in that release: its image if the host still has it, else its digest or tag in the registry.
-fn image(seen: &Observation, service: &ServiceSeen, version: &str) -> Result<String, Stop> {
-    let records = history::released(&seen.history);
-    let of_service = |record: &&Record| record.version == version;
-    let known = records
-        .into_iter()
-        .find(of_service)
-        .and_then(|record| record.services.iter().find(|known| known.service == service.name));
+fn image(seen: &Observation, service: &ServiceSeen, version: &str) -> String {
+    let of_version = seen.history.iter().rev().filter(|record| record.version == version);
+    let of_service: Vec<&ServiceRecord> =
+        of_version.flat_map(|record| &record.services).filter(|known| known.service == service.name).collect();
+    let here = of_service.iter().find(|known| service.has_image(&known.image));
+    let digest = of_service.iter().find_map(|known| known.digest.as_ref());
     let idle = service.slots.iter().filter_map(|slot| Some((slot.container.as_ref()?, slot.version.as_deref()?)));
     let kept = idle.into_iter().find(|(container, known)| !container.is_running() && *known == version);
-    match (known, kept) {
-        (_, Some((container, _))) => Ok(container.image.clone()),
-        (Some(known), None) if service.has_image(&known.image) => Ok(known.image.clone()),
-        (Some(known), None) => match &known.digest {
-            Some(digest) => Ok(format!("{}@{digest}", service.image)),
-            None => Ok(format!("{}:{}", service.image, version.replace('+', "_"))),
-        },
-        (None, None) => Ok(format!("{}:{}", service.image, version.replace('+', "_"))),
+    match (kept, here, digest) {
+        (Some((container, _)), ..) => container.image.clone(),
+        (None, Some(known), _) => known.image.clone(),
+        (None, None, Some(digest)) => format!("{}@{digest}", service.image),
+        (None, None, None) => format!("{}:{}", service.image, version.replace('+', "_")),
     }
 }

@@ -106,7 +106,7 @@ impl<'a> HostSwap<'a> {
             version: version.to_owned(),
             outcome,
             reason: reason.to_owned(),
-            services: services.collect(),
+            services: if outcome == Outcome::RolledBack { Vec::new() } else { services.collect() },
             seconds: self.seconds.iter().map(|(step, seconds)| ((*step).to_owned(), *seconds)).collect(),
         };
         format!("{}\n", serde_json::to_string(&record).unwrap_or_default())
