@@ -4,7 +4,7 @@ use super::deliver::Shipment;
 use super::history::{self, Outcome, Record, ServiceRecord};
 use super::plan::{Plan, ServicePlan};
 use super::steps::{Phase, Step};
-use super::{probe, refusals, undo};
+use super::{refusals, undo};
 use crate::cancel::{Cancel, Signal};
 use crate::host::Host;
 use crate::host::container::Container;
@@ -13,7 +13,7 @@ use crate::host::lock::Holder;
 use crate::host::script::{Script, Section, sections};
 use crate::report::{Event, Level};
 use crate::secret::Secret;
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -223,7 +223,7 @@ impl HostSwap<'_> {
             Step::Health => self.health(cancel).await,
             Step::Route => self.route().await,
             Step::NginxUp => self.nginx_up().await,
-            Step::Confirm => self.confirm().await,
+            Step::Confirm => super::confirm::confirm(self).await,
             Step::Bake => super::bake::watch(self, cancel).await,
             Step::Drain => self.drain(cancel).await,
             Step::Retire => self.retire().await,
@@ -291,6 +291,9 @@ impl HostSwap<'_> {
             .stdin(include_str!("keepalive.conf"));
         match self.host.run(&script).await {
             Ok(_) => Ok(format!("wrote {file}")),
+            Err(error) if format!("{error:#}").contains(r#"unknown directive "keepalive_min_timeout""#) => {
+                Ok("left out: this nginx is older than 1.27.4".to_owned())
+            }
             Err(error) => {
                 let text = format!(
                     "nginx did not take {file}, so idle keep-alive connections are cut at the reload: {error:#}"
@@ -343,50 +346,13 @@ impl HostSwap<'_> {
             ]);
         let containers = containers(&self.host.run(&script).await?)?;
         self.nginx = containers.first().map(|container| container.id.clone());
-        Ok(self.plan.nginx.service.clone())
-    }
-
-    /// Where nginx's container can be reached from the host.
-    pub(super) async fn nginx_address(&self) -> Result<String> {
-        let nginx = self.nginx.as_deref().context("nginx does not run")?;
-        let nginx = self.host.docker(&self.plan.engine)?.inspect(nginx).await?;
-        let networks = nginx.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
-        let address = networks.values().find_map(|network| network.ip_address.clone().filter(|ip| !ip.is_empty()));
-        address.context("nginx's container has no address")
-    }
-
-    async fn confirm(&mut self) -> Result<String> {
-        let address = self.nginx_address().await?;
-        let mut said = Vec::new();
-        for (service, container) in self.plan.services.iter().zip(&self.started) {
-            said.push(self.confirm_service(service, container, &address).await?);
+        if self.plan.nginx.guard.is_none() {
+            return Ok(self.plan.nginx.service.clone());
         }
-        Ok(said.join(", "))
-    }
-
-    async fn confirm_service(&self, service: &ServicePlan, container: &Container, nginx: &str) -> Result<String> {
-        let Some(asked) = &service.probe else {
-            return Ok(format!("{}: nginx's workers are new; no location could be asked", service.name));
-        };
-        let old = service.from.as_ref().map(|old| old.pid);
-        let pids = [old, Some(container.state.pid)];
-        let mut last = String::new();
-        for _ in 0..3 {
-            let before = probe::received(self.host, pids, service.port).await?.map(|(opens, _)| opens);
-            let answer = probe::ask(self.host, nginx, asked).await?;
-            if matches!(answer.status, 502..=504) {
-                bail!("nginx answers {} for {}{}", answer.status, asked.host, asked.path);
-            }
-            match probe::who_answers(self.host, nginx, asked, pids, before, service.port).await? {
-                Some(1) => return Ok(format!("{} answers {} through nginx", service.to.slot, answer.status)),
-                Some(_) => last = "requests still reach the old slot".to_owned(),
-                None if before == [None, None] => {
-                    return Ok(format!("nginx's workers are new and answer {}", answer.status));
-                }
-                None => last = "requests reach neither slot for certain".to_owned(),
-            }
-        }
-        Err(anyhow!("{}: {last}", service.name))
+        // while nobody is connected yet, nobody can lose a connection to the guard's own reload
+        self.begun.push(Step::Guard);
+        let guard = self.guard().await?;
+        Ok(format!("{}, guard: {guard}", self.plan.nginx.service))
     }
 
     async fn drain(&mut self, cancel: &Cancel) -> Result<String> {

@@ -5,7 +5,7 @@ use super::findings::Findings;
 use super::history::{self, Record};
 use super::journal::Journal;
 use super::look::{Look, look};
-use super::probe;
+use super::probe::Question;
 use super::survey::{Compose, Disk, Survey, survey};
 use crate::config::{Config, Health, Service};
 use crate::host::Host;
@@ -423,15 +423,16 @@ fn version_of(container: &Container, image: Option<&Image>, history: &[Record], 
 
 /// Finds out which slots really receive what nginx is asked for.
 async fn prove(host: &Host, seen: &mut PutTogether, found: &Found<'_>, look: &Look) {
-    let address = found.nginx_running.and_then(Container::address);
+    let nginx = found.nginx_running.map(Container::addresses).unwrap_or_default();
     for service in &mut seen.services {
         let pids = |slot: &SlotSeen| slot.container.as_ref().filter(|c| c.is_running()).map(|c| c.state.pid);
         let pids = [pids(&service.slots[0]), pids(&service.slots[1])];
         let assumed = pids[service.in_conf].map_or(Live::None, |_| Live::Assumed(service.in_conf));
         service.live = assumed;
-        if let (Some(address), Some(probe)) = (address, &service.probe) {
+        if let (false, Some(probe)) = (nginx.is_empty(), &service.probe) {
             let before = pids.map(|pid| pid.and_then(|pid| look.received(pid)));
-            if let Ok(Some(slot)) = probe::who_answers(host, address, probe, pids, before, service.port).await {
+            let question = Question { host, nginx: &nginx, probe, pids, port: service.port };
+            if let Ok(Some(slot)) = question.who_answers(before).await {
                 service.live = Live::Proved(slot);
             }
         }
@@ -439,19 +440,19 @@ async fn prove(host: &Host, seen: &mut PutTogether, found: &Found<'_>, look: &Lo
 }
 
 /// Where the guard would be written: nginx is new enough, reads the directory of its file at http level, and nobody has
-/// set the directive yet.
+/// set the directive yet. Of an nginx that does not run only the files can tell; it says itself whether it takes it.
 fn guard(look: &Look, conf: &ConfSeen, findings: &mut Findings) -> Option<String> {
-    let version = look.nginx_version.as_ref()?;
-    if *version < semver::Version::new(1, 27, 4) {
-        return None;
-    }
     let (directory, _) = conf.path.rsplit_once('/')?;
     let path = format!("{directory}/{GUARD}");
-    if look.sets("keepalive_min_timeout") {
+    let possible = !conf.in_place && look.writable.iter().any(|path| path == directory);
+    let Some(version) = &look.nginx_version else {
+        let set = look.files.iter().any(|(_, text)| text.contains("keepalive_min_timeout"));
+        return (possible && !set).then_some(path);
+    };
+    if *version < semver::Version::new(1, 27, 4) || look.sets("keepalive_min_timeout") {
         return None;
     }
-    let writable = look.writable.iter().any(|path| path == directory);
-    if conf.in_place || !writable || !look.includes_all_of_conf_directory() {
+    if !possible || !look.includes_all_of_conf_directory() {
         let what = "idle keep-alive connections are cut at every reload: `keepalive_min_timeout` is not set";
         findings.advise("nginx", what, "set `keepalive_min_timeout 10s;` in the http block of nginx.conf");
         return None;
