@@ -66,7 +66,7 @@ pub struct Blob {
 
 impl Blob {
     /// What a manifest says of it.
-    pub fn descriptor(&self) -> Descriptor {
+    pub(super) fn descriptor(&self) -> Descriptor {
         Descriptor::new(self.encoding.media_type(), &self.digest, self.size)
     }
 }

@@ -30,7 +30,7 @@ pub(super) async fn load(
     let blobs = try_join_all(missing).await.context("the image can't be prepared")?;
     meter.expect(blobs.iter().map(|blob| blob.size).sum());
     let script =
-        Script::new("to load the image", include_str!("scripts/load.sh")).arg(delivery.name()).limit(LIMIT);
+        Script::new("to load the image", include_str!("scripts/load.sh")).arg(&delivery.name).limit(LIMIT);
     let mut child = delivery.host.start(&script).await?;
     let work = async {
         let written = write(&mut child, delivery, from, &blobs, meter).await;
@@ -54,7 +54,7 @@ async fn write(
     let image = delivery.image;
     let names: Vec<String> = image.layers.iter().map(|layer| format!("{}.tar", layer.diff_id.hex())).collect();
     let config = format!("{}.json", image.id.hex());
-    let manifest = serde_json::json!([{ "Config": config, "RepoTags": [delivery.name()], "Layers": names }]);
+    let manifest = serde_json::json!([{ "Config": config, "RepoTags": [&delivery.name], "Layers": names }]);
     let manifest: Bytes = manifest.to_string().into();
     for (name, bytes) in [("manifest.json", &manifest), (&config, &image.config)] {
         child.stdin.write_all(&header(name, bytes.len() as u64)?).await?;

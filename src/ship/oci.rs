@@ -17,14 +17,14 @@ const INDEXES: [&str; 2] =
 pub(super) struct Descriptor {
     /// What it is.
     #[serde(default)]
-    pub media_type: String,
+    pub(super) media_type: String,
     /// SHA-256 of its bytes.
-    pub digest: Digest,
+    pub(super) digest: Digest,
     /// How many bytes.
-    pub size: u64,
+    pub(super) size: u64,
     /// For which system; only in an index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub platform: Option<Platform>,
+    pub(super) platform: Option<Platform>,
 }
 
 /// A system.
@@ -32,17 +32,17 @@ pub(super) struct Descriptor {
 pub(super) struct Platform {
     /// "linux", or "unknown" for what is no image.
     #[serde(default)]
-    pub os: String,
+    pub(super) os: String,
     /// "amd64", "arm64", …
     #[serde(default)]
-    pub architecture: String,
+    pub(super) architecture: String,
 }
 
 /// An index.
 #[derive(Debug, Deserialize)]
 pub(super) struct Index {
     /// Its manifests.
-    pub manifests: Vec<Descriptor>,
+    pub(super) manifests: Vec<Descriptor>,
 }
 
 /// A manifest.
@@ -50,14 +50,14 @@ pub(super) struct Index {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Manifest {
     /// 2.
-    pub schema_version: u32,
+    pub(super) schema_version: u32,
     /// [`MANIFEST`].
     #[serde(default)]
-    pub media_type: String,
+    pub(super) media_type: String,
     /// The configuration.
-    pub config: Descriptor,
+    pub(super) config: Descriptor,
     /// The layers, lowest first.
-    pub layers: Vec<Descriptor>,
+    pub(super) layers: Vec<Descriptor>,
 }
 
 #[derive(Deserialize)]
@@ -73,17 +73,17 @@ struct RootFs {
 
 impl Descriptor {
     /// Of these bytes.
-    pub fn new(media_type: &str, digest: &Digest, size: u64) -> Self {
+    pub(super) fn new(media_type: &str, digest: &Digest, size: u64) -> Self {
         Descriptor { media_type: media_type.to_owned(), digest: digest.clone(), size, platform: None }
     }
 
     /// It points at another index.
-    pub fn is_index(&self) -> bool {
+    pub(super) fn is_index(&self) -> bool {
         INDEXES.contains(&self.media_type.as_str())
     }
 
     /// How well it suits this machine, the smaller the better; `None`: it is no image to run.
-    pub fn distance(&self) -> Option<usize> {
+    pub(super) fn distance(&self) -> Option<usize> {
         let Some(platform) = &self.platform else { return Some(1) };
         if platform.os != "linux" {
             return None;

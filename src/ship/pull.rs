@@ -41,7 +41,7 @@ pub(super) async fn pull(
     let (forward, wire) = (forward?, wire?);
     let reference = format!("{LOOPBACK}:{}/{}@{}", forward.port(), wire.registry.name, wire.registry.manifest.0);
     let script = Script::new("to bring the image to the host", include_str!("scripts/pull.sh"))
-        .args([&reference, &delivery.name(), &delivery.record])
+        .args([&reference, &delivery.name, &delivery.record])
         .args(wire.sent.iter().map(Sent::line));
     let connections = AtomicU32::new(0);
     let pulled = tokio::select! {

@@ -24,10 +24,8 @@ pub struct Delivery<'a> {
     pub cache: &'a Cache,
     /// Version of the host's engine.
     pub engine: &'a str,
-    /// The repository that the image gets a name in.
-    pub repository: &'a str,
-    /// Its tag there.
-    pub tag: &'a str,
+    /// The name that the image gets there: `REPOSITORY:TAG`.
+    pub name: String,
     /// The host's file of the layers that were sent for this service before.
     pub record: String,
 }
@@ -52,14 +50,10 @@ pub struct Sent {
 }
 
 impl Delivery<'_> {
-    /// The name that the image keeps on the host.
-    pub(super) fn name(&self) -> String {
-        format!("{}:{}", self.repository, self.tag)
-    }
-
     /// The repository that the host's Docker sees in the forwarded port.
     pub(super) fn port_name(&self) -> String {
-        format!("cutover/{}", self.repository.rsplit('/').next().unwrap_or(self.repository))
+        let last = self.name.rsplit('/').next().unwrap_or_default();
+        format!("cutover/{}", last.split(':').next().unwrap_or_default())
     }
 }
 
@@ -69,7 +63,7 @@ pub async fn send(delivery: &Delivery<'_>) -> Result<Sent> {
     let (host, image) = (delivery.host, delivery.image);
     let has = Has::ask(host, &delivery.record).await?;
     let encoding = has.encoding(delivery.engine);
-    let meter = Arc::new(Meter::new(host.reporter.clone(), &host.name, &format!("send {}", delivery.name())));
+    let meter = Arc::new(Meter::new(host.reporter.clone(), &host.name, &format!("send {}", delivery.name)));
     let (id, way) = match by_load(image, &has) {
         Some(why) => (load::load(delivery, has.common(image), encoding, &meter).await?, format!("by docker load: {why}")),
         None => match pull::pull(delivery, &has, encoding, &meter).await {
