@@ -42,7 +42,8 @@ const STEPS: [&str; 9] = ["pull", "start", "guard", "health", "route", "confirm"
 /// Every row. A fault that can't matter at a moment is left out: nothing is broken by a configuration that nobody tests
 /// any more.
 fn table() -> Vec<(&'static str, Moment, Fault)> {
-    let faults = [Fault::Killed, Fault::Terminated, Fault::Cut, Fault::NewSlotDies, Fault::ConfBroken, Fault::DockerRestarts];
+    let faults =
+        [Fault::Killed, Fault::Terminated, Fault::Cut, Fault::NewSlotDies, Fault::ConfBroken, Fault::DockerRestarts];
     let moments = [Moment::Before, Moment::After];
     let all = STEPS.iter().flat_map(|step| moments.iter().map(move |moment| (*step, *moment)));
     let all = all.flat_map(|(step, moment)| faults.iter().map(move |fault| (step, moment, *fault)));
@@ -180,7 +181,8 @@ fn assert_clean(bench: &Bench, name: &str) {
     assert_eq!(running.iter().filter(|running| **running).count(), 1, "{name}: {running:?}");
     let left = "find . -name '*cutover-next' -o -name journal.jsonl -o -name 'conf.next' -o -name 'conf.before'";
     assert_eq!(bench.project.ok(left).unwrap(), "", "{name}: files are left");
-    let policies = bench.project.ok("docker inspect -f '{{.State.Running}} {{.HostConfig.RestartPolicy.Name}}' blue green");
+    let policies =
+        bench.project.ok("docker inspect -f '{{.State.Running}} {{.HostConfig.RestartPolicy.Name}}' blue green");
     for line in policies.unwrap_or_default().lines() {
         assert!(matches!(line, "true always" | "false no"), "{name}: {line}");
     }

@@ -48,7 +48,12 @@ fn target(seen: &[Observation], asked: Option<String>) -> Result<String, Stop> {
     let mut earlier = earlier.filter(|record| !live.contains(&record.version.as_str()));
     let found = earlier.find(|record| !history::is_bad(&first.history, &record.version));
     let kept = || {
-        let idle = first.services.first()?.slots.iter().filter(|slot| slot.container.as_ref().is_some_and(|c| !c.is_running()));
+        let idle = first
+            .services
+            .first()?
+            .slots
+            .iter()
+            .filter(|slot| slot.container.as_ref().is_some_and(|c| !c.is_running()));
         let mut versions = idle.filter_map(|slot| slot.version.clone());
         versions.find(|version| !history::is_bad(&first.history, version) && !live.contains(&version.as_str()))
     };
