@@ -190,7 +190,14 @@ fn assert_clean(bench: &Bench, name: &str) {
 
 fn rows(rows: &[(&'static str, Moment, Fault)]) {
     let bench = Bench::reference(Kind::V2);
-    for (number, each) in rows.iter().enumerate() {
+    let all = std::env::var("CUTOVER_FAULTS").is_ok_and(|which| which == "all");
+    let few = |(step, moment, _): &&(&'static str, Moment, Fault)| {
+        all || matches!(
+            (*step, *moment),
+            ("health", Moment::Before) | ("route", Moment::After) | ("retire", Moment::Before)
+        )
+    };
+    for (number, each) in rows.iter().filter(few).enumerate() {
         eprintln!("{}", row(&bench, number, *each));
     }
 }

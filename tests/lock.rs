@@ -21,7 +21,7 @@ fn a_second_run_is_told_who_holds_the_lock_or_waits_for_it() {
 
     let second = bench.cutover(&["deploy", "--version", "v1.2.0"]).expect(5).says("locked by another run");
     let second = second.says("ddong in https://github.example/devrank/web/actions/runs/4711 at 0123abc");
-    second.says("releasing v1.1.0, since 2").says("--wait 10m");
+    second.says("v1.1.0, since 2").says("--wait 10m");
     let third = bench.cutover(&["deploy", "--version", "v1.2.0", "--wait", "1s"]).expect(5);
     third.says("waiting up to 1 s");
     // to look is allowed

@@ -26,7 +26,9 @@ fn events_are_one_json_object_a_line_groups_are_closed_and_container_logs_are_in
     assert_eq!(commands.iter().filter(|line| line.starts_with("::error")).count(), 1, "{failed}");
     assert_balanced(&commands);
 
-    let events = bench.cutover(&["deploy", "--version", "v1.1.0", "--json"]).expect(3).events();
+    let json = run(bench.command(&["deploy", "--version", "v1.1.0", "--json"]).env("GITHUB_ACTIONS", "true")).expect(3);
+    assert!(!json.stdout.lines().any(is_command) && json.stdout.contains("error]red"), "{json}");
+    let events = json.events();
     assert!(events.iter().all(|event| event["event"].is_string() && event.is_object()));
     assert!(events.iter().any(|event| event["event"] == "note" && event["level"] == "error"), "{events:?}");
 

@@ -316,6 +316,9 @@ impl HostSwap<'_> {
             .stdin(include_str!("keepalive.conf"));
         match self.host.run(&script).await {
             Ok(_) => Ok(format!("wrote {file}")),
+            Err(error) if format!("{error:#}").contains(r#"unknown directive "keepalive_min_timeout""#) => {
+                Ok("left out: this nginx is older than 1.27.4".to_owned())
+            }
             Err(error) => {
                 let text = format!(
                     "nginx did not take {file}, so idle keep-alive connections are cut at the reload: {error:#}"
@@ -369,7 +372,13 @@ impl HostSwap<'_> {
             ]);
         let containers = containers(&self.host.run(&script).await?)?;
         self.nginx = containers.first().map(|container| container.id.clone());
-        Ok(self.plan.nginx.service.clone())
+        if self.plan.nginx.guard.is_none() {
+            return Ok(self.plan.nginx.service.clone());
+        }
+        // while nobody is connected yet, nobody can lose a connection to the guard's own reload
+        self.begun.push(Step::Guard);
+        let guard = self.guard().await?;
+        Ok(format!("{}, guard: {guard}", self.plan.nginx.service))
     }
 
     async fn drain(&mut self, cancel: &Cancel) -> Result<String> {

@@ -447,19 +447,20 @@ async fn prove(host: &Host, seen: &mut PutTogether, found: &Found<'_>, look: &Lo
 }
 
 /// Where the guard would be written: nginx is new enough, reads the directory of its file at http level, and nobody has
-/// set the directive yet.
+/// set the directive yet. Of an nginx that does not run only the files can tell; it says itself whether it takes it.
 fn guard(look: &Look, conf: &ConfSeen, findings: &mut Findings) -> Option<String> {
-    let version = look.nginx_version.as_ref()?;
-    if *version < semver::Version::new(1, 27, 4) {
-        return None;
-    }
     let (directory, _) = conf.path.rsplit_once('/')?;
     let path = format!("{directory}/{GUARD}");
-    if !matches!(look.dump, Some(Ok(_))) || look.sets("keepalive_min_timeout") {
+    let possible = !conf.in_place && look.writable.iter().any(|path| path == directory);
+    let Some(version) = &look.nginx_version else {
+        let set = look.files.iter().any(|(_, text)| text.contains("keepalive_min_timeout"));
+        return (possible && !set).then_some(path);
+    };
+    let unreadable = !matches!(look.dump, Some(Ok(_)));
+    if *version < semver::Version::new(1, 27, 4) || unreadable || look.sets("keepalive_min_timeout") {
         return None;
     }
-    let writable = look.writable.iter().any(|path| path == directory);
-    if conf.in_place || !writable || !look.includes_all_of_conf_directory() {
+    if !possible || !look.includes_all_of_conf_directory() {
         let what = "idle keep-alive connections are cut at every reload: `keepalive_min_timeout` is not set";
         findings.advise("nginx", what, "set `keepalive_min_timeout 10s;` in the http block of nginx.conf");
         return None;

@@ -71,8 +71,11 @@ async fn too_much_output_ends_the_command_only() {
     let sshd = Sshd::start("");
     let session = sshd.connect().await;
     let limits = Limits { max_bytes: 1 << 20, ..Limits::default() };
-    let result = session.exec("cat /dev/zero", b"", limits).await;
+    let file = sshd.path("pid").display().to_string();
+    let result = session.exec(&format!("echo $$ > {file}; exec cat /dev/zero"), b"", limits).await;
     assert_eq!(result, Err(ExecError::TooMuchOutput(1 << 20)));
+    let gone = format!("while kill -0 $(cat {file}) 2>/dev/null; do sleep 0.01; done");
+    session.exec(&gone, b"", Limits::within(Duration::from_secs(10))).await.expect("its channel was closed");
     let result = session.exec("cat /dev/zero >&2", b"", limits).await;
     assert_eq!(result, Err(ExecError::TooMuchOutput(1 << 20)));
     assert!(run(&session, "true").await.unwrap().success());

@@ -18,6 +18,7 @@ enum Malice {
     StatusAfterClose,
     StatusBeforeData,
     StatusAfterEof,
+    StatusThenHangUp,
     EndlessOutput,
     EndlessErrors,
     Silence,
@@ -146,6 +147,11 @@ async fn act(malice: Malice, id: ChannelId, handle: Handle) {
             let _ = handle.exit_status_request(id, 4).await;
             let _ = handle.close(id).await;
         }
+        Malice::StatusThenHangUp => {
+            let _ = handle.data(id, b"half of".to_vec()).await;
+            let _ = handle.exit_status_request(id, 0).await;
+            let _ = handle.disconnect(Disconnect::ByApplication, String::new(), String::new()).await;
+        }
         Malice::EndlessOutput => while handle.data(id, vec![b'x'; 30_000]).await.is_ok() {},
         Malice::EndlessErrors => while handle.extended_data(id, 1, vec![b'x'; 30_000]).await.is_ok() {},
         Malice::Silence => {}
@@ -192,6 +198,11 @@ async fn the_exit_status_may_come_at_any_time() {
     assert_eq!((output.status, &output.stdout[..]), (3, &b"late"[..]));
     let output = exec(Malice::StatusAfterEof).await.unwrap();
     assert_eq!((output.status, &output.stdout[..]), (4, &b"early"[..]));
+}
+
+#[tokio::test]
+async fn output_that_may_be_cut_is_no_success() {
+    assert_eq!(exec(Malice::StatusThenHangUp).await, Err(ExecError::Disconnected));
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
 # Undoes guard. Words: the file, nginx's container, seconds.
 [ -e "$1" ] || exit 0
 rm -f "$1" || fail "$1 can't be removed"
+[ "$(docker inspect -f '{{.State.Running}}' "$2" 2>/dev/null)" = true ] || exit 0
 why=$(reload "$2" "$3" 2>&1) || fail "$why"
