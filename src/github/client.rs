@@ -51,9 +51,13 @@ impl GitHub {
         let client = Client::builder()
             .user_agent(concat!("cutover/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
-            .timeout(ONE_TRY.min(patience))
             .build();
         Ok(GitHub { http: client.map_err(|error| failed(error.to_string()))?, place, patience })
+    }
+
+    /// The same with less or more patience.
+    pub fn patient(&self, patience: Duration) -> GitHub {
+        GitHub { patience, ..self.clone() }
     }
 
     /// Asks; the answer is whatever GitHub says, a refusal too.
@@ -86,7 +90,7 @@ impl GitHub {
     }
 
     async fn try_once(&self, ask: &Ask<'_>) -> Result<Answer, String> {
-        let mut request = self.http.request(ask.method.clone(), self.url(ask)?);
+        let mut request = self.http.request(ask.method.clone(), self.url(ask)?).timeout(ONE_TRY.min(self.patience));
         if let Some(body) = &ask.body {
             request = request.json(body);
         }
@@ -97,10 +101,10 @@ impl GitHub {
     }
 
     fn url(&self, ask: &Ask<'_>) -> Result<Url, String> {
-        let bad = |_| format!("GITHUB_API_URL is no URL: {}", self.place.api);
-        let mut url = Url::parse(self.place.api.trim_end_matches('/')).map_err(bad)?;
+        let bad = || format!("GITHUB_API_URL is no URL: {}", self.place.api);
+        let mut url = Url::parse(self.place.api.trim_end_matches('/')).map_err(|_| bad())?;
         {
-            let mut parts = url.path_segments_mut().map_err(bad)?;
+            let mut parts = url.path_segments_mut().map_err(|()| bad())?;
             parts.pop_if_empty().push("repos").extend(self.place.repository.split('/')).extend(ask.path);
         }
         for (name, value) in ask.query {
