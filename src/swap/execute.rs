@@ -315,19 +315,20 @@ impl HostSwap<'_> {
 
     async fn route(&mut self) -> Result<String> {
         let (before, after) = (self.plan.conf.before.clone(), self.plan.conf.after.clone());
-        self.route_script(Step::Route, &before, &after).await?;
+        self.route_script(Step::Route, &[&before], &after).await?;
         Ok(self.plan.explain(Step::Route))
     }
 
-    /// Makes nginx's file say `to`, where it says `from` or `to` now, and has nginx take it.
-    pub(super) async fn route_script(&self, step: Step, from: &str, to: &str) -> Result<()> {
+    /// Makes nginx's file say `to`, where it says one of `from` or `to` now, and has nginx take it.
+    pub(super) async fn route_script(&self, step: Step, from: &[&str], to: &str) -> Result<()> {
         let conf = &self.plan.conf;
+        let from: Vec<String> = from.iter().map(|text| undo::digest(text)).collect();
         let script = self
             .script(
                 "to point nginx at the new slot",
                 concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/route.sh")),
             )
-            .args([step.name(), &conf.path, &undo::digest(from), &undo::digest(to)])
+            .args([step.name(), &conf.path, &from.join(" "), &undo::digest(to)])
             .arg(if conf.in_place { "in-place" } else { "rename" })
             .arg(self.nginx.clone().unwrap_or_default())
             .arg(RELOAD_SECONDS.to_string())

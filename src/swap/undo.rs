@@ -87,7 +87,8 @@ async fn run(swap: &HostSwap<'_>, script: Script) -> Result<()> {
 
 /// Requests that reached the new slot meanwhile are finished before it is removed.
 async fn unroute(swap: &HostSwap<'_>) -> Result<()> {
-    swap.route_script(Step::Route, &swap.plan.conf.after, &swap.plan.conf.before).await?;
+    let conf = &swap.plan.conf;
+    swap.route_script(Step::Route, &[&conf.after, &conf.before], &conf.back).await?;
     if let Some(nginx) = &swap.nginx {
         swap.drain_workers(nginx, swap.plan.drain_timeout).await?;
     }
