@@ -10,7 +10,7 @@ use crate::secret::Secret;
 use crate::swap::findings::{Finding, Weight};
 use crate::swap::observe::{Observation, observe};
 use futures_util::future::join_all;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const KEY: &str = "CUTOVER_SSH_KEY";
 const PASSPHRASE: &str = "CUTOVER_SSH_KEY_PASSPHRASE";
@@ -96,11 +96,15 @@ impl Run {
             known_hosts,
             fingerprints,
             key,
-            key_files: ssh.key_file.iter().map(home).collect(),
+            key_files: ssh.key_file.iter().map(|path| home(path)).collect(),
             passphrase: self.secret(ssh.passphrase_env.as_ref(), PASSPHRASE)?,
             jump: ssh.jump.iter().map(target).collect(),
             agent: !alone,
-            config_file: ssh.config_file.as_ref().map(home).or_else(|| (!alone).then(|| home(&"~/.ssh/config".into()))),
+            config_file: ssh
+                .config_file
+                .as_deref()
+                .map(home)
+                .or_else(|| (!alone).then(|| home(Path::new("~/.ssh/config")))),
             ..Options::default()
         };
         options.connect_timeout = ssh.connect_timeout.unwrap_or(options.connect_timeout);
@@ -153,9 +157,9 @@ fn target(address: &Address) -> Target {
 }
 
 /// `~/` is the home directory.
-fn home(path: &PathBuf) -> PathBuf {
+fn home(path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), std::env::var_os("HOME")) {
         (Ok(rest), Some(home)) => PathBuf::from(home).join(rest),
-        _ => path.clone(),
+        _ => path.to_path_buf(),
     }
 }

@@ -86,6 +86,9 @@ pub struct Endpoint {
     /// IPv4 address; empty when not running.
     #[serde(rename = "IPAddress")]
     pub ip_address: String,
+    /// IPv6 address; empty where the network has none.
+    #[serde(rename = "GlobalIPv6Address")]
+    pub ipv6_address: String,
 }
 
 /// `HostConfig` of a container.
@@ -144,6 +147,13 @@ impl Container {
         let networks = &self.network_settings.networks;
         let shared = networks.iter().find(|(name, _)| other.network_settings.networks.contains_key(*name));
         shared.map(|(_, endpoint)| endpoint.ip_address.as_str()).filter(|address| !address.is_empty())
+    }
+
+    /// All its addresses, IPv4 first.
+    pub fn addresses(&self) -> Vec<String> {
+        let endpoints = || self.network_settings.networks.values();
+        let all = endpoints().map(|e| &e.ip_address).chain(endpoints().map(|e| &e.ipv6_address));
+        all.filter(|address| !address.is_empty()).cloned().collect()
     }
 
     /// Its address on any network.

@@ -14,13 +14,13 @@ const INTERVAL: Duration = Duration::from_millis(250);
 /// ended is a failure; the failing answers are shown.
 pub(super) async fn watch(swap: &HostSwap<'_>, cancel: &Cancel) -> Result<String> {
     let Some(bake) = swap.plan.bake.clone() else { return Ok(String::new()) };
-    let address = swap.nginx_address().await?;
+    let nginx = swap.nginx_addresses().await?;
     let (began, mut asked, mut failures) = (Instant::now(), 0u32, 0u32);
     while began.elapsed() < bake.duration {
         let tick = tokio::time::sleep(INTERVAL);
         for (service, container) in swap.plan.services.iter().zip(&swap.started) {
             asked += 1;
-            if let Err(why) = look(swap, &address, service, &container.id).await {
+            if let Err(why) = look(swap, &nginx[0], service, &container.id).await {
                 failures += 1;
                 let text = format!("bake: {}: {why}", service.name);
                 swap.host.reporter.note(Level::Warning, &swap.host.name, text);

@@ -3,7 +3,7 @@
 use super::history::{self, Outcome, Record, ServiceRecord};
 use super::plan::{Plan, ServicePlan};
 use super::steps::{Phase, Step};
-use super::{probe, refusals, undo};
+use super::{refusals, undo};
 use crate::cancel::{Cancel, Signal};
 use crate::host::Host;
 use crate::host::container::Container;
@@ -42,6 +42,8 @@ pub struct HostSwap<'a> {
     pub seconds: BTreeMap<&'static str, f64>,
     /// Old slots that were stopped: slot and exit code.
     pub stopped: Vec<(String, i64)>,
+    /// What was drained, for people.
+    pub drained: String,
     /// Who releases, from where: for the history.
     pub by: String,
     /// What the env file shall hold.
@@ -74,6 +76,7 @@ impl<'a> HostSwap<'a> {
             begun: Vec::new(),
             seconds: BTreeMap::new(),
             stopped: Vec::new(),
+            drained: String::new(),
             env_content: None,
         }
     }
@@ -219,7 +222,7 @@ impl HostSwap<'_> {
             Step::Health => self.health(cancel).await,
             Step::Route => self.route().await,
             Step::NginxUp => self.nginx_up().await,
-            Step::Confirm => self.confirm().await,
+            Step::Confirm => super::confirm::confirm(self).await,
             Step::Bake => super::bake::watch(self, cancel).await,
             Step::Drain => self.drain(cancel).await,
             Step::Retire => self.retire().await,
@@ -380,22 +383,6 @@ impl HostSwap<'_> {
         Ok(format!("{}, guard: {guard}", self.plan.nginx.service))
     }
 
-    /// Where nginx's container can be reached from the host.
-    pub(super) async fn nginx_address(&self) -> Result<String> {
-        let nginx = self.nginx.as_deref().context("nginx does not run")?;
-        let nginx = self.host.docker(&self.plan.engine)?.inspect(nginx).await?;
-        let networks = nginx.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
-        let address = networks.values().find_map(|network| network.ip_address.clone().filter(|ip| !ip.is_empty()));
-        address.context("nginx's container has no address")
-    }
-
-    async fn confirm(&mut self) -> Result<String> {
-        let address = self.nginx_address().await?;
-        let each = self.plan.services.iter().zip(&self.started);
-        let each = each.map(|(service, container)| confirm_service(self.host, service, container, &address));
-        Ok(join_all(each).await.into_iter().collect::<Result<Vec<_>>>()?.join(", "))
-    }
-
     async fn drain(&mut self, cancel: &Cancel) -> Result<String> {
         let nginx = self.nginx.clone().context("nginx does not run")?;
         let began = Instant::now();
@@ -412,7 +399,9 @@ impl HostSwap<'_> {
             );
             self.host.reporter.note(Level::Warning, &self.host.name, text);
         }
-        Ok(format!("{} of {most} old workers finished in {:.1} s", most - left, began.elapsed().as_secs_f64()))
+        let seconds = began.elapsed().as_secs_f64();
+        self.drained = format!("{} of {most} old nginx workers finished in {seconds:.1} s", most - left);
+        Ok(self.drained.clone())
     }
 
     /// Waits for nginx's old workers: how many were left at the end, and how many there were.
@@ -480,26 +469,6 @@ impl HostSwap<'_> {
         let pruned = sections(&self.host.run(&script).await?)?.len();
         Ok(if pruned == 0 { String::new() } else { format!("{pruned} old images removed") })
     }
-}
-
-/// Asks through nginx until the new slot is seen to receive what is asked, three times at most.
-async fn confirm_service(host: &Host, service: &ServicePlan, container: &Container, nginx: &str) -> Result<String> {
-    let Some(asked) = &service.probe else {
-        return Ok(format!("{}: nginx's workers are new; no location could be asked", service.name));
-    };
-    let slot = &service.to.slot;
-    for _ in 0..3 {
-        let reached = probe::reaches(host, nginx, asked, container.state.pid, service.port).await?;
-        if matches!(reached.status, 502..=504) {
-            bail!("nginx answers {} for {}{}", reached.status, asked.host, asked.path);
-        }
-        match reached.slot {
-            Some(true) => return Ok(format!("{slot} answers {} through nginx", reached.status)),
-            Some(false) => {}
-            None => return Ok(format!("nginx's workers are new and answer {}", reached.status)),
-        }
-    }
-    bail!("{}: requests through nginx do not reach {slot}", service.name)
 }
 
 /// With a login through the API, so that the password never rests on the host; else by the host's own `docker`, which

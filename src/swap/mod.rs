@@ -4,6 +4,7 @@
 //! host in three phases, [`undo`] puts them back.
 
 mod bake;
+mod confirm;
 pub mod discover;
 pub mod execute;
 pub mod findings;

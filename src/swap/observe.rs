@@ -5,7 +5,7 @@ use super::findings::Findings;
 use super::history::{self, Record};
 use super::journal::Journal;
 use super::look::{Look, look};
-use super::probe;
+use super::probe::Question;
 use super::survey::{Compose, Disk, Survey, survey};
 use crate::config::{Config, Health, Service};
 use crate::host::Host;
@@ -423,15 +423,16 @@ fn version_of(container: &Container, image: Option<&Image>, history: &[Record], 
 
 /// Finds out which slots really receive what nginx is asked for.
 async fn prove(host: &Host, seen: &mut PutTogether, found: &Found<'_>, look: &Look) {
-    let address = found.nginx_running.and_then(Container::address);
+    let nginx = found.nginx_running.map(Container::addresses).unwrap_or_default();
     for service in &mut seen.services {
         let pids = |slot: &SlotSeen| slot.container.as_ref().filter(|c| c.is_running()).map(|c| c.state.pid);
         let pids = [pids(&service.slots[0]), pids(&service.slots[1])];
         let assumed = pids[service.in_conf].map_or(Live::None, |_| Live::Assumed(service.in_conf));
         service.live = assumed;
-        if let (Some(address), Some(probe)) = (address, &service.probe) {
+        if let (false, Some(probe)) = (nginx.is_empty(), &service.probe) {
             let before = pids.map(|pid| pid.and_then(|pid| look.received(pid)));
-            if let Ok(Some(slot)) = probe::who_answers(host, address, probe, pids, before, service.port).await {
+            let question = Question { host, nginx: &nginx, probe, pids, port: service.port };
+            if let Ok(Some(slot)) = question.who_answers(before).await {
                 service.live = Live::Proved(slot);
             }
         }

@@ -32,15 +32,14 @@ pub async fn one(swap: &mut HostSwap<'_>, reason: &str, hurried: bool) -> Vec<(S
     let mut left = Vec::new();
     let begun: BTreeSet<Step> = swap.begun.iter().copied().collect();
     for step in begun.into_iter().rev() {
-        let Some((what, undone)) = step_back(swap, step).await else { continue };
-        let name = &swap.host.name;
-        let running = swap.host.reporter.step(name, step.name(), what);
-        match undone {
+        let Some(what) = what(swap, step) else { continue };
+        let running = swap.host.reporter.step(&swap.host.name, step.name(), what);
+        match step_back(swap, step).await {
             Ok(()) => drop(running.undone(what)),
             Err(error) => {
                 let text = format!("{what}: {error:#}");
                 running.failed(&text);
-                left.push((name.clone(), text));
+                left.push((swap.host.name.clone(), text));
             }
         }
     }
@@ -53,19 +52,32 @@ pub async fn one(swap: &mut HostSwap<'_>, reason: &str, hurried: bool) -> Vec<(S
     left
 }
 
-/// Undoes one step; `None` where there is nothing to undo.
-async fn step_back(swap: &mut HostSwap<'_>, step: Step) -> Option<(&'static str, Result<()>)> {
+/// What undoing a step means; `None` where there is nothing to undo.
+fn what(swap: &HostSwap<'_>, step: Step) -> Option<&'static str> {
     match step {
-        Step::Route => Some(("point nginx at the old slot again", unroute(swap).await)),
-        Step::NginxUp => Some(("stop nginx again", run(swap, nginx_down(swap)).await)),
-        Step::Guard => Some(("remove the keep-alive guard", run(swap, unguard(swap)?).await)),
-        Step::Start => Some(("remove the new slot", run(swap, unstart(swap)).await)),
-        Step::Hook if !swap.begun.contains(&Step::Start) => {
-            Some(("give the images their names back", run(swap, unstart(swap)).await))
-        }
-        Step::EnvFile => Some(("put the env file back", run(swap, unenv_file(swap)?).await)),
+        Step::Route => Some("point nginx at the old slot again"),
+        Step::NginxUp => Some("stop nginx again"),
+        Step::Guard => Some("remove the keep-alive guard"),
+        Step::Start => Some("remove the new slot"),
+        Step::Hook if !swap.begun.contains(&Step::Start) => Some("give the images their names back"),
+        Step::EnvFile => Some("put the env file back"),
         Step::Pull | Step::Hook | Step::Health | Step::BeforeSwitch | Step::Confirm => None,
         Step::Bake | Step::AfterSwitch | Step::Drain | Step::Retire | Step::Record => None,
+    }
+}
+
+/// Undoes one step of which [`what`] says that it can be undone.
+async fn step_back(swap: &HostSwap<'_>, step: Step) -> Result<()> {
+    let script = match step {
+        Step::Route => return unroute(swap).await,
+        Step::NginxUp => Some(nginx_down(swap)),
+        Step::Guard => unguard(swap),
+        Step::EnvFile => unenv_file(swap),
+        _ => Some(unstart(swap)),
+    };
+    match script {
+        Some(script) => run(swap, script).await,
+        None => Ok(()),
     }
 }
 

@@ -1,6 +1,8 @@
 //! What the tests against real instances share: a project that serves, and cutover run as its users run it.
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+pub mod watch;
+
 use lab::{App, Image, Instance, Kind, Lab, Options, Project, build_app};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -47,6 +49,11 @@ impl Bench {
         // a repository of its own: tests share a registry
         let name = format!("{}/backend-api", instance.name.to_lowercase());
         let repository = Lab::up().expect("lab").repository(&name);
+        Bench::of(instance, repository, options)
+    }
+
+    /// The same with an image of this repository.
+    pub fn of(instance: Instance, repository: String, options: Options) -> Bench {
         let project = Project::write(&instance, &repository, options).expect("project");
         let config = lab::cutover::smallest_config(&instance, &repository, &project.options.directory);
         Bench { instance, project, repository, dir: TempDir::new().expect("a directory"), config }
@@ -118,6 +125,12 @@ impl Ran {
     /// Ended with this code; shows everything otherwise.
     pub fn expect(self, code: i32) -> Ran {
         assert_eq!(self.code, code, "{self}");
+        self
+    }
+
+    /// Did not print this.
+    pub fn never_says(self, text: &str) -> Ran {
+        assert!(!self.stdout.contains(text) && !self.stderr.contains(text), "said: {text}\n{self}");
         self
     }
 

@@ -35,7 +35,8 @@ if [ -n "$nginx" ]; then
 fi
 count=$1; shift
 while [ "$count" -gt 0 ]; do
-  opens=$(awk '$1 == "Tcp:" && $6 ~ /^[0-9]+$/ { print $6 }' "/proc/$1/net/snmp" 2>/dev/null)
+  opens=$(awk '$1 != "Tcp:" { next } !at { for (i = 2; i <= NF; i++) if ($i == "PassiveOpens") at = i; next } { print $at }' \
+    "/proc/$1/net/snmp" 2>/dev/null)
   handles=$(awk '$1 == "SigCgt:" { print $2 }' "/proc/$1/status" 2>/dev/null)
   say received 0 "$1 ${opens:--} ${handles:--}"
   shift; count=$((count - 1))

@@ -15,6 +15,7 @@ const startDelay = number('START_DELAY_MS', 0);
 const unhealthy = number('UNHEALTHY_MS', 0);
 const failAfterRequests = number('FAIL_AFTER_REQUESTS', Infinity);
 const failAfter = number('FAIL_AFTER_MS', Infinity);
+const exitAfterRequests = number('EXIT_AFTER_REQUESTS', Infinity);
 
 let listening = 0;
 let requests = 0;
@@ -40,6 +41,7 @@ function stream(response) {
 const server = http.createServer((request, response) => {
   const age = Date.now() - listening;
   requests += 1;
+  if (requests > exitAfterRequests) process.exit(1);
   if (unhealthy < 0 || age < unhealthy) return send(response, 503, { version, error: 'warming up' });
   if (requests > failAfterRequests || age > failAfter) return send(response, 500, { version, error: 'broken' });
 
@@ -53,6 +55,8 @@ const server = http.createServer((request, response) => {
   if (url.pathname.endsWith('/env')) return send(response, 200, { version, env: process.env });
   return send(response, 200, { version });
 });
+
+if (settings.LOG) console.log(settings.LOG);
 
 if (settings.CRASH) {
   log('starting', version);

@@ -115,7 +115,10 @@ impl Released {
 fn show(report: &Report, released: &Released) {
     heading("What the clients saw");
     println!("{report}\n");
-    println!("swap: live {:.2} s after the image was in the registry, done after {:.2} s", released.live, released.done);
+    println!(
+        "swap: live {:.2} s after the image was in the registry, done after {:.2} s",
+        released.live, released.done
+    );
     println!("drained: {}\n", released.drained);
     let (requests, failed) = (report.requests, report.failed);
     println!("{}", json!({ "requests": requests, "failed": failed, "swap_seconds": released.live }));

@@ -87,7 +87,7 @@ impl Load {
 }
 
 /// One GET, now: the version that answered with 2xx, if one did.
-pub(crate) fn get_version(url: &str, path: &str) -> Result<Option<String>> {
+pub fn get_version(url: &str, path: &str) -> Result<Option<String>> {
     let target = Target::parse(url)?;
     let request = Request::get(target.address, &target.host, path, false, Duration::from_secs(5));
     // A thread, as the caller may be inside a runtime.

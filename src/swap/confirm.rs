@@ -1,0 +1,57 @@
+//! Proof that the new version is live: requests through nginx reach the new slots.
+
+use super::execute::HostSwap;
+use super::plan::ServicePlan;
+use super::probe::Question;
+use crate::host::container::Container;
+use anyhow::{Context as _, Result, bail};
+
+/// How often requests are sent before it counts as failed.
+const ROUNDS: usize = 3;
+
+/// Sees a request for every service reach its new slot. nginx's old workers are known to be leaving already.
+pub(super) async fn confirm(swap: &HostSwap<'_>) -> Result<String> {
+    let nginx = swap.nginx_addresses().await?;
+    let mut said = Vec::new();
+    for (service, container) in swap.plan.services.iter().zip(&swap.started) {
+        said.push(one(swap, service, container, &nginx).await?);
+    }
+    Ok(said.join(", "))
+}
+
+async fn one(swap: &HostSwap<'_>, service: &ServicePlan, container: &Container, nginx: &[String]) -> Result<String> {
+    let Some(probe) = &service.probe else {
+        return Ok(format!("{}: nginx's workers are new; no location could be asked", service.name));
+    };
+    let pids = [Some(container.state.pid), None];
+    let question = Question { host: swap.host, nginx, probe, pids, port: service.port };
+    for _ in 0..ROUNDS {
+        let answer = question.ask().await?;
+        if matches!(answer.status, 502..=504) {
+            bail!("nginx answers {} for {}{}", answer.status, probe.host, probe.path);
+        }
+        if question.reaches(0).await? {
+            return Ok(format!("{} answers {} through nginx", service.to.slot, answer.status));
+        }
+        if question.received().await?[0].opens.is_none() {
+            return Ok(format!("nginx's workers are new and answer {}", answer.status));
+        }
+    }
+    bail!("{}: requests through nginx don't reach {}", service.name, service.to.slot)
+}
+
+impl HostSwap<'_> {
+    /// Where nginx's container can be reached from the host; at least one address.
+    pub(super) async fn nginx_addresses(&self) -> Result<Vec<String>> {
+        let nginx = self.nginx.as_deref().context("nginx does not run")?;
+        let nginx = self.host.docker(&self.plan.engine)?.inspect(nginx).await?;
+        let networks = nginx.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
+        let v4 = networks.values().map(|network| network.ip_address.clone());
+        let all = v4.chain(networks.values().map(|network| network.global_ipv6_address.clone()));
+        let all: Vec<String> = all.flatten().filter(|address| !address.is_empty()).collect();
+        if all.is_empty() {
+            bail!("nginx's container has no address");
+        }
+        Ok(all)
+    }
+}

@@ -1,0 +1,69 @@
+//! Hosts where nothing serves yet, or nothing any more: a deploy brings the service up.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use common::Bench;
+use common::watch::until;
+use lab::{Kind, Options};
+
+fn what_does_not_serve_is_brought_up(kind: Kind) {
+    let bench = Bench::idle(kind, Options::default());
+    let conf = bench.project.conf().unwrap();
+
+    // nothing runs: redis, which the slots depend on, and nginx come up as well
+    bench.deploy("v1.0.0", &[]).expect(0).says("nothing → blue");
+    assert_eq!(bench.project.served_version().as_deref(), Some("v1.0.0"));
+    assert_eq!(bench.project.conf().unwrap(), conf);
+    let redis = bench.project.ok("docker ps --format '{{.Names}}' | grep -c redis").unwrap();
+    assert_eq!((redis.as_str(), bench.instance.container("green").unwrap()), ("1", None));
+    assert_eq!(bench.status()["proved"], true);
+
+    // nginx runs, both slots are stopped
+    let nginx = bench.instance.container("nginx").unwrap().unwrap().id;
+    bench.project.ok("docker stop -t 0 blue").unwrap();
+    bench.cutover(&["status"]).expect(0).says("not running");
+    bench.cutover(&["check"]).expect(0).says("no slot runs");
+    bench.deploy("v1.1.0", &[]).expect(0).says("nothing → blue");
+    assert_eq!(bench.project.served_version().as_deref(), Some("v1.1.0"));
+    assert_eq!(bench.instance.container("nginx").unwrap().unwrap().id, nginx, "nginx was recreated");
+
+    // nginx can't start without a slot: the engine tries again and again, longer apart each time
+    bench.project.ok("docker rm -f blue && docker restart -t 0 nginx").unwrap();
+    until("nginx is in a restart loop", || restarts(&bench) > 5);
+    bench.deploy("v1.2.0", &[]).expect(0).says("nothing → blue");
+    assert_eq!(bench.project.served_version().as_deref(), Some("v1.2.0"));
+    assert_eq!(bench.instance.container("nginx").unwrap().unwrap().id, nginx, "nginx was recreated");
+
+    // and from here on as always
+    bench.deploy("v1.3.0", &[]).expect(0).says("blue → green");
+    assert_eq!(bench.project.served_version().as_deref(), Some("v1.3.0"));
+}
+
+fn restarts(bench: &Bench) -> u32 {
+    bench.project.ok("docker inspect -f '{{.RestartCount}}' nginx").unwrap().parse().unwrap()
+}
+
+#[test]
+fn what_does_not_serve_is_brought_up_on_compose_v2() {
+    what_does_not_serve_is_brought_up(Kind::V2);
+}
+
+#[test]
+fn what_does_not_serve_is_brought_up_on_compose_1_29() {
+    what_does_not_serve_is_brought_up(Kind::V1);
+}
+
+#[test]
+fn a_first_deploy_that_fails_leaves_nothing_running() {
+    let mut bench = Bench::idle(Kind::V2, Options::default());
+    bench.config += "health: {timeout: 2s}\n";
+    let conf = bench.project.conf().unwrap();
+    bench.deploy("v1.0.0", &[("UNHEALTHY_MS", "-1")]).expect(3).says("it answered 503");
+    let running: Vec<_> = bench.instance.docker_ps().unwrap().into_iter().filter(|c| c.state == "running").collect();
+    assert_eq!(running, [], "containers are left running");
+    assert!(bench.instance.container("blue").unwrap().is_none(), "blue is left");
+    assert_eq!(bench.project.conf().unwrap(), conf);
+    bench.deploy("v1.0.1", &[]).expect(0);
+    assert_eq!(bench.project.served_version().as_deref(), Some("v1.0.1"));
+}

@@ -1,0 +1,141 @@
+//! Shapes of projects: several services in one reload, TLS alone, a conf that is mounted alone, neighbours with
+//! names like the slots'.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use common::watch::{pid, state_beside_cutover, until};
+use common::{Bench, access, cutover, run};
+use lab::{Instance, Kind, Lab, Options, Project, build_app};
+
+const RELOADED: &str = "reconfiguring";
+
+/// How often nginx's master process took its configuration anew; its error log says so at level notice.
+fn reloads(project: &Project) -> usize {
+    let log = project.instance.root(&format!("cat {}", project.path("logs/nginx/error.log"))).unwrap();
+    log.lines().filter(|line| line.contains(RELOADED) && line.contains("SIGHUP")).count()
+}
+
+fn over_tls(project: &Project, path: &str) -> String {
+    project.ok(&format!("curl -sk --resolve lab.example:443:127.0.0.1 https://lab.example{path}")).unwrap()
+}
+
+#[test]
+fn two_services_behind_http_and_tls_move_in_one_reload_and_behind_tls_alone_too() {
+    let instance = Instance::start(Kind::V2).unwrap();
+    let lab = Lab::up().unwrap();
+    let [backend, web] = ["backend-api", "web"].map(|name| lab.repository(&format!("{}/{name}", instance.name)));
+    let push = |version: &str| [&backend, &web].map(|name| build_app(name, version, &[]).unwrap());
+    let project = Project::write_two(&instance, &backend, &web, Options::default()).unwrap();
+    let first = push("v1.0.0");
+    project.bring_up(&[&first[0], &first[1]]).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let config = format!(
+        "services:\n  backend: {{image: '{backend}'}}\n  frontend: {{image: '{web}'}}\nhost: {}\ndirectory: {}\n",
+        instance.destination(),
+        project.options.directory
+    );
+    std::fs::write(dir.path().join("cutover.yml"), config).unwrap();
+    let cutover = |words: &[&str]| run(cutover().current_dir(dir.path()).args(words).envs(access(&instance)));
+    let conf = project.conf().unwrap();
+    let green = conf.replace("server blue:", "server green:").replace("server web-blue:", "server web-green:");
+
+    // the first release adds the keep-alive guard, with a reload of its own
+    push("v1.1.0");
+    cutover(&["deploy", "--version", "v1.1.0"]).expect(0).says("backend").says("frontend");
+    assert_eq!(project.conf().unwrap(), green);
+    assert_eq!(reloads(&project), 2);
+    push("v1.2.0");
+    cutover(&["deploy", "--version", "v1.2.0"]).expect(0).says("green → blue").says("web-green → web-blue");
+    assert_eq!(reloads(&project), 3);
+    assert_eq!(project.conf().unwrap(), conf);
+    for path in ["/", "/api"] {
+        assert_eq!(project.served_version_at(path).as_deref(), Some("v1.2.0"));
+        assert!(over_tls(&project, path).contains("v1.2.0"));
+    }
+
+    // one of the two never gets healthy: neither moves
+    let before = state_beside_cutover(&project);
+    build_app(&backend, "v1.3.0", &[]).unwrap();
+    build_app(&web, "v1.3.0", &[("CRASH", "1")]).unwrap();
+    cutover(&["deploy", "--version", "v1.3.0"]).expect(3).says("web-green");
+    assert_eq!(reloads(&project), 3);
+    assert_eq!(serving(&state_beside_cutover(&project)), serving(&before));
+
+    // the server block for HTTP goes away: there is only TLS to ask through
+    let tls_only = conf.replacen("listen 80;", "listen 443 ssl;", 1).replacen("listen [::]:80;", "server_name other.example;\n  ssl_certificate /etc/nginx/certs/cert.pem;\n  ssl_certificate_key /etc/nginx/certs/key.pem;", 1);
+    instance.write(&project.path("nginx/default.conf"), &tls_only).unwrap();
+    project.ok("docker exec nginx nginx -s reload").unwrap();
+    until("nginx has stopped to serve HTTP", || project.served_version().is_none());
+    push("v1.4.0");
+    cutover(&["deploy", "--version", "v1.4.0"]).expect(0).says("web-green answers 200 through nginx");
+    let status = cutover(&["status", "--json"]).expect(0).result();
+    for service in status["hosts"][0]["services"].as_array().unwrap() {
+        assert_eq!((&service["version"], &service["proved"]), (&"v1.4.0".into(), &true.into()), "{status}");
+    }
+    assert!(["/", "/api"].iter().all(|path| over_tls(&project, path).contains("v1.4.0")));
+}
+
+/// The lines of running containers.
+fn serving(state: &str) -> Vec<&str> {
+    state.lines().filter(|line| line.contains(" running ")).collect()
+}
+
+#[test]
+fn a_conf_that_is_mounted_alone_is_rewritten_in_place_and_one_that_the_container_does_not_see_is_refused() {
+    let bench = Bench::with(Kind::V2, Options { single_file_mount: true, ..Options::default() });
+    let inode = || bench.project.ok("stat -c %i nginx/default.conf").unwrap();
+    let before = inode();
+    bench.deploy("v1.1.0", &[]).expect(0);
+    assert_eq!(inode(), before, "the file was replaced, and the container keeps the old one");
+    let inside = bench.project.ok("docker exec nginx cat /etc/nginx/conf.d/default.conf").unwrap();
+    assert_eq!(inside.trim_end(), bench.project.conf().unwrap().trim_end());
+    assert!(inside.contains("server green:3001"));
+    assert_eq!(bench.project.served_version().as_deref(), Some("v1.1.0"));
+
+    bench.image("v1.2.0", &[]);
+    bench.project.ok("sed -i 's/# .*//' nginx/default.conf").unwrap();
+    let before = state_beside_cutover(&bench.project);
+    let refused = bench.cutover(&["deploy", "--version", "v1.2.0"]).expect(3);
+    refused.says("sees another /etc/nginx/conf.d/default.conf").says("restart nginx's container");
+    assert_eq!(state_beside_cutover(&bench.project), before);
+    bench.project.ok("docker restart nginx").unwrap();
+    bench.cutover(&["deploy", "--version", "v1.2.0"]).expect(0);
+    assert_eq!(bench.project.served_version().as_deref(), Some("v1.2.0"));
+}
+
+#[test]
+fn neighbours_with_names_like_the_slots_are_left_alone() {
+    let extras = ["evergreen-worker", "bluebird", "green2"].map(str::to_owned);
+    let bench = Bench::with(Kind::V2, Options { extras: extras.to_vec(), ..Options::default() });
+    let other = "docker run -d --label com.docker.compose.project=other --label com.docker.compose.service=green \
+                 --label com.docker.compose.oneoff=False --name other-green-1 redis:6.2.5";
+    bench.project.ok(other).unwrap();
+    let neighbours = ["evergreen-worker", "bluebird", "green2", "other-green-1", "nginx"];
+    let pids = || neighbours.map(|name| pid(&bench.instance, name));
+    let before = pids();
+    bench.deploy("v1.1.0", &[]).expect(0).says("blue → green");
+    bench.deploy("v1.2.0", &[]).expect(0).says("green → blue");
+    assert_eq!(pids(), before);
+    assert_eq!(bench.project.served_version().as_deref(), Some("v1.2.0"));
+    bench.deploy("v1.3.0", &[("CRASH", "1")]).expect(3);
+    assert_eq!(pids(), before);
+}
+
+#[test]
+fn after_a_restart_of_dockerd_or_of_the_machine_the_live_slot_serves_and_the_old_one_stays_down() {
+    let bench = Bench::reference(Kind::V2);
+    bench.deploy("v1.1.0", &[]).expect(0);
+    for restart in [lab::Machine::restart_dockerd, lab::Machine::reboot] {
+        restart(&bench.instance).unwrap();
+        bench.project.wait_until_serves("v1.1.0", std::time::Duration::from_secs(60)).unwrap();
+        assert!(bench.instance.is_running("green").unwrap() && !bench.instance.is_running("blue").unwrap());
+    }
+    // the policy comes back with the next release
+    bench.deploy("v1.2.0", &[]).expect(0);
+    let policies = bench.project.ok("docker inspect -f '{{.HostConfig.RestartPolicy.Name}}' blue green").unwrap();
+    assert_eq!(policies, "always\nno");
+    bench.instance.restart_dockerd().unwrap();
+    bench.project.wait_until_serves("v1.2.0", std::time::Duration::from_secs(60)).unwrap();
+    assert!(bench.instance.is_running("blue").unwrap() && !bench.instance.is_running("green").unwrap());
+}
