@@ -74,7 +74,7 @@ pub enum Verb {
 #[derive(Debug, Clone, Default, Args)]
 pub struct Asked {
     /// The version; without it, from the GitHub event or the last commit message
-    #[arg(long, value_name = "vX.Y.Z")]
+    #[arg(long, value_name = "vX.Y.Z", env = "CUTOVER_VERSION")]
     pub version: Option<String>,
 }
 
@@ -113,7 +113,7 @@ pub struct Deploy {
     #[command(flatten)]
     pub swap: Swap,
     /// The image's digest, as `push` printed it; SERVICE=sha256:… where there are several services
-    #[arg(long, value_name = "[SERVICE=]sha256:…")]
+    #[arg(long, value_name = "[SERVICE=]sha256:…", value_delimiter = ',')]
     pub digest: Vec<String>,
 }
 
@@ -121,7 +121,7 @@ pub struct Deploy {
 #[derive(Debug, Clone, Default, Args)]
 pub struct Rollback {
     /// The version to go back to; without it, the last one that was live and was not rolled back itself
-    #[arg(value_name = "VERSION")]
+    #[arg(value_name = "VERSION", env = "CUTOVER_VERSION")]
     pub version: Option<String>,
     /// The same
     #[arg(long, value_name = "VERSION", conflicts_with = "version")]

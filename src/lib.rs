@@ -4,6 +4,7 @@ pub mod cancel;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod github;
 pub mod host;
 pub mod release;
 pub mod report;

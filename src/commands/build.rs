@@ -14,7 +14,10 @@ pub(super) async fn build(run: &Run, asked: &Asked) -> Result<Exit, Stop> {
     let Some((version, _)) = run.version(asked).await? else { return Ok(Exit::Done) };
     let docker = DockerCli::find().await.map_err(failed)?;
     let images = run.build_all(&docker, &version).await?;
+    let built = run.config.services.iter().filter(|service| service.build.is_some());
+    let names = built.map(|service| service.name.to_string());
     let text = images.join("\n");
+    let images: Map<_, _> = names.zip(images.into_iter().map(Into::into)).collect();
     run.reporter.emit(Event::Result {
         verb: "build",
         data: json!({ "version": version.to_string(), "images": images }),
@@ -31,7 +34,9 @@ pub(super) async fn push(run: &Run, asked: &Asked) -> Result<Exit, Stop> {
     let names = run.config.services.iter().map(|service| service.name.to_string());
     let digests: Map<_, _> = names.zip(pushed.iter().map(|pushed| pushed.digest.to_string().into())).collect();
     let text = pushed.iter().map(|pushed| format!("{} {}", pushed.reference, pushed.digest)).collect::<Vec<_>>();
-    let data = json!({ "version": version.to_string(), "digests": digests });
+    let names = run.config.services.iter().map(|service| service.name.to_string());
+    let images: Map<_, _> = names.zip(pushed.iter().map(|pushed| pushed.reference.clone().into())).collect();
+    let data = json!({ "version": version.to_string(), "digests": digests, "images": images });
     run.reporter.emit(Event::Result { verb: "push", data, text: text.join("\n") });
     Ok(Exit::Done)
 }

@@ -57,6 +57,22 @@ impl Exit {
     }
 }
 
+impl Exit {
+    /// Its name in a job's outputs; `done` where the result says more.
+    fn name(self) -> &'static str {
+        match self {
+            Exit::Done => "done",
+            Exit::Unexpected => "unexpected",
+            Exit::Usage => "bad-configuration",
+            Exit::PutBack => "put-back",
+            Exit::Stuck => "stuck",
+            Exit::Locked => "locked",
+            Exit::Connection => "no-connection",
+            Exit::Interrupted(_) => "interrupted",
+        }
+    }
+}
+
 /// Why a verb stopped early.
 #[derive(Debug)]
 pub struct Stop {
@@ -115,7 +131,7 @@ pub(crate) struct Run {
 /// Runs the verb to its end and says how it ended. Errors are reported here and nowhere else.
 pub async fn run(cli: Cli) -> Exit {
     let reporter = Reporter::new(Format::choose(cli.common.json), cli.common.verbose);
-    match dispatch(cli, &reporter).await {
+    let exit = match dispatch(cli, &reporter).await {
         Ok(exit) => exit,
         Err(stop) => {
             match stop.place {
@@ -124,7 +140,9 @@ pub async fn run(cli: Cli) -> Exit {
             }
             stop.exit
         }
-    }
+    };
+    reporter.finish(exit.name());
+    exit
 }
 
 async fn dispatch(cli: Cli, reporter: &Reporter) -> Result<Exit, Stop> {

@@ -283,6 +283,7 @@ fn finished(swaps: &[HostSwap<'_>], live: Duration, whole: Duration) -> Event {
                 "previous-version": old,
                 "digest": digest,
                 "image": container.image,
+                "reference": tagged(&service.pull, version),
             }));
         }
         if !swap.drained.is_empty() {
@@ -307,4 +308,13 @@ fn finished(swaps: &[HostSwap<'_>], live: Duration, whole: Duration) -> Event {
         "hosts": hosts,
     });
     Event::Result { verb: "release", data, text }
+}
+
+/// `REPOSITORY:VERSION` of what was pulled; `None` for an image that has only its id.
+fn tagged(pull: &str, version: &str) -> Option<String> {
+    let name = pull.split_once('@').map_or(pull, |(name, _)| name);
+    let (path, last) = name.rsplit_once('/').map_or(("", name), |(path, last)| (path, last));
+    let last = last.split(':').next().unwrap_or(last);
+    let slash = if path.is_empty() { "" } else { "/" };
+    (!pull.starts_with("sha256:")).then(|| format!("{path}{slash}{last}:{}", version.replace('+', "_")))
 }
