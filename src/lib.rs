@@ -9,4 +9,5 @@ pub mod host;
 pub mod release;
 pub mod report;
 pub mod secret;
+pub mod ship;
 pub mod swap;

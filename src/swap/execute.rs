@@ -1,5 +1,6 @@
 //! Runs plans: each phase on every host at once, and everything put back if one fails before the new version is live.
 
+use super::deliver::Shipment;
 use super::history::{self, Outcome, Record, ServiceRecord};
 use super::plan::{Plan, ServicePlan};
 use super::steps::{Phase, Step};
@@ -32,6 +33,8 @@ pub struct HostSwap<'a> {
     pub holder: String,
     /// For pulling.
     pub login: Option<Login>,
+    /// Images that come from here.
+    pub shipment: Shipment,
     /// The new slots' containers, in the order of the plan's services.
     pub started: Vec<Container>,
     /// nginx's container.
@@ -72,6 +75,7 @@ impl<'a> HostSwap<'a> {
             holder: holder.id.clone(),
             by: holder.by.clone(),
             login,
+            shipment: Shipment::default(),
             started: Vec::new(),
             begun: Vec::new(),
             seconds: BTreeMap::new(),
@@ -233,35 +237,6 @@ impl HostSwap<'_> {
     /// A script of the swap: it runs only while this run holds the lock.
     pub(super) fn script(&self, why: &'static str, text: &'static str) -> Script {
         Script::new(why, text).args([&self.state, &self.holder]).limit(Duration::from_secs(180))
-    }
-
-    async fn pull(&mut self, cancel: &Cancel) -> Result<String> {
-        let docker = self.host.docker(&self.plan.engine)?;
-        let mut said = Vec::new();
-        for service in &mut self.plan.services {
-            if service.present.is_some() {
-                said.push(format!("{} is there", service.pull));
-                continue;
-            }
-            let (host, reference) = (self.host, service.pull.clone());
-            let progress = |pulled: crate::host::docker::Pulled| {
-                let text = format!("pull {reference}");
-                host.reporter.emit(Event::Progress {
-                    host: host.name.clone(),
-                    text,
-                    done: pulled.done,
-                    total: pulled.total,
-                    unit: "bytes",
-                });
-            };
-            tokio::select! {
-                pulled = pull(host, docker, &reference, self.login.as_ref(), progress) => pulled?,
-                signal = cancel.wait() => bail!("stopped by {}", signal.name()),
-            }
-            service.present = docker.image_id(&service.pull).await?;
-            said.push(service.pull.clone());
-        }
-        Ok(said.join(", "))
     }
 
     async fn start(&mut self) -> Result<String> {
@@ -469,22 +444,6 @@ impl HostSwap<'_> {
         let pruned = sections(&self.host.run(&script).await?)?.len();
         Ok(if pruned == 0 { String::new() } else { format!("{pruned} old images removed") })
     }
-}
-
-/// With a login through the API, so that the password never rests on the host; else by the host's own `docker`, which
-/// may have a login of its own.
-async fn pull(
-    host: &Host,
-    docker: &crate::host::docker::Docker,
-    reference: &str,
-    login: Option<&Login>,
-    progress: impl FnMut(crate::host::docker::Pulled),
-) -> Result<()> {
-    if login.is_some() {
-        return docker.pull(reference, login, progress).await;
-    }
-    let script = Script::new("to bring the image to the host", "docker pull -q \"$1\"").arg(reference);
-    host.run(&script.limit(Duration::from_secs(3600))).await.map(|_| ())
 }
 
 /// Gives a drain that is under way a few seconds more once a signal has come.

@@ -70,6 +70,9 @@ pub struct ServicePlan {
     pub pull: String,
     /// The image is on the host already, with this id.
     pub present: Option<String>,
+    /// It comes from here over SSH, and through no registry.
+    #[serde(default)]
+    pub ship: bool,
     /// References that shall name the image, each with the image it names now (`None`: none).
     pub tags: Vec<(String, Option<String>)>,
     /// The slot that serves now.
@@ -168,7 +171,11 @@ impl Plan {
     /// `first` is the host that runs the release's own command.
     pub fn new(config: &Config, seen: &Observation, release: &Release, first: bool) -> Result<Plan> {
         let services = seen.services.iter().zip(&release.images);
-        let services: Vec<ServicePlan> = services.map(|(service, image)| service.plan(seen, image, release)).collect();
+        let mut services: Vec<ServicePlan> =
+            services.map(|(service, image)| service.plan(seen, image, release)).collect();
+        for (service, stated) in services.iter_mut().zip(&config.services) {
+            service.ship = stated.ship;
+        }
         let mut after = seen.conf.text.clone();
         for (service, seen) in services.iter().zip(&seen.services) {
             let hosts: Vec<&str> = seen.slots.iter().map(|slot| slot.host.as_str()).collect();
@@ -245,6 +252,7 @@ impl Plan {
         match step {
             Step::Pull => each(&|s| match s.present {
                 Some(_) => format!("{} is on the host already", s.pull),
+                None if s.ship => format!("send {} over SSH, the layers that the host lacks", s.pull),
                 None => format!("bring {} to the host", s.pull),
             }),
             Step::EnvFile => format!("write {}", self.env_file.as_deref().unwrap_or_default()),
@@ -311,6 +319,7 @@ impl super::observe::ServiceSeen {
         ServicePlan {
             name: self.name.clone(),
             pull: image.to_owned(),
+            ship: false,
             present: kept.as_ref().and(to.container.as_ref()).map(|c| c.image.clone()).or_else(|| self.present(image)),
             tags,
             from: live.and_then(old),
