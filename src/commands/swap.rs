@@ -349,6 +349,9 @@ fn finished(swaps: &[HostSwap<'_>], live: Duration, whole: Duration) -> Event {
                 "reference": tagged(&service.pull, version),
             }));
         }
+        if !swap.drained.is_empty() {
+            text += &format!("    drained: {}\n", swap.drained);
+        }
         let seconds: Vec<String> = swap
             .begun
             .iter()
@@ -356,7 +359,9 @@ fn finished(swaps: &[HostSwap<'_>], live: Duration, whole: Duration) -> Event {
             .collect();
         text += &format!("    seconds: {}\n", seconds.join(", "));
         let seconds: BTreeMap<_, _> = swap.seconds.iter().collect();
-        hosts.push(json!({ "host": swap.host.name, "services": services, "seconds": seconds }));
+        hosts.push(json!({
+            "host": swap.host.name, "services": services, "drained": swap.drained, "seconds": seconds
+        }));
     }
     let data = json!({
         "version": version,

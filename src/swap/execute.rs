@@ -45,6 +45,8 @@ pub struct HostSwap<'a> {
     pub seconds: BTreeMap<&'static str, f64>,
     /// Old slots that were stopped: slot and exit code.
     pub stopped: Vec<(String, i64)>,
+    /// What was drained, for people.
+    pub drained: String,
     /// Who releases, from where: for the history.
     pub by: String,
     /// What the env file shall hold.
@@ -78,6 +80,7 @@ impl<'a> HostSwap<'a> {
             begun: Vec::new(),
             seconds: BTreeMap::new(),
             stopped: Vec::new(),
+            drained: String::new(),
             env_content: None,
         }
     }
@@ -372,7 +375,9 @@ impl HostSwap<'_> {
             );
             self.host.reporter.note(Level::Warning, &self.host.name, text);
         }
-        Ok(format!("{} of {most} old workers finished in {:.1} s", most - left, began.elapsed().as_secs_f64()))
+        let seconds = began.elapsed().as_secs_f64();
+        self.drained = format!("{} of {most} old nginx workers finished in {seconds:.1} s", most - left);
+        Ok(self.drained.clone())
     }
 
     /// Waits for nginx's old workers: how many were left at the end, and how many there were.
