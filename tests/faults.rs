@@ -43,6 +43,9 @@ fn row(bench: &Bench, number: usize, (step, moment, fault): Row) {
     let old = bench.project.served_version().expect("a version serves");
     let new = format!("v1.{}.0", number + 1);
     bench.image(&new, &[("START_DELAY_MS", "300")]);
+    if fault == Fault::SecondClient {
+        bench.image("v9.0.0", &[]);
+    }
     if step == "guard" {
         // the step is there only where the file is not
         bench.project.ok("rm -f nginx/cutover-keepalive.conf && docker exec nginx nginx -s reload 2>&1").unwrap();

@@ -108,7 +108,8 @@ pub fn command_of(step: &str) -> Option<&'static str> {
 
 /// Makes it happen, with the client held still meanwhile where the fault is about a moment.
 pub fn inject(bench: &Bench, run: &Running, step: &str, fault: Fault) {
-    let held = matches!(fault, Fault::NewSlotDies | Fault::ConfBroken | Fault::CommandFails | Fault::DiskFull);
+    use Fault::{CommandFails, ConfBroken, DiskFull, NewSlotDies, SecondClient};
+    let held = matches!(fault, NewSlotDies | ConfBroken | CommandFails | DiskFull | SecondClient);
     if held {
         run.signal("-STOP");
     }
@@ -130,7 +131,6 @@ pub fn inject(bench: &Bench, run: &Running, step: &str, fault: Fault) {
         Fault::DiskFull => drop(bench.project.sh("dd if=/dev/zero of=full bs=4k 2>/dev/null").unwrap()),
         Fault::DockerRestarts => instance.restart_dockerd().unwrap(),
         Fault::SecondClient => {
-            bench.image("v9.0.0", &[]);
             bench.cutover(&["deploy", "--version", "v9.0.0"]).expect(5).says("locked by another run");
         }
     }

@@ -4,7 +4,6 @@
 pub mod fault;
 pub mod watch;
 
-
 use lab::{App, Image, Instance, Kind, Lab, Options, Project, build_app};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
