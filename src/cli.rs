@@ -56,7 +56,7 @@ pub enum Verb {
     Build(Asked),
     /// Push the image that was built; print its digest
     Push(Asked),
-    /// Swap every host to a version that is in the registry
+    /// Swap every host to a version that is in the registry, or without one, in Docker here
     Deploy(Deploy),
     /// Go back to the release before, or to any version of the history
     Rollback(Rollback),
@@ -133,6 +133,10 @@ pub struct Deploy {
     /// The image's digest, as `push` printed it; SERVICE=sha256:… where there are several services
     #[arg(long, value_name = "[SERVICE=]sha256:…", value_delimiter = ',')]
     pub digest: Vec<String>,
+    /// Without a registry, the image in a file or directory (an OCI layout, or what `docker save` wrote) instead of the
+    /// Docker daemon's; SERVICE=PATH where there are several services
+    #[arg(long, value_name = "[SERVICE=]PATH")]
+    pub image: Vec<String>,
 }
 
 /// What `init` cannot see in the repository. On a terminal it asks for what is missing.

@@ -10,4 +10,5 @@ pub mod init;
 pub mod release;
 pub mod report;
 pub mod secret;
+pub mod ship;
 pub mod swap;

@@ -13,6 +13,7 @@ mod recover;
 mod release;
 mod rollback;
 mod session;
+mod ship;
 mod status;
 mod swap;
 mod version;

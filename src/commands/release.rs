@@ -46,21 +46,24 @@ async fn build_and_swap(
     hosts: &[Host],
     options: &cli::Release,
 ) -> Result<Exit, Stop> {
-    run.reporter.phase("Build and push");
+    let all = run.config.services.iter().all(|service| service.ship);
+    run.reporter.phase(if all { "Build" } else { "Build and push" });
     let mut docker = DockerCli::find().await.map_err(build::failed)?;
     run.build_all(&docker, version).await?;
     if let Some(credentials) = credentials {
         run.until_signal(docker.log_in(credentials)).await?.map_err(build::failed)?;
     }
     let pushed = run.push_all(&docker, version).await?;
+    let shipment = run.shipment(version, &[]).await?;
     let moves = version.moves_latest();
     if moves && run.config.latest == Latest::Pushed {
         run.move_latest(&docker, &pushed).await;
     }
 
-    let services = run.config.services.iter();
-    let images = services.zip(&pushed).map(|(service, pushed)| pinned(&service.image, &pushed.digest)).collect();
-    let exit = run.swap(hosts, version, images, &options.swap).await?;
+    let services = run.config.services.iter().filter(|service| !service.ship);
+    let others = services.zip(&pushed).map(|(service, pushed)| pinned(&service.image, &pushed.digest));
+    let wanted = run.wanted(shipment, others);
+    let exit = run.swap(hosts, version, &wanted, &options.swap).await?;
     if exit == Exit::Done && moves && run.config.latest == Latest::Confirmed {
         run.move_latest(&docker, &pushed).await;
     }

@@ -6,6 +6,7 @@ use super::{Exit, Run, Stop};
 use crate::cli;
 use crate::release::Version;
 use crate::report::Level;
+use crate::swap::deliver::Shipment;
 use crate::swap::history::{self, ServiceRecord};
 use crate::swap::observe::{Observation, ServiceSeen};
 use crate::swap::plan::Release;
@@ -40,7 +41,8 @@ pub(super) async fn rollback(run: &Run, options: &cli::Rollback) -> Result<Exit,
     if let Some(github) = &mut github {
         github.begin(&target).await;
     }
-    let ended = run.carry_out(&hosts, plans, &holder, began).await;
+    let ended =
+        run.carry_out(&hosts, plans, &Shipment::default(), &holder, began).await.and_then(super::swap::Ended::exit);
     if let Some(github) = &mut github {
         github.end(&ended).await;
     }

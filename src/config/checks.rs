@@ -84,6 +84,17 @@ pub(super) fn registry(text: &str) -> Result<String, String> {
     Err("the registry's host, such as ghcr.io or registry.example.com:5000, without https:// or a path".to_owned())
 }
 
+/// What stands for no registry at all; no registry can be called so.
+pub(super) const NO_REGISTRY: &str = "none";
+
+/// A registry's host, or [`NO_REGISTRY`].
+pub(super) fn registry_or_none(text: &str) -> Result<String, String> {
+    if text == NO_REGISTRY {
+        return Ok(text.to_owned());
+    }
+    registry(text).map_err(|expected| format!("{expected}; or none: the image goes over SSH"))
+}
+
 /// `SHA256:` and 43 characters of base64, as `ssh-keygen -l` prints it.
 pub(super) fn fingerprint(text: &str) -> Result<String, String> {
     let base64 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');

@@ -128,7 +128,7 @@ impl RawRegistry {
         if matches!(entry.node.value, Value::Map(_)) {
             return Self::read(entry);
         }
-        let server = Some(read::text_as(entry, checks::registry)?);
+        let server = Some(read::text_as(entry, checks::registry_or_none)?);
         Ok(RawRegistry { server, ..Self::empty(entry.key.at) })
     }
 }

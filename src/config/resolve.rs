@@ -36,7 +36,7 @@ pub(super) fn config(raw: Raw, root: &Path, environment: Option<&str>) -> Result
         nginx: nginx(raw.nginx),
         latest: raw.latest.map_or(Latest::Confirmed, |l| l.value),
         when_missing: raw.when_missing.map_or(WhenMissing::Skip, |w| w.value),
-        registry: raw.registry.map(registry).transpose()?,
+        registry: raw.registry.filter(|registry| !is_none(registry)).map(registry).transpose()?,
         ssh: raw.ssh.map(|ssh| self::ssh(ssh, root)).unwrap_or_default(),
         drain_timeout: raw.drain_timeout.map_or(Duration::from_secs(60), |d| d.value),
         bake: raw.bake.map(bake).transpose()?.flatten(),
@@ -143,6 +143,11 @@ fn nginx(raw: Option<RawNginx>) -> Nginx {
 
 /// The variable of the registry's password, where cutover.yml names no other.
 const PASSWORD_ENV: &str = "CUTOVER_REGISTRY_PASSWORD";
+
+/// `registry: none`.
+pub(super) fn is_none(raw: &RawRegistry) -> bool {
+    raw.server.as_ref().is_some_and(|server| server.value == checks::NO_REGISTRY)
+}
 
 fn registry(raw: RawRegistry) -> Result<Registry, Wrong> {
     let password_env = match raw.password_env {

@@ -56,6 +56,8 @@ pub struct Service {
     pub name: Name,
     /// The image of both slots.
     pub image: ImageName,
+    /// The image goes to the hosts over SSH, and through no registry.
+    pub ship: bool,
     /// How to build the image; `None` (`build: false`): it is built and pushed elsewhere.
     pub build: Option<Build>,
     /// The compose services of the two slots, two different ones.
