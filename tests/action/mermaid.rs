@@ -1,6 +1,6 @@
 //! Draws a summary's diagram as GitHub does: mermaid in a browser.
 
-use super::root;
+use crate::common::root;
 use std::path::Path;
 use std::process::Command;
 

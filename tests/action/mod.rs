@@ -1,5 +1,7 @@
 //! Runs the documented workflows with act, on this machine, against a real instance.
 
+pub mod mermaid;
+
 use super::common::{Bench, root};
 use super::fake::FakeGitHub;
 use lab::{App, GitRepository, Lab};
@@ -64,12 +66,7 @@ impl Repository {
     pub fn job(&self, output: &Output) -> Job {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let log = text(&output.stdout) + &text(&output.stderr);
-        Job {
-            green: output.status.success(),
-            outputs: outputs(&log),
-            summary: std::fs::read_to_string(self.act.path().join("summary.md")).unwrap_or_default(),
-            log,
-        }
+        Job { green: output.status.success(), outputs: outputs(&log), summary: summary(&log), log }
     }
 
     fn command(&self, event: &str, data: &Value) -> Command {
@@ -131,6 +128,12 @@ pub fn push(commit: &str, message: &str) -> Value {
 fn outputs(log: &str) -> Vec<(String, String)> {
     let pairs = log.lines().filter_map(|line| line.split_once("::set-output:: "));
     pairs.filter_map(|(_, pair)| pair.split_once('=')).map(|(n, v)| (n.to_owned(), v.to_owned())).collect()
+}
+
+/// act logs the step summary with its own lines before and after it.
+fn summary(log: &str) -> String {
+    let Some((_, rest)) = log.split_once("Summary - ") else { return String::new() };
+    rest.lines().take_while(|line| !line.starts_with('[')).map(|line| format!("{line}\n")).collect()
 }
 
 fn tools() -> &'static PathBuf {
