@@ -160,6 +160,7 @@ impl Run {
             Some(file) => self.secret(Some(&file.from_env), file.from_env.as_str())?,
             None => None,
         };
+        content.iter().for_each(|content| self.reporter.hide_values(content));
         let (_, state) = state_paths(&self.config);
         let swap = |(host, plan)| {
             let mut swap = HostSwap::new(host, plan, &state, holder, login.clone());
@@ -349,6 +350,9 @@ fn finished(swaps: &[HostSwap<'_>], live: Duration, whole: Duration) -> Event {
                 "reference": tagged(&service.pull, version),
             }));
         }
+        if !swap.drained.is_empty() {
+            text += &format!("    drained: {}\n", swap.drained);
+        }
         let seconds: Vec<String> = swap
             .begun
             .iter()
@@ -356,7 +360,9 @@ fn finished(swaps: &[HostSwap<'_>], live: Duration, whole: Duration) -> Event {
             .collect();
         text += &format!("    seconds: {}\n", seconds.join(", "));
         let seconds: BTreeMap<_, _> = swap.seconds.iter().collect();
-        hosts.push(json!({ "host": swap.host.name, "services": services, "seconds": seconds }));
+        hosts.push(json!({
+            "host": swap.host.name, "services": services, "drained": swap.drained, "seconds": seconds
+        }));
     }
     let data = json!({
         "version": version,
