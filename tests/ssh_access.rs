@@ -145,7 +145,7 @@ fn every_way_that_fails_says_one_clear_thing_and_every_right_one_gets_in() {
     let socket = agent.1.to_str().unwrap();
     let ran = door.knock("", &[("SSH_AUTH_SOCK", socket), ("CUTOVER_KNOWN_HOSTS", &known)]);
     assert_ne!(ran.code, 6, "{ran}");
-    door.refuses("", &[("CUTOVER_KNOWN_HOSTS", &known)]).says("login as `deploy` was refused").says("no key to offer");
+    door.refuses("", &[("CUTOVER_KNOWN_HOSTS", &known)]).says("there is no private key to log in with");
 
     // nobody there
     let closed = |config: &str| door.bench.config.replace(place.as_str(), config);
