@@ -97,10 +97,10 @@ impl GitHub {
     }
 
     fn url(&self, ask: &Ask<'_>) -> Result<Url, String> {
-        let bad = |_| format!("GITHUB_API_URL is no URL: {}", self.place.api);
-        let mut url = Url::parse(self.place.api.trim_end_matches('/')).map_err(bad)?;
+        let bad = || format!("GITHUB_API_URL is no URL: {}", self.place.api);
+        let mut url = Url::parse(self.place.api.trim_end_matches('/')).map_err(|_| bad())?;
         {
-            let mut parts = url.path_segments_mut().map_err(bad)?;
+            let mut parts = url.path_segments_mut().map_err(|()| bad())?;
             parts.pop_if_empty().push("repos").extend(self.place.repository.split('/')).extend(ask.path);
         }
         for (name, value) in ask.query {

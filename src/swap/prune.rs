@@ -2,19 +2,19 @@
 //! takes the image only where nothing else names it, so no project or environment touches another's.
 
 use super::history;
-use super::observe::Observation;
+use super::observe::{Observation, ServiceSeen};
 
 /// The tag that keeps a release's image: `IMAGE:cutover-PROJECT[-ENVIRONMENT]-vX.Y.Z`.
 pub fn keep_tag(image: &str, prefix: &str, version: &str) -> String {
     format!("{image}:cutover-{prefix}-{}", version.replace('+', "_"))
 }
 
-/// Tags that need not be kept once `version` is live: those of all but the last `keep` releases, never one that runs.
+/// Tags that need not be kept once `version` is live: those of all but the last `keep` releases, never the live one.
 pub fn unneeded(seen: &Observation, version: &str, keep: usize) -> Vec<String> {
     let live = |service: &ServiceSeen| service.live.slot().and_then(|slot| service.slots[slot].version.clone());
     let live: Vec<String> = seen.services.iter().filter_map(live).collect();
     let earlier = history::released(&seen.history).into_iter().filter(|record| record.version != version);
-    let old = earlier.skip(keep.saturating_sub(1)).filter(|record| !running.contains(&&record.version));
+    let old = earlier.skip(keep.saturating_sub(1)).filter(|record| !live.contains(&record.version));
     let tags =
         old.flat_map(|record| seen.services.iter().map(|s| keep_tag(&s.image, &seen.keep_prefix, &record.version)));
     tags.collect()
