@@ -21,7 +21,9 @@ pub(super) async fn plan(run: &Run, asked: &Asked) -> Result<Exit, Stop> {
     let mut text = format!("{version} (from {source}) would be released so:\n");
     for service in &run.config.services {
         text += &match service.build {
-            Some(_) if service.ship => format!("  build {}, to be sent over SSH\n", reference(&service.image, &version)),
+            Some(_) if service.ship => {
+                format!("  build {}, to be sent over SSH\n", reference(&service.image, &version))
+            }
             None if service.ship => format!("  use {} from Docker here\n", reference(&service.image, &version)),
             Some(_) => format!("  build and push {}\n", reference(&service.image, &version)),
             None => format!("  use {} from the registry\n", reference(&service.image, &version)),

@@ -9,8 +9,8 @@ use crate::host::docker::Login;
 use crate::host::lock::{Asked, Holder, Lock};
 use crate::release::version::{Compared, Version};
 use crate::report::{Event, Level};
-use crate::swap::execute::{Failure, HostSwap, execute};
 use crate::swap::deliver::Shipment;
+use crate::swap::execute::{Failure, HostSwap, execute};
 use crate::swap::history;
 use crate::swap::observe::{Observation, state_paths};
 use crate::swap::plan::{Plan, Release};
@@ -99,7 +99,11 @@ impl Run {
         let mut ended = self.swap_once(hosts, version, wanted, options, began).await?;
         for _ in 1..SENDINGS {
             let Ended::Cut(_) = &ended else { break };
-            self.reporter.note(Level::Warning, "", "the connection broke while the image was sent; connecting once more");
+            self.reporter.note(
+                Level::Warning,
+                "",
+                "the connection broke while the image was sent; connecting once more",
+            );
             let hosts = self.until_signal(self.connect()).await??;
             let options = cli::Swap { wait: options.wait.clone().or(Some("60s".into())), ..options.clone() };
             ended = self.swap_once(&hosts, version, wanted, &options, began).await?;
