@@ -3,7 +3,7 @@
 use super::{Exit, Run, Stop};
 use crate::cli::Asked;
 use crate::release::build::reference;
-use crate::report::Event;
+use crate::report::{Event, Level};
 use crate::swap::plan::Release;
 use serde_json::json;
 
@@ -13,8 +13,10 @@ pub(super) async fn plan(run: &Run, asked: &Asked) -> Result<Exit, Stop> {
     let hosts = run.until_signal(run.connect()).await??;
     let images: Vec<String> = run.config.services.iter().map(|service| reference(&service.image, &version)).collect();
     let seen = run.until_signal(run.observe(&hosts, &images)).await??;
-    if run.already_live(&hosts, &seen, &version, true)? {
-        return Ok(Exit::Done);
+    match run.already_live(&hosts, &seen, &version, false) {
+        Ok(true) => return Ok(Exit::Done),
+        Ok(false) => {}
+        Err(downgrade) => run.reporter.note(Level::Warning, "", downgrade.message),
     }
     let release = Release { id: String::new(), version: version.to_string(), images, rollback: false };
     let all = run.plans(&seen, &release)?;

@@ -160,6 +160,7 @@ impl Run {
             Some(file) => self.secret(Some(&file.from_env), file.from_env.as_str())?,
             None => None,
         };
+        content.iter().for_each(|content| self.reporter.hide_values(content));
         let (_, state) = state_paths(&self.config);
         let swap = |(host, plan)| {
             let mut swap = HostSwap::new(host, plan, &state, holder, login.clone());
