@@ -68,6 +68,21 @@ pub enum Verb {
     Status,
     /// Diagnose hosts and project, and say what to do; changes nothing
     Check,
+    /// Write a cutover.yml and a workflow for the repository here; overwrites nothing
+    Init(Init),
+    /// Print the JSON schema of cutover.yml, for editors
+    Schema,
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (or one for each verb, into a directory)
+    Man {
+        /// Where to put cutover.1, cutover-release.1, …
+        #[arg(value_name = "DIRECTORY")]
+        directory: Option<PathBuf>,
+    },
 }
 
 /// Which version.
@@ -101,6 +116,9 @@ pub struct Release {
     /// Print the plan instead
     #[arg(long)]
     pub dry_run: bool,
+    /// Do not ask first, on a terminal
+    #[arg(short, long)]
+    pub yes: bool,
 }
 
 /// Options of `deploy`.
@@ -119,6 +137,35 @@ pub struct Deploy {
     /// Docker daemon's; SERVICE=PATH where there are several services
     #[arg(long, value_name = "[SERVICE=]PATH")]
     pub image: Vec<String>,
+}
+
+/// What `init` cannot see in the repository. On a terminal it asks for what is missing.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Init {
+    /// The image, without a tag
+    #[arg(long, value_name = "NAME")]
+    pub image: Option<String>,
+    /// The host to release to
+    #[arg(long, value_name = "USER@HOST[:PORT]")]
+    pub host: Option<String>,
+    /// Where the compose file is on the host
+    #[arg(long, value_name = "/PATH")]
+    pub directory: Option<String>,
+    /// The path that answers 200 when the service is healthy
+    #[arg(long, value_name = "/PATH")]
+    pub health: Option<String>,
+    /// The directory to build the image in
+    #[arg(long, value_name = "DIRECTORY")]
+    pub context: Option<String>,
+    /// The branch whose pushes release
+    #[arg(long, value_name = "NAME")]
+    pub branch: Option<String>,
+    /// How the workflow names the action; a commit's hash pins the binary too
+    #[arg(long, value_name = "OWNER/NAME@REF")]
+    pub action: Option<String>,
+    /// Also write an nginx conf that keeps idle connections open over a reload (nginx 1.27.4 or newer)
+    #[arg(long)]
+    pub keepalive_conf: bool,
 }
 
 /// Options of `rollback`.

@@ -6,6 +6,7 @@ pub mod commands;
 pub mod config;
 pub mod github;
 pub mod host;
+pub mod init;
 pub mod release;
 pub mod report;
 pub mod secret;

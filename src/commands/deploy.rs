@@ -19,7 +19,12 @@ pub(super) async fn deploy(run: &Run, options: &cli::Deploy) -> Result<Exit, Sto
     let (hosts, shipment) = (hosts??, shipment?);
     let others = run.config.services.iter().zip(images).filter(|(service, _)| !service.ship).map(|(_, image)| image);
     let wanted = run.wanted(shipment, others);
-    run.swap(&hosts, &version, &wanted, &options.swap).await
+    // on a laptop the commit that is checked out need not be the version's
+    let mut github = run.github(&version, crate::commands::session::variable("GITHUB_ACTIONS").is_some()).await;
+    github.begin(&github.commit()).await;
+    let ended = run.swap(&hosts, &version, &wanted, &options.swap).await;
+    github.end(&ended).await;
+    ended
 }
 
 impl Run {

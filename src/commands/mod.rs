@@ -4,7 +4,10 @@ mod ask;
 mod build;
 mod check;
 mod deploy;
+mod documents;
+mod github;
 mod history;
+mod init;
 mod plan;
 mod recover;
 mod release;
@@ -147,6 +150,13 @@ pub async fn run(cli: Cli) -> Exit {
 }
 
 async fn dispatch(cli: Cli, reporter: &Reporter) -> Result<Exit, Stop> {
+    match &cli.verb {
+        Verb::Init(options) => return init::init(reporter, &cli.common, options),
+        Verb::Schema => return documents::schema(),
+        Verb::Completions { shell } => return documents::completions(*shell),
+        Verb::Man { directory } => return documents::man(directory.as_deref()),
+        _ => {}
+    }
     let config = Config::load(&cli.common.config, cli.common.environment.as_deref())?;
     let cancel = Cancel::on_signals().map_err(anyhow::Error::from)?;
     let run = Run { config, reporter: reporter.clone(), cancel };
@@ -163,6 +173,7 @@ async fn dispatch(cli: Cli, reporter: &Reporter) -> Result<Exit, Stop> {
         Verb::History => history::history(&run).await,
         Verb::Status => status::status(&run).await,
         Verb::Check => check::check(&run).await,
+        Verb::Init(_) | Verb::Schema | Verb::Completions { .. } | Verb::Man { .. } => Ok(Exit::Done),
     }
 }
 

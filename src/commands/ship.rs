@@ -58,7 +58,9 @@ impl Run {
                 let cache = cache.clone();
                 let work = tokio::task::spawn_blocking(move || read::path(&file, &cache));
                 let done = self.until_signal(work).await?.map_err(anyhow::Error::from).and_then(|read| read);
-                done.map_err(|error| Stop::new(Exit::PutBack, format!("{place}: {error:#}\nnothing was changed on any host")))
+                done.map_err(|error| {
+                    Stop::new(Exit::PutBack, format!("{place}: {error:#}\nnothing was changed on any host"))
+                })
             }
             None => {
                 let docker = DockerCli::find().await.map_err(failed)?;
@@ -80,9 +82,9 @@ impl Run {
         let services = &self.config.services;
         let mut files = vec![None; services.len()];
         for text in from {
-            let named = text.split_once('=').and_then(|(name, path)| {
-                Some((services.iter().position(|service| service.name == *name)?, path))
-            });
+            let named = text
+                .split_once('=')
+                .and_then(|(name, path)| Some((services.iter().position(|service| service.name == *name)?, path)));
             let (at, path) = match (named, services.len()) {
                 (Some(named), _) => named,
                 (None, 1) => (0, text.as_str()),

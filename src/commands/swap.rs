@@ -9,8 +9,8 @@ use crate::host::docker::Login;
 use crate::host::lock::{Asked, Holder, Lock};
 use crate::release::version::{Compared, Version};
 use crate::report::{Event, Level};
-use crate::swap::execute::{Failure, HostSwap, execute};
 use crate::swap::deliver::Shipment;
+use crate::swap::execute::{Failure, HostSwap, execute};
 use crate::swap::history;
 use crate::swap::observe::{Observation, state_paths};
 use crate::swap::plan::{Plan, Release};
@@ -99,7 +99,11 @@ impl Run {
         let mut ended = self.swap_once(hosts, version, wanted, options, began).await?;
         for _ in 1..SENDINGS {
             let Ended::Cut(_) = &ended else { break };
-            self.reporter.note(Level::Warning, "", "the connection broke while the image was sent; connecting once more");
+            self.reporter.note(
+                Level::Warning,
+                "",
+                "the connection broke while the image was sent; connecting once more",
+            );
             let hosts = self.until_signal(self.connect()).await??;
             let options = cli::Swap { wait: options.wait.clone().or(Some("60s".into())), ..options.clone() };
             ended = self.swap_once(&hosts, version, wanted, &options, began).await?;
@@ -156,6 +160,7 @@ impl Run {
             Some(file) => self.secret(Some(&file.from_env), file.from_env.as_str())?,
             None => None,
         };
+        content.iter().for_each(|content| self.reporter.hide_values(content));
         let (_, state) = state_paths(&self.config);
         let swap = |(host, plan)| {
             let mut swap = HostSwap::new(host, plan, &state, holder, login.clone());
@@ -345,6 +350,9 @@ fn finished(swaps: &[HostSwap<'_>], live: Duration, whole: Duration) -> Event {
                 "reference": tagged(&service.pull, version),
             }));
         }
+        if !swap.drained.is_empty() {
+            text += &format!("    drained: {}\n", swap.drained);
+        }
         let seconds: Vec<String> = swap
             .begun
             .iter()
@@ -352,7 +360,9 @@ fn finished(swaps: &[HostSwap<'_>], live: Duration, whole: Duration) -> Event {
             .collect();
         text += &format!("    seconds: {}\n", seconds.join(", "));
         let seconds: BTreeMap<_, _> = swap.seconds.iter().collect();
-        hosts.push(json!({ "host": swap.host.name, "services": services, "seconds": seconds }));
+        hosts.push(json!({
+            "host": swap.host.name, "services": services, "drained": swap.drained, "seconds": seconds
+        }));
     }
     let data = json!({
         "version": version,

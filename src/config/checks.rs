@@ -37,6 +37,15 @@ pub(super) fn url_path(text: &str) -> Result<String, String> {
     Err("a path that starts with /, such as /health".to_owned())
 }
 
+/// A page, as a browser takes it.
+pub(super) fn web_url(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    if rest.is_some_and(|rest| !rest.is_empty()) && text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Ok(text.to_owned());
+    }
+    Err("a URL such as https://api.example.com".to_owned())
+}
+
 /// The value of a Host header.
 pub(super) fn host_header(text: &str) -> Result<String, String> {
     let good = |b: u8| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b);

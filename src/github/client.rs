@@ -51,9 +51,13 @@ impl GitHub {
         let client = Client::builder()
             .user_agent(concat!("cutover/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
-            .timeout(ONE_TRY.min(patience))
             .build();
         Ok(GitHub { http: client.map_err(|error| failed(error.to_string()))?, place, patience })
+    }
+
+    /// The same with less or more patience.
+    pub fn patient(&self, patience: Duration) -> GitHub {
+        GitHub { patience, ..self.clone() }
     }
 
     /// Asks; the answer is whatever GitHub says, a refusal too.
@@ -86,7 +90,7 @@ impl GitHub {
     }
 
     async fn try_once(&self, ask: &Ask<'_>) -> Result<Answer, String> {
-        let mut request = self.http.request(ask.method.clone(), self.url(ask)?);
+        let mut request = self.http.request(ask.method.clone(), self.url(ask)?).timeout(ONE_TRY.min(self.patience));
         if let Some(body) = &ask.body {
             request = request.json(body);
         }

@@ -74,7 +74,9 @@ pub fn sections(mut bytes: &[u8]) -> Result<Vec<Section>> {
         else {
             bail!("no section header: {}", crate::report::text::one_line(&header, 80));
         };
-        let Some(text) = bytes.get(end + 1..end + 1 + length) else { bail!("section {name} ends early") };
+        let Some(text) = (end + 1).checked_add(length).and_then(|to| bytes.get(end + 1..to)) else {
+            bail!("section {name} ends early")
+        };
         let text = String::from_utf8_lossy(text).into_owned();
         found.push(Section { name: name.to_owned(), status, text });
         bytes = bytes.get(end + 2 + length..).unwrap_or_default();
@@ -95,8 +97,14 @@ mod tests {
 
     #[test]
     fn a_broken_frame_is_an_error() {
-        for bytes in [b"@a 0 5\nxy".as_slice(), b"a 0 1\nx\n", b"@a 0", b"@a x 1\ny\n", b"@a 0 99999999999999999999\n"]
-        {
+        for bytes in [
+            b"@a 0 5\nxy".as_slice(),
+            b"a 0 1\nx\n",
+            b"@a 0",
+            b"@a x 1\ny\n",
+            b"@a 0 99999999999999999999\n",
+            b"@a 0 18446744073709551615\n",
+        ] {
             assert!(sections(bytes).is_err());
         }
     }

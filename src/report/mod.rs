@@ -205,6 +205,18 @@ impl Reporter {
         secrets.dedup();
     }
 
+    /// From now on no report shows this env file, nor a value of it that is long enough to be a secret.
+    pub fn hide_values(&self, file: &Secret) {
+        self.hide(file);
+        for line in file.expose().lines() {
+            let value = line.split_once('=').map_or(line, |(_, value)| value).trim();
+            let value = value.trim_matches(['"', '\'']);
+            if value.len() >= 8 {
+                self.hide(&Secret::new(value));
+            }
+        }
+    }
+
     /// Reports an event.
     pub fn emit(&self, event: Event) {
         if matches!(event, Event::Command { .. }) && !self.0.verbose {

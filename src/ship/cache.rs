@@ -38,7 +38,8 @@ impl Cache {
     /// A layer that is there.
     pub fn find(&self, diff_id: &Digest, encoding: Encoding) -> Option<Blob> {
         let start = format!("{}.{}.", diff_id.hex(), encoding.word());
-        let entry = fs::read_dir(&*self.0).ok()?.flatten().find(|e| e.file_name().to_string_lossy().starts_with(&start));
+        let entry =
+            fs::read_dir(&*self.0).ok()?.flatten().find(|e| e.file_name().to_string_lossy().starts_with(&start));
         let path = entry?.path();
         let digest = format!("sha256:{}", path.extension()?.to_str()?).parse().ok()?;
         let file = File::open(&path).ok()?;

@@ -29,8 +29,7 @@ pub(super) async fn load(
     let missing = layers.iter().skip(from).map(|layer| layer.encoded(encoding, delivery.cache));
     let blobs = try_join_all(missing).await.context("the image can't be prepared")?;
     meter.expect(blobs.iter().map(|blob| blob.size).sum());
-    let script =
-        Script::new("to load the image", include_str!("scripts/load.sh")).arg(&delivery.name).limit(LIMIT);
+    let script = Script::new("to load the image", include_str!("scripts/load.sh")).arg(&delivery.name).limit(LIMIT);
     let mut child = delivery.host.start(&script).await?;
     let work = async {
         let written = write(&mut child, delivery, from, &blobs, meter).await;

@@ -108,12 +108,7 @@ fn port(of: &str) -> u16 {
 }
 
 /// What the host will be offered. A layer that it has is named as it was sent before, so that Docker does not ask for it.
-async fn wire(
-    delivery: &Delivery<'_>,
-    has: &Has,
-    encoding: Encoding,
-    meter: &Arc<Meter>,
-) -> Result<Wire, Obstacle> {
+async fn wire(delivery: &Delivery<'_>, has: &Has, encoding: Encoding, meter: &Arc<Meter>) -> Result<Wire, Obstacle> {
     let image = delivery.image;
     let common = has.common(image);
     let each = image.layers.iter().enumerate().map(|(at, layer)| async move {
@@ -122,8 +117,7 @@ async fn wire(
         }
         let encoding = if at < common { layer.source.encoding } else { suited(layer.source.encoding, encoding) };
         let blob = layer.encoded(encoding, delivery.cache).await?;
-        let sent =
-            Sent { diff_id: layer.diff_id.clone(), encoding, digest: blob.digest.clone(), size: blob.size };
+        let sent = Sent { diff_id: layer.diff_id.clone(), encoding, digest: blob.digest.clone(), size: blob.size };
         Ok::<_, anyhow::Error>((sent, Some((blob.clone(), at >= common))))
     });
     let named = try_join_all(each).await.context("the image can't be prepared").map_err(Obstacle::Failed)?;

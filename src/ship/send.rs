@@ -65,7 +65,9 @@ pub async fn send(delivery: &Delivery<'_>) -> Result<Sent> {
     let encoding = has.encoding(delivery.engine);
     let meter = Arc::new(Meter::new(host.reporter.clone(), &host.name, &format!("send {}", delivery.name)));
     let (id, way) = match by_load(image, &has) {
-        Some(why) => (load::load(delivery, has.common(image), encoding, &meter).await?, format!("by docker load: {why}")),
+        Some(why) => {
+            (load::load(delivery, has.common(image), encoding, &meter).await?, format!("by docker load: {why}"))
+        }
         None => match pull::pull(delivery, &has, encoding, &meter).await {
             Ok(id) => (id, "by docker pull".to_owned()),
             Err(Obstacle::Failed(error)) => return Err(error),

@@ -45,6 +45,8 @@ pub struct HostSwap<'a> {
     pub seconds: BTreeMap<&'static str, f64>,
     /// Old slots that were stopped: slot and exit code.
     pub stopped: Vec<(String, i64)>,
+    /// What was drained, for people.
+    pub drained: String,
     /// Who releases, from where: for the history.
     pub by: String,
     /// What the env file shall hold.
@@ -78,6 +80,7 @@ impl<'a> HostSwap<'a> {
             begun: Vec::new(),
             seconds: BTreeMap::new(),
             stopped: Vec::new(),
+            drained: String::new(),
             env_content: None,
         }
     }
@@ -152,7 +155,20 @@ pub async fn execute(
     if let Some(swap) = swaps.first() {
         swap.host.reporter.phase(Phase::Finish.title());
     }
-    let results = join_all(swaps.iter_mut().map(|swap| swap.phase(Phase::Finish, cancel))).await;
+    let drained = join_all(swaps.iter_mut().map(|swap| swap.drain_phase(cancel))).await;
+    let ended = join_all(swaps.iter().map(HostSwap::ended)).await;
+    let ended: Vec<(String, String)> = ended.into_iter().flatten().collect();
+    if let Some((_, reason)) = ended.first() {
+        // every old slot still runs, and only the old slots do
+        let reason = reason.clone();
+        let left = undo::all(swaps, &reason, cancel.raised().is_some()).await;
+        return Err(Failure { causes: ended, left, signal: None });
+    }
+    let retired = swaps.iter_mut().zip(drained).map(async |(swap, drained)| {
+        drained?;
+        swap.retire_phase(cancel).await
+    });
+    let results = join_all(retired).await;
     let mut tidy = true;
     for (swap, result) in swaps.iter().zip(results) {
         if let Err(error) = result {
@@ -196,6 +212,36 @@ impl HostSwap<'_> {
             self.step(step, cancel).await?;
         }
         Ok(())
+    }
+
+    /// What comes before the old slot is stopped.
+    async fn drain_phase(&mut self, cancel: &Cancel) -> Result<()> {
+        self.finish(|step| step < Step::Retire, cancel).await
+    }
+
+    /// Stops the old slot, and what comes after.
+    async fn retire_phase(&mut self, cancel: &Cancel) -> Result<()> {
+        self.finish(|step| step >= Step::Retire, cancel).await
+    }
+
+    async fn finish(&mut self, which: impl Fn(Step) -> bool, cancel: &Cancel) -> Result<()> {
+        for step in self.plan.steps().into_iter().filter(|step| step.phase() == Phase::Finish && which(*step)) {
+            self.step(step, cancel).await?;
+        }
+        Ok(())
+    }
+
+    /// The new slot that ended since it was confirmed, if one certainly did: the old one must not be stopped then.
+    pub(super) async fn ended(&self) -> Option<(String, String)> {
+        for (service, container) in self.plan.services.iter().zip(&self.started) {
+            let docker = self.host.docker(&self.plan.engine).ok()?;
+            let state = docker.inspect(&container.id).await.ok()?.state?;
+            if state.running == Some(false) && state.restarting != Some(true) {
+                let text = format!("{} ended after it was confirmed", service.to.slot);
+                return Some((self.host.name.clone(), text));
+            }
+        }
+        None
     }
 
     /// Does one step and reports it.
@@ -315,22 +361,25 @@ impl HostSwap<'_> {
 
     async fn route(&mut self) -> Result<String> {
         let (before, after) = (self.plan.conf.before.clone(), self.plan.conf.after.clone());
-        self.route_script(Step::Route, &before, &after).await?;
+        self.route_script(&[&before], &after, false).await?;
         Ok(self.plan.explain(Step::Route))
     }
 
-    /// Makes nginx's file say `to`, where it says `from` or `to` now, and has nginx take it.
-    pub(super) async fn route_script(&self, step: Step, from: &str, to: &str) -> Result<()> {
+    /// Makes nginx's file say `to`, where it says one of `from` or `to` now, and has nginx take it; `back` undoes that.
+    pub(super) async fn route_script(&self, from: &[&str], to: &str, back: bool) -> Result<()> {
         let conf = &self.plan.conf;
+        let from: Vec<String> = from.iter().map(|text| undo::digest(text)).collect();
         let script = self
             .script(
                 "to point nginx at the new slot",
                 concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/route.sh")),
             )
-            .args([step.name(), &conf.path, &undo::digest(from), &undo::digest(to)])
+            .args([Step::Route.name(), &conf.path, &from.join(" "), &undo::digest(to)])
             .arg(if conf.in_place { "in-place" } else { "rename" })
             .arg(self.nginx.clone().unwrap_or_default())
             .arg(RELOAD_SECONDS.to_string())
+            .arg(if back { "back" } else { "" })
+            .args(self.started.iter().map(|container| &container.id))
             .stdin(to);
         self.host.run(&script).await.map(|_| ())
     }
@@ -360,7 +409,7 @@ impl HostSwap<'_> {
         let began = Instant::now();
         let timeout = self.plan.drain_timeout;
         let (left, most) = tokio::select! {
-            drained = self.drain_workers(&nginx, timeout) => drained?,
+            drained = self.drain_workers(&nginx, timeout, false) => drained?,
             signal = after_signal(cancel) => bail!("{} during the drain: the old slot was left running", signal.name()),
         };
         if left > 0 {
@@ -371,17 +420,20 @@ impl HostSwap<'_> {
             );
             self.host.reporter.note(Level::Warning, &self.host.name, text);
         }
-        Ok(format!("{} of {most} old workers finished in {:.1} s", most - left, began.elapsed().as_secs_f64()))
+        let seconds = began.elapsed().as_secs_f64();
+        self.drained = format!("{} of {most} old nginx workers finished in {seconds:.1} s", most - left);
+        Ok(self.drained.clone())
     }
 
-    /// Waits for nginx's old workers: how many were left at the end, and how many there were.
-    pub(super) async fn drain_workers(&self, nginx: &str, timeout: Duration) -> Result<(u64, u64)> {
+    /// Waits for nginx's old workers: how many were left at the end, and how many there were. `back`: while
+    /// putting back.
+    pub(super) async fn drain_workers(&self, nginx: &str, timeout: Duration, back: bool) -> Result<(u64, u64)> {
         let script = self
             .script(
                 "to let old requests finish",
                 concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/drain.sh")),
             )
-            .args([nginx, &timeout.as_secs().to_string()])
+            .args([nginx, &timeout.as_secs().to_string(), if back { "back" } else { "" }])
             .limit(timeout + Duration::from_secs(30));
         let (mut left, mut most) = (0u64, 0u64);
         let began = Instant::now();

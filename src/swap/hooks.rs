@@ -13,11 +13,13 @@ impl HostSwap<'_> {
     pub(super) async fn env_file(&mut self) -> Result<String> {
         let Some(file) = &self.plan.env_file else { return Ok(String::new()) };
         let content = self.env_content.as_ref().map_or("", |content| content.expose());
+        let live = self.plan.services.iter().find_map(|service| service.from.as_ref()?.version.clone());
         let text = concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/env-file.sh"));
         let script = self
             .script("to write the env file", text)
             .args([file, &self.plan.version])
             .arg(if self.plan.rollback { "rollback" } else { "" })
+            .arg(live.unwrap_or_default())
             .stdin(self.journal_line()? + content);
         self.host.run(&script).await?;
         Ok(file.clone())

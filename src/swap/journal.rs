@@ -11,6 +11,8 @@ pub struct Journal {
     pub plan: Option<Plan>,
     /// Steps that were begun, in order.
     pub begun: Vec<Step>,
+    /// Putting back had begun.
+    pub back: bool,
 }
 
 #[derive(Deserialize)]
@@ -24,14 +26,15 @@ impl Journal {
     pub fn read(text: &str) -> Option<Journal> {
         let mut lines = text.lines();
         let first = lines.next().filter(|line| !line.trim().is_empty())?;
-        let lines = lines.filter_map(|line| serde_json::from_str::<Line>(line).ok());
-        let begun = lines.filter(|line| line.state == "begin").map(|line| line.step).collect();
-        Some(Journal { plan: serde_json::from_str(first).ok(), begun })
+        let lines: Vec<Line> = lines.filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let begun = lines.iter().filter(|line| line.state == "begin").map(|line| line.step).collect();
+        let back = lines.iter().any(|line| line.state == "back");
+        Some(Journal { plan: serde_json::from_str(first).ok(), begun, back })
     }
 
     /// The new version was confirmed, so the swap is to be finished and not undone.
     pub fn is_confirmed(&self) -> bool {
-        self.begun.iter().any(|step| matches!(step, Step::Drain | Step::Retire))
+        !self.back && self.begun.iter().any(|step| matches!(step, Step::Drain | Step::Retire))
     }
 }
 
@@ -46,5 +49,13 @@ mod tests {
         let journal = Journal::read(text).expect("a journal");
         assert_eq!((journal.plan.is_none(), journal.begun.as_slice()), (true, [Step::Start, Step::Route].as_slice()));
         assert!(!journal.is_confirmed());
+    }
+
+    #[test]
+    fn what_was_being_put_back_is_not_confirmed() {
+        let line = |step: &str, state: &str| format!("{{\"step\":\"{step}\",\"state\":\"{state}\"}}\n");
+        let drained = "{}\n".to_owned() + &line("route", "begin") + &line("drain", "begin");
+        assert!(Journal::read(&drained).expect("a journal").is_confirmed());
+        assert!(!Journal::read(&(drained + &line("route", "back"))).expect("a journal").is_confirmed());
     }
 }

@@ -171,7 +171,7 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
 
     let Some(found) = find(config, project, &project_name, &survey, &mut findings) else { return Ok((None, findings)) };
     let look = look(host, &found.look(wanted)).await?;
-    super::refusals::of_nginx(&look, found.nginx_running.is_some(), &mut findings);
+    super::refusals::of_nginx(&look, found.nginx_running.is_some(), &found.down(), &mut findings);
     let Some(mut seen) = put_together(config, &found, &look, &mut findings) else { return Ok((None, findings)) };
     prove(host, &mut seen, &found, &look).await;
     let nginx = NginxSeen {
@@ -281,6 +281,13 @@ impl Found<'_> {
             pids: running.map(|container| container.state.pid).collect(),
             images,
         }
+    }
+
+    /// What nginx may call the slots that don't run.
+    fn down(&self) -> Vec<&str> {
+        let runs = |slot: &&Slot<'_>| slot.container.is_some_and(Container::is_running);
+        let down = self.slots.iter().flatten().filter(|slot| !runs(slot));
+        down.flat_map(|slot| &slot.names).map(String::as_str).collect()
     }
 
     /// Where the container has a file of the host.
@@ -449,7 +456,8 @@ fn guard(look: &Look, conf: &ConfSeen, findings: &mut Findings) -> Option<String
         let set = look.files.iter().any(|(_, text)| text.contains("keepalive_min_timeout"));
         return (possible && !set).then_some(path);
     };
-    if *version < semver::Version::new(1, 27, 4) || look.sets("keepalive_min_timeout") {
+    let unreadable = !matches!(look.dump, Some(Ok(_)));
+    if *version < semver::Version::new(1, 27, 4) || unreadable || look.sets("keepalive_min_timeout") {
         return None;
     }
     if !possible || !look.includes_all_of_conf_directory() {

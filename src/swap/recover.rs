@@ -21,16 +21,18 @@ pub enum Way {
 }
 
 /// Which way a release that was left unfinished goes. All its hosts go the same way: a host drains only after every one
-/// was confirmed, so one that has begun to drain, or is done, says that all were.
+/// was confirmed, so one that has begun to drain, or is done, says that all were. One that was being put back says that all
+/// are.
 pub fn way(seen: &[Observation]) -> Option<Way> {
     let id = seen.iter().find_map(|seen| seen.journal.as_ref()?.plan.as_ref().map(|plan| plan.id.clone()));
     let unfinished = seen.iter().any(|seen| seen.journal.is_some());
+    let back = seen.iter().filter_map(|seen| seen.journal.as_ref()).any(|journal| journal.back);
     let draining = seen.iter().filter_map(|seen| seen.journal.as_ref()).any(Journal::is_confirmed);
     let done = seen
         .iter()
         .filter_map(|seen| seen.history.last())
         .any(|record| record.outcome == Outcome::Released && Some(&record.id) == id.as_ref());
-    unfinished.then_some(if draining || done { Way::Finish } else { Way::PutBack })
+    unfinished.then_some(if !back && (draining || done) { Way::Finish } else { Way::PutBack })
 }
 
 /// Whether going back is unsafe: the release's own command began on some host, is marked irreversible, and requests may
@@ -73,6 +75,11 @@ pub async fn recover(
         let slots = seen.services.iter().flat_map(|service| &service.slots);
         let container = slots.filter(|slot| slot.service == service.to.slot).find_map(|slot| slot.container.clone());
         swap.started.push(container.with_context(|| format!("{} has no container", service.to.slot))?);
+    }
+    if !journal.begun.contains(&Step::Retire)
+        && let Some((_, ended)) = swap.ended().await
+    {
+        bail!("{ended}, so the old slot was left running; `cutover recover --put-back` goes back to it");
     }
     for step in plan.steps().into_iter().filter(|step| step.phase() == Phase::Finish && *step != Step::AfterSwitch) {
         swap.step(step, cancel).await?;

@@ -31,14 +31,21 @@ pub async fn one(swap: &mut HostSwap<'_>, reason: &str, hurried: bool) -> Vec<(S
     }
     let mut left = Vec::new();
     let begun: BTreeSet<Step> = swap.begun.iter().copied().collect();
+    let mut unrouted = true;
     for step in begun.into_iter().rev() {
         let Some(what) = what(swap, step) else { continue };
+        if step == Step::Start && !unrouted {
+            let text = "the new slot was left running: nginx may still send requests there";
+            left.push((swap.host.name.clone(), text.to_owned()));
+            continue;
+        }
         let running = swap.host.reporter.step(&swap.host.name, step.name(), what);
         match step_back(swap, step).await {
             Ok(()) => drop(running.undone(what)),
             Err(error) => {
                 let text = format!("{what}: {error:#}");
                 running.failed(&text);
+                unrouted &= step != Step::Route;
                 left.push((swap.host.name.clone(), text));
             }
         }
@@ -87,9 +94,10 @@ async fn run(swap: &HostSwap<'_>, script: Script) -> Result<()> {
 
 /// Requests that reached the new slot meanwhile are finished before it is removed.
 async fn unroute(swap: &HostSwap<'_>) -> Result<()> {
-    swap.route_script(Step::Route, &swap.plan.conf.after, &swap.plan.conf.before).await?;
+    let conf = &swap.plan.conf;
+    swap.route_script(&[&conf.after, &conf.before], &conf.back, true).await?;
     if let Some(nginx) = &swap.nginx {
-        swap.drain_workers(nginx, swap.plan.drain_timeout).await?;
+        swap.drain_workers(nginx, swap.plan.drain_timeout, true).await?;
     }
     Ok(())
 }

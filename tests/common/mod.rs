@@ -1,6 +1,7 @@
 //! What the tests against real instances share: a project that serves, and cutover run as its users run it.
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+pub mod fault;
 pub mod watch;
 
 pub mod layout;

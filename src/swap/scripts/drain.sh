@@ -1,12 +1,21 @@
-# Waits until the workers that are leaving now have exited. Words: nginx's container, seconds.
+# Waits until the workers that are leaving now have exited. Words: nginx's container, seconds, `back` while putting back:
+# in the journal a drain means that the new version stays.
 # Each line: how many are left. Unlike the other steps it ends with its connection, and never keeps another one waiting.
-journal drain begin || fail "the journal can't be written"
+[ -n "$3" ] || journal drain begin || fail "the journal can't be written"
 exec 8>&-
 trap - HUP PIPE
-nginx=$1 end=$(($(date +%s) + $2))
-old=$(workers "$nginx" | awk '$2 == "leaving" { print $1 }')
+nginx=$1 end=$(($(date +%s) + $2)) tries=25
+# not seeing the workers is no proof that they are gone
+unseen() {
+  tries=$((tries - 1))
+  [ $tries -gt 0 ] || fail "nginx's workers can't be listed: $(docker top "$nginx" -eo pid 2>&1 | tail -n 1)"
+  sleep 0.2
+}
+until all=$(workers "$nginx" 2>/dev/null) && [ -n "$all" ]; do unseen; done
+old=$(printf '%s\n' "$all" | awk '$2 == "leaving" { print $1 }')
 while :; do
-  now=" $(docker top "$nginx" -eo pid | tr '\n' ' ') "
+  now=$(docker top "$nginx" -eo pid 2>/dev/null) || { unseen; continue; }
+  now=" $(printf '%s' "$now" | tr '\n' ' ') "
   left=0
   for pid in $old; do case $now in *" $pid "*) left=$((left + 1)) ;; esac; done
   echo "$left"

@@ -45,9 +45,23 @@ workers() {
   docker top "$1" -eo pid,args | awk '/nginx: worker process/ { print $1, (/is shutting down/ ? "leaving" : "serving") }'
 }
 
-# reload NGINX SECONDS: tests, reloads, and waits until every worker of before is leaving and a new one serves
+# engine SECONDS: waits until dockerd answers; it may be restarting
+engine() {
+  end=$(($(date +%s) + $1))
+  until docker version >/dev/null 2>&1; do
+    [ "$(date +%s)" -lt "$end" ] || fail "dockerd does not answer"
+    sleep 0.2
+  done
+}
+
+# reload NGINX SECONDS: tests, reloads, and waits until every worker of before is leaving and a new one serves. Ends with
+# 1 where nginx took nothing, with 2 where it may have.
 reload() {
-  before=$(workers "$1" | cut -d ' ' -f 1)
+  end=$(($(date +%s) + $2))
+  until before=$(workers "$1" 2>/dev/null | cut -d ' ' -f 1) && [ -n "$before" ]; do   # it may be restarting
+    [ "$(date +%s)" -lt "$end" ] || { echo "nginx does not run" >&2; return 1; }
+    sleep 0.2
+  done
   out=$(docker exec "$1" nginx -t 2>&1) || { printf '%s\n' "$out" >&2; return 1; }
   out=$(docker exec "$1" nginx -s reload 2>&1) || { printf '%s\n' "$out" >&2; return 1; }
   end=$(($(date +%s) + $2))
@@ -59,7 +73,7 @@ reload() {
       case " $(printf '%s' "$before" | tr '\n' ' ') " in *" $pid "*) stale=$pid ;; *) fresh=$pid ;; esac
     done
     [ -n "$fresh" ] && [ -z "$stale" ] && break
-    [ "$(date +%s)" -lt "$end" ] || { echo "nginx went on with its old workers for $2 s after the reload" >&2; return 1; }
+    [ "$(date +%s)" -lt "$end" ] || { echo "nginx went on with its old workers for $2 s after the reload" >&2; return 2; }
   done
 }
 

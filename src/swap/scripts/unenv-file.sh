@@ -1,9 +1,10 @@
 # Undoes env-file. Words: the file, version.
-rm -f "$state/env/next" "$1.cutover-next"
-[ -e "$state/env/$2" ] || exit 0   # it never got that far
+rm -f "$state/env/next" "$state/env/before.next" "$1.cutover-next"
 if [ -e "$state/env/before" ]; then
   cp -p "$state/env/before" "$1.cutover-next" && mv -f "$1.cutover-next" "$1" || fail "$1 can't be put back"
-else
+elif [ -e "$state/env/absent" ]; then
   rm -f "$1" || fail "$1 can't be removed"
+else
+  exit 0   # it never got that far
 fi
-rm -f "$state/env/$2" "$state/env/before"
+rm -f "$state/env/$2" "$state/env/before" "$state/env/absent"

@@ -2,6 +2,7 @@
 # it had. Words: stop timeout in seconds, how many slots, slot and earlier container (or `-`) pairs, how many services, those
 # that start had to start, then reference and image pairs (image `-`: there was none).
 timeout=$1 count=$2; shift 2
+engine 30
 errors=''
 note() { errors="$errors$out
 "; }

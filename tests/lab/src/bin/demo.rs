@@ -1,7 +1,7 @@
 //! The main job, shown: a first release from a commit message, then the next one while clients are being answered.
 //!
-//! `demo INSTANCE CUTOVER WORK-TREE` releases to an instance that is up, with this cutover binary, from a git repository
-//! that it makes in WORK-TREE. `scripts/demo` starts the instance and removes it.
+//! `demo INSTANCE CUTOVER WORK-TREE [--keep]` releases to an instance that is up, with this cutover binary, from a git
+//! repository that it makes in WORK-TREE. `scripts/demo` starts the instance and, without `--keep`, removes it.
 
 #![allow(clippy::print_stdout)]
 
@@ -32,8 +32,8 @@ struct Released {
 
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [instance, program, work_tree] = words.as_slice() else {
-        anyhow::bail!("usage: demo INSTANCE CUTOVER WORK-TREE")
+    let [instance, program, work_tree, keep @ ..] = words.as_slice() else {
+        anyhow::bail!("usage: demo INSTANCE CUTOVER WORK-TREE [--keep]")
     };
     let demo = Demo::set_up(instance, Path::new(program), Path::new(work_tree))?;
     heading("First release: nothing runs on the host yet");
@@ -48,6 +48,9 @@ fn main() -> Result<()> {
     let released = demo.release()?;
     let report = load.stop_blocking()?;
     demo.expect("v1.1.0")?;
+    if !keep.is_empty() {
+        demo.show_how_to_reach();
+    }
     show(&report, &released);
     Ok(())
 }
@@ -100,6 +103,21 @@ impl Demo {
         ensure!(served.as_deref() == Some(version), "{version} was released, but {served:?} answers");
         println!("\n$ curl {}\n{}", self.project.url(), self.instance.ok("curl -s http://127.0.0.1/")?);
         Ok(())
+    }
+
+    fn show_how_to_reach(&self) {
+        let Demo { instance, project, work_tree, program, .. } = self;
+        let (key, known_hosts) = (instance.key.display(), instance.known_hosts.display());
+        heading("The instance stays");
+        println!("look     curl {}", project.url());
+        println!("log in   ssh -i {key} -o UserKnownHostsFile={known_hosts} {}", instance.destination());
+        println!("release  eval \"$(scripts/lab env)\"");
+        println!("         export CUTOVER_SSH_KEY=\"$(cat {key})\" CUTOVER_KNOWN_HOSTS=\"$(cat {known_hosts})\"");
+        println!("         cd {} && sed -i s/v1.1.0/v1.2.0/ settings.json", work_tree.path().display());
+        println!("         git -c user.name=me -c user.email=me@example.com commit -am 'v1.2.0: something new'");
+        println!("         {} release", program.display());
+        println!("remove   scripts/lab down {} && rm -r {}", instance.name, work_tree.path().display());
+        println!("         scripts/lab down   # the lab itself, if nothing else uses it");
     }
 }
 

@@ -1,0 +1,187 @@
+//! Faults, the moments at which they come, and a run of cutover that is watched step by step.
+
+use super::{Bench, Ran};
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Stdio};
+
+/// When the fault comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    Before,
+    After,
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The client is killed and can do nothing any more.
+    Killed,
+    /// The job is cancelled.
+    Terminated,
+    /// The connection's sshd process is killed.
+    Cut,
+    /// Packets are dropped for longer than the lease.
+    Silence,
+    /// The new container dies and is not started again.
+    NewSlotDies,
+    /// nginx's configuration becomes invalid.
+    ConfBroken,
+    /// The step's docker command fails, every time.
+    CommandFails,
+    /// The project's filesystem is full.
+    DiskFull,
+    /// dockerd restarts (live-restore off: every container restarts with it).
+    DockerRestarts,
+    /// Somebody else releases at the same time.
+    SecondClient,
+}
+
+/// The steps of a plain deploy.
+pub const STEPS: [&str; 9] = ["pull", "start", "guard", "health", "route", "confirm", "drain", "retire", "record"];
+
+/// Stands in for docker: the arguments that the file names make it fail.
+const DOCKER: &str = "#!/bin/sh\nif read -r word 2>/dev/null < /run/docker-fails; then\n  case \" $* \" in *\" $word \"*) \
+                      echo 'docker: no such luck' >&2; exit 1 ;; esac\nfi\nexec /usr/bin/docker \"$@\"\n";
+
+/// A run under way, its events read one by one.
+pub struct Running {
+    child: Child,
+    events: BufReader<ChildStdout>,
+    seen: Vec<Value>,
+}
+
+impl Running {
+    /// Starts cutover; the words hold `--json`.
+    pub fn start(bench: &Bench, words: &[&str]) -> Running {
+        let mut command = bench.command(words);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let events = BufReader::new(child.stdout.take().unwrap());
+        Running { child, events, seen: Vec::new() }
+    }
+
+    /// Reads events until this step begins or ends; false if the run is over before.
+    pub fn until(&mut self, step: &str, moment: Moment) -> bool {
+        let event = if moment == Moment::Before { "step-begin" } else { "step-end" };
+        let mut line = String::new();
+        while self.events.read_line(&mut line).unwrap() > 0 {
+            let value: Value = serde_json::from_str(&line).unwrap();
+            let here = value["event"] == event && value["step"] == step;
+            self.seen.push(value);
+            if here {
+                return true;
+            }
+            line.clear();
+        }
+        false
+    }
+
+    /// Sends a signal, such as `-KILL`.
+    pub fn signal(&self, signal: &str) {
+        let sent = std::process::Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// How it ended.
+    pub fn end(mut self) -> Ran {
+        let mut stdout = String::new();
+        self.events.read_to_string(&mut stdout).unwrap();
+        let before: String = self.seen.iter().map(|event| format!("{event}\n")).collect();
+        let output = self.child.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        Ran { code: output.status.code().unwrap_or(-1), stdout: before + &stdout, stderr }
+    }
+}
+
+/// The docker command of a step, by a word that only it has.
+pub fn command_of(step: &str) -> Option<&'static str> {
+    match step {
+        "pull" => Some("pull"),
+        "start" => Some("up"),
+        "guard" | "route" => Some("exec"),
+        "drain" => Some("top"),
+        "retire" => Some("stop"),
+        "record" => Some("rmi"),
+        _ => None,
+    }
+}
+
+/// Makes it happen, with the client held still meanwhile where the fault is about a moment.
+pub fn inject(bench: &Bench, run: &Running, step: &str, fault: Fault) {
+    use Fault::{CommandFails, ConfBroken, DiskFull, NewSlotDies, SecondClient};
+    let held = matches!(fault, NewSlotDies | ConfBroken | CommandFails | DiskFull | SecondClient);
+    if held {
+        run.signal("-STOP");
+    }
+    let instance = &bench.instance;
+    match fault {
+        Fault::Killed => run.signal("-KILL"),
+        Fault::Terminated => run.signal("-TERM"),
+        // the process of the session itself: commands that it started go on, as after a real cut
+        Fault::Cut => drop(instance.root("pkill -KILL -f '^sshd.*: deploy' || true")),
+        Fault::Silence => drop(instance.root("iptables -I INPUT -p tcp --dport 22 -j DROP")),
+        Fault::NewSlotDies => drop(instance.root(&format!("docker kill {}", idle_slot(bench)))),
+        Fault::ConfBroken => {
+            instance.write(&bench.project.path("nginx/broken.conf"), "this is no directive\n").unwrap();
+        }
+        Fault::CommandFails => {
+            let word = command_of(step).unwrap();
+            instance.root(&format!("echo {word} > /run/docker-fails")).unwrap();
+        }
+        Fault::DiskFull => drop(bench.project.sh("dd if=/dev/zero of=full bs=4k 2>/dev/null").unwrap()),
+        Fault::DockerRestarts => instance.restart_dockerd().unwrap(),
+        Fault::SecondClient => {
+            bench.cutover(&["deploy", "--version", "v9.0.0"]).expect(5).says("locked by another run");
+        }
+    }
+    if held {
+        run.signal("-CONT");
+    }
+}
+
+/// Takes a fault that lasts away again.
+pub fn repair(bench: &Bench, fault: Fault) {
+    match fault {
+        Fault::ConfBroken => drop(bench.project.ok("rm -f nginx/broken.conf").unwrap()),
+        Fault::Silence => drop(bench.instance.root("iptables -D INPUT -p tcp --dport 22 -j DROP")),
+        Fault::CommandFails => drop(bench.instance.root("rm -f /run/docker-fails").unwrap()),
+        Fault::DiskFull => drop(bench.project.ok("rm -f full").unwrap()),
+        _ => {}
+    }
+}
+
+/// A project that faults can be put into: on a small filesystem, with a docker that can be made to fail.
+pub fn fragile() -> Bench {
+    let instance = lab::Instance::start(lab::Kind::V2).unwrap();
+    let options = lab::Options::default();
+    let directory = &options.directory;
+    let script = format!(
+        "mkdir -p {directory} && mount -t tmpfs -o size=8m,mode=755 none {directory} &&
+         chown -R deploy:deploy /home/deploy/app && cat > /usr/local/bin/docker <<'END'\n{DOCKER}END\n
+         chmod 755 /usr/local/bin/docker"
+    );
+    instance.root(&script).unwrap();
+    let bench = Bench::on(instance, options);
+    let first = bench.image("v1.0.0", &[]);
+    bench.project.bring_up(&[&first]).unwrap();
+    bench
+}
+
+/// The slot that serves no requests: the one that nginx's file does not name.
+pub fn idle_slot(bench: &Bench) -> &'static str {
+    let started = bench.project.ok("grep -c '\"outcome\":\"released\"' .cutover/default/history.jsonl || true");
+    if started.unwrap().trim().parse::<u32>().unwrap_or(0) % 2 == 0 { "green" } else { "blue" }
+}
+
+/// One slot runs, with the restart policy that it shall have, and no file of a swap is left.
+pub fn assert_clean(bench: &Bench, name: &str) {
+    let running = [bench.instance.is_running("blue").unwrap(), bench.instance.is_running("green").unwrap()];
+    assert_eq!(running.iter().filter(|running| **running).count(), 1, "{name}: {running:?}");
+    let left = "find . -name '*cutover-next' -o -name journal.jsonl -o -name '*.next' -o -name 'conf.before'";
+    assert_eq!(bench.project.ok(left).unwrap(), "", "{name}: files are left");
+    let policies =
+        bench.project.ok("docker inspect -f '{{.State.Running}} {{.HostConfig.RestartPolicy.Name}}' blue green");
+    for line in policies.unwrap_or_default().lines() {
+        assert!(matches!(line, "true always" | "false no"), "{name}: {line}");
+    }
+}
