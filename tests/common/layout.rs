@@ -28,9 +28,7 @@ impl Layout {
             "rootfs": { "type": "layers", "diff_ids": layout.layers },
         });
         let config = config.to_string();
-        let descriptor = |kind: &str, digest: &Digest, size: usize| {
-            json!({ "mediaType": format!("application/vnd.oci.image.{kind}"), "digest": digest, "size": size })
-        };
+        let descriptor = |kind: &str, digest: &Digest, size: usize| json!({ "mediaType": format!("application/vnd.oci.image.{kind}"), "digest": digest, "size": size });
         let named = layout.layers.iter().zip(layers);
         let manifest = json!({
             "schemaVersion": 2,
