@@ -56,7 +56,7 @@ pub enum Verb {
     Build(Asked),
     /// Push the image that was built; print its digest
     Push(Asked),
-    /// Swap every host to a version that is in the registry
+    /// Swap every host to a version that is in the registry, or without one, in Docker here
     Deploy(Deploy),
     /// Go back to the release before, or to any version of the history
     Rollback(Rollback),
@@ -68,13 +68,28 @@ pub enum Verb {
     Status,
     /// Diagnose hosts and project, and say what to do; changes nothing
     Check,
+    /// Write a cutover.yml and a workflow for the repository here; overwrites nothing
+    Init(Init),
+    /// Print the JSON schema of cutover.yml, for editors
+    Schema,
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (or one for each verb, into a directory)
+    Man {
+        /// Where to put cutover.1, cutover-release.1, …
+        #[arg(value_name = "DIRECTORY")]
+        directory: Option<PathBuf>,
+    },
 }
 
 /// Which version.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Asked {
     /// The version; without it, from the GitHub event or the last commit message
-    #[arg(long, value_name = "vX.Y.Z")]
+    #[arg(long, value_name = "vX.Y.Z", env = "CUTOVER_VERSION")]
     pub version: Option<String>,
 }
 
@@ -101,6 +116,9 @@ pub struct Release {
     /// Print the plan instead
     #[arg(long)]
     pub dry_run: bool,
+    /// Do not ask first, on a terminal
+    #[arg(short, long)]
+    pub yes: bool,
 }
 
 /// Options of `deploy`.
@@ -113,15 +131,48 @@ pub struct Deploy {
     #[command(flatten)]
     pub swap: Swap,
     /// The image's digest, as `push` printed it; SERVICE=sha256:… where there are several services
-    #[arg(long, value_name = "[SERVICE=]sha256:…")]
+    #[arg(long, value_name = "[SERVICE=]sha256:…", value_delimiter = ',')]
     pub digest: Vec<String>,
+    /// Without a registry, the image in a file or directory (an OCI layout, or what `docker save` wrote) instead of the
+    /// Docker daemon's; SERVICE=PATH where there are several services
+    #[arg(long, value_name = "[SERVICE=]PATH")]
+    pub image: Vec<String>,
+}
+
+/// What `init` cannot see in the repository. On a terminal it asks for what is missing.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Init {
+    /// The image, without a tag
+    #[arg(long, value_name = "NAME")]
+    pub image: Option<String>,
+    /// The host to release to
+    #[arg(long, value_name = "USER@HOST[:PORT]")]
+    pub host: Option<String>,
+    /// Where the compose file is on the host
+    #[arg(long, value_name = "/PATH")]
+    pub directory: Option<String>,
+    /// The path that answers 200 when the service is healthy
+    #[arg(long, value_name = "/PATH")]
+    pub health: Option<String>,
+    /// The directory to build the image in
+    #[arg(long, value_name = "DIRECTORY")]
+    pub context: Option<String>,
+    /// The branch whose pushes release
+    #[arg(long, value_name = "NAME")]
+    pub branch: Option<String>,
+    /// How the workflow names the action; a commit's hash pins the binary too
+    #[arg(long, value_name = "OWNER/NAME@REF")]
+    pub action: Option<String>,
+    /// Also write an nginx conf that keeps idle connections open over a reload (nginx 1.27.4 or newer)
+    #[arg(long)]
+    pub keepalive_conf: bool,
 }
 
 /// Options of `rollback`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Rollback {
     /// The version to go back to; without it, the last one that was live and was not rolled back itself
-    #[arg(value_name = "VERSION")]
+    #[arg(value_name = "VERSION", env = "CUTOVER_VERSION")]
     pub version: Option<String>,
     /// The same
     #[arg(long, value_name = "VERSION", conflicts_with = "version")]

@@ -23,7 +23,7 @@ fn what_does_not_serve_is_brought_up(kind: Kind) {
     let nginx = bench.instance.container("nginx").unwrap().unwrap().id;
     bench.project.ok("docker stop -t 0 blue").unwrap();
     bench.cutover(&["status"]).expect(0).says("not running");
-    bench.cutover(&["check"]).expect(0).says("no slot runs");
+    bench.cutover(&["check"]).expect(0).says("its file names blue, which does not run");
     bench.deploy("v1.1.0", &[]).expect(0).says("nothing → blue");
     assert_eq!(bench.project.served_version().as_deref(), Some("v1.1.0"));
     assert_eq!(bench.instance.container("nginx").unwrap().unwrap().id, nginx, "nginx was recreated");

@@ -14,7 +14,10 @@ pub(super) async fn build(run: &Run, asked: &Asked) -> Result<Exit, Stop> {
     let Some((version, _)) = run.version(asked).await? else { return Ok(Exit::Done) };
     let docker = DockerCli::find().await.map_err(failed)?;
     let images = run.build_all(&docker, &version).await?;
+    let built = run.config.services.iter().filter(|service| service.build.is_some());
+    let names = built.map(|service| service.name.to_string());
     let text = images.join("\n");
+    let images: Map<_, _> = names.zip(images.into_iter().map(Into::into)).collect();
     run.reporter.emit(Event::Result {
         verb: "build",
         data: json!({ "version": version.to_string(), "images": images }),
@@ -25,13 +28,19 @@ pub(super) async fn build(run: &Run, asked: &Asked) -> Result<Exit, Stop> {
 
 /// Pushes what was built; prints the digests.
 pub(super) async fn push(run: &Run, asked: &Asked) -> Result<Exit, Stop> {
+    if run.config.services.iter().all(|service| service.ship) {
+        let message = "there is no registry to push to: the image goes to the hosts over SSH with release or deploy";
+        return Err(Stop::new(Exit::Usage, message));
+    }
     let Some((version, _)) = run.version(asked).await? else { return Ok(Exit::Done) };
     let docker = run.docker().await?;
     let pushed = run.push_all(&docker, &version).await?;
-    let names = run.config.services.iter().map(|service| service.name.to_string());
+    let names = run.config.services.iter().filter(|service| !service.ship).map(|service| service.name.to_string());
     let digests: Map<_, _> = names.zip(pushed.iter().map(|pushed| pushed.digest.to_string().into())).collect();
     let text = pushed.iter().map(|pushed| format!("{} {}", pushed.reference, pushed.digest)).collect::<Vec<_>>();
-    let data = json!({ "version": version.to_string(), "digests": digests });
+    let names = run.config.services.iter().map(|service| service.name.to_string());
+    let images: Map<_, _> = names.zip(pushed.iter().map(|pushed| pushed.reference.clone().into())).collect();
+    let data = json!({ "version": version.to_string(), "digests": digests, "images": images });
     run.reporter.emit(Event::Result { verb: "push", data, text: text.join("\n") });
     Ok(Exit::Done)
 }
@@ -67,10 +76,11 @@ impl Run {
         Ok(images)
     }
 
-    /// Pushes the image of every service that has a build, and looks the others up; one result a service, in order.
+    /// Pushes the image of every service that has a build, and looks the others up; one result a service that has a
+    /// registry, in order.
     pub(super) async fn push_all(&self, docker: &DockerCli, version: &Version) -> Result<Vec<Pushed>, Stop> {
         let mut all = Vec::new();
-        for service in &self.config.services {
+        for service in self.config.services.iter().filter(|service| !service.ship) {
             let image = reference(&service.image, version);
             let running = self.reporter.step("", "push", format!("push {image}"));
             let mut show = layers(&self.reporter, &image);
@@ -94,7 +104,8 @@ impl Run {
 
     /// Moves `latest` of every service; a failure is a warning, since the release is live.
     pub(super) async fn move_latest(&self, docker: &DockerCli, pushed: &[Pushed]) {
-        for (service, pushed) in self.config.services.iter().zip(pushed) {
+        let services = self.config.services.iter().filter(|service| !service.ship);
+        for (service, pushed) in services.zip(pushed) {
             let running = self.reporter.step(
                 "",
                 "latest",

@@ -15,8 +15,16 @@ pub(super) async fn deploy(run: &Run, options: &cli::Deploy) -> Result<Exit, Sto
     run.reporter.note(Level::Info, "", format!("{version}, from {source}"));
     let images = run.images(&version, &options.digest)?;
     run.reporter.phase("Check the hosts");
-    let hosts = run.until_signal(run.connect()).await??;
-    run.swap(&hosts, &version, images, &options.swap).await
+    let (hosts, shipment) = tokio::join!(run.until_signal(run.connect()), run.shipment(&version, &options.image));
+    let (hosts, shipment) = (hosts??, shipment?);
+    let others = run.config.services.iter().zip(images).filter(|(service, _)| !service.ship).map(|(_, image)| image);
+    let wanted = run.wanted(shipment, others);
+    // on a laptop the commit that is checked out need not be the version's
+    let mut github = run.github(&version, crate::commands::session::variable("GITHUB_ACTIONS").is_some()).await;
+    github.begin(&github.commit()).await;
+    let ended = run.swap(&hosts, &version, &wanted, &options.swap).await;
+    github.end(&ended).await;
+    ended
 }
 
 impl Run {
@@ -36,6 +44,10 @@ impl Run {
                 None => return Err(usage(format!("--digest {text}: say of which service, as in SERVICE={digest}"))),
             };
             let at = at.ok_or_else(|| usage(format!("--digest {text}: cutover.yml has no such service")))?;
+            if services[at].ship {
+                let what = "goes over SSH, and its digest is that of the image here";
+                return Err(usage(format!("--digest {text}: {} {what}", services[at].name)));
+            }
             images[at] = pinned(&services[at].image, &digest);
         }
         Ok(images)

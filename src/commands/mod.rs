@@ -4,12 +4,16 @@ mod ask;
 mod build;
 mod check;
 mod deploy;
+mod documents;
+mod github;
 mod history;
+mod init;
 mod plan;
 mod recover;
 mod release;
 mod rollback;
 mod session;
+mod ship;
 mod status;
 mod swap;
 mod version;
@@ -53,6 +57,22 @@ impl Exit {
             Exit::Locked => 5,
             Exit::Connection => 6,
             Exit::Interrupted(code) => code,
+        }
+    }
+}
+
+impl Exit {
+    /// Its name in a job's outputs; `done` where the result says more.
+    fn name(self) -> &'static str {
+        match self {
+            Exit::Done => "done",
+            Exit::Unexpected => "unexpected",
+            Exit::Usage => "bad-configuration",
+            Exit::PutBack => "put-back",
+            Exit::Stuck => "stuck",
+            Exit::Locked => "locked",
+            Exit::Connection => "no-connection",
+            Exit::Interrupted(_) => "interrupted",
         }
     }
 }
@@ -115,7 +135,7 @@ pub(crate) struct Run {
 /// Runs the verb to its end and says how it ended. Errors are reported here and nowhere else.
 pub async fn run(cli: Cli) -> Exit {
     let reporter = Reporter::new(Format::choose(cli.common.json), cli.common.verbose);
-    match dispatch(cli, &reporter).await {
+    let exit = match dispatch(cli, &reporter).await {
         Ok(exit) => exit,
         Err(stop) => {
             match stop.place {
@@ -124,10 +144,19 @@ pub async fn run(cli: Cli) -> Exit {
             }
             stop.exit
         }
-    }
+    };
+    reporter.finish(exit.name());
+    exit
 }
 
 async fn dispatch(cli: Cli, reporter: &Reporter) -> Result<Exit, Stop> {
+    match &cli.verb {
+        Verb::Init(options) => return init::init(reporter, &cli.common, options),
+        Verb::Schema => return documents::schema(),
+        Verb::Completions { shell } => return documents::completions(*shell),
+        Verb::Man { directory } => return documents::man(directory.as_deref()),
+        _ => {}
+    }
     let config = Config::load(&cli.common.config, cli.common.environment.as_deref())?;
     let cancel = Cancel::on_signals().map_err(anyhow::Error::from)?;
     let run = Run { config, reporter: reporter.clone(), cancel };
@@ -144,6 +173,7 @@ async fn dispatch(cli: Cli, reporter: &Reporter) -> Result<Exit, Stop> {
         Verb::History => history::history(&run).await,
         Verb::Status => status::status(&run).await,
         Verb::Check => check::check(&run).await,
+        Verb::Init(_) | Verb::Schema | Verb::Completions { .. } | Verb::Man { .. } => Ok(Exit::Done),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Exit, Run, Stop};
 use crate::cli::Asked;
 use crate::release::build::reference;
-use crate::report::Event;
+use crate::report::{Event, Level};
 use crate::swap::plan::Release;
 use serde_json::json;
 
@@ -13,14 +13,20 @@ pub(super) async fn plan(run: &Run, asked: &Asked) -> Result<Exit, Stop> {
     let hosts = run.until_signal(run.connect()).await??;
     let images: Vec<String> = run.config.services.iter().map(|service| reference(&service.image, &version)).collect();
     let seen = run.until_signal(run.observe(&hosts, &images)).await??;
-    if run.already_live(&hosts, &seen, &version, true)? {
-        return Ok(Exit::Done);
+    match run.already_live(&hosts, &seen, &version, false) {
+        Ok(true) => return Ok(Exit::Done),
+        Ok(false) => {}
+        Err(downgrade) => run.reporter.note(Level::Warning, "", downgrade.message),
     }
     let release = Release { id: String::new(), version: version.to_string(), images, rollback: false };
     let all = run.plans(&seen, &release)?;
     let mut text = format!("{version} (from {source}) would be released so:\n");
     for service in &run.config.services {
         text += &match service.build {
+            Some(_) if service.ship => {
+                format!("  build {}, to be sent over SSH\n", reference(&service.image, &version))
+            }
+            None if service.ship => format!("  use {} from Docker here\n", reference(&service.image, &version)),
             Some(_) => format!("  build and push {}\n", reference(&service.image, &version)),
             None => format!("  use {} from the registry\n", reference(&service.image, &version)),
         };

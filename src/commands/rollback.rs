@@ -6,6 +6,7 @@ use super::{Exit, Run, Stop};
 use crate::cli;
 use crate::release::Version;
 use crate::report::Level;
+use crate::swap::deliver::Shipment;
 use crate::swap::history::{self, ServiceRecord};
 use crate::swap::observe::{Observation, ServiceSeen};
 use crate::swap::plan::Release;
@@ -33,7 +34,19 @@ pub(super) async fn rollback(run: &Run, options: &cli::Rollback) -> Result<Exit,
         let plan = crate::swap::plan::Plan::new(&run.config, seen, &release, number == 0);
         plans.push(plan.map_err(|error| Stop::new(Exit::PutBack, format!("{error:#}")))?);
     }
-    run.carry_out(&hosts, plans, &holder, began).await
+    let mut github = match Version::parse(&target) {
+        Ok(version) => Some(run.github(&version, false).await),
+        Err(_) => None,
+    };
+    if let Some(github) = &mut github {
+        github.begin(&target).await;
+    }
+    let ended =
+        run.carry_out(&hosts, plans, &Shipment::default(), &holder, began).await.and_then(super::swap::Ended::exit);
+    if let Some(github) = &mut github {
+        github.end(&ended).await;
+    }
+    ended
 }
 
 /// The version to go back to: the one asked for, else the last one before the live one that is not bad.

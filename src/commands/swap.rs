@@ -1,6 +1,7 @@
 //! What `release` and `deploy` share: the lock, the plan from what is true now, the swap, and what is said at the end.
 
 use super::session::variable;
+use super::ship::Wanted;
 use super::{Exit, Run, Stop, cli_duration};
 use crate::cli;
 use crate::host::Host;
@@ -8,11 +9,13 @@ use crate::host::docker::Login;
 use crate::host::lock::{Asked, Holder, Lock};
 use crate::release::version::{Compared, Version};
 use crate::report::{Event, Level};
+use crate::swap::deliver::Shipment;
 use crate::swap::execute::{Failure, HostSwap, execute};
 use crate::swap::history;
 use crate::swap::observe::{Observation, state_paths};
 use crate::swap::plan::{Plan, Release};
 use crate::swap::recover::{self, Way};
+use crate::swap::steps::Step;
 use futures_util::future::join_all;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -21,6 +24,32 @@ use std::time::{Duration, Instant};
 /// The question before old code comes back to what a migration has left.
 const UNSAFE: &str = "The release's own command ran and is marked irreversible: the old version may not work with what it \
                       did.\nPut the old version back all the same?";
+
+/// How often an image is sent where the connection breaks.
+const SENDINGS: usize = 4;
+
+/// What came of an attempt.
+pub(super) enum Ended {
+    /// It has come to its end.
+    Exit(Exit),
+    /// A connection broke while an image was on its way; nothing has changed on any host.
+    Cut(Stop),
+}
+
+impl Ended {
+    /// The end, if there is no other attempt.
+    pub(super) fn exit(self) -> Result<Exit, Stop> {
+        match self {
+            Ended::Exit(exit) => Ok(exit),
+            Ended::Cut(stop) => Err(stop),
+        }
+    }
+}
+
+/// The connection broke while an image was on its way to this host.
+fn was_cut(swap: &HostSwap<'_>) -> bool {
+    swap.host.session.is_closed() && swap.begun == [Step::Pull] && swap.plan.services.iter().any(|service| service.ship)
+}
 
 impl Run {
     /// Whether this version is live everywhere (said so); an older one than what is live is refused unless allowed.
@@ -57,15 +86,40 @@ impl Run {
         Ok(everywhere)
     }
 
-    /// Locks the hosts, puts right what an earlier run left, observes, plans, swaps.
+    /// Locks the hosts, puts right what an earlier run left, observes, plans, swaps. Where a connection breaks while an
+    /// image is on its way, so that nothing has changed anywhere, it is all done once more, on new connections.
     pub(super) async fn swap(
         &self,
         hosts: &[Host],
         version: &Version,
-        images: Vec<String>,
+        wanted: &Wanted,
         options: &cli::Swap,
     ) -> Result<Exit, Stop> {
         let began = Instant::now();
+        let mut ended = self.swap_once(hosts, version, wanted, options, began).await?;
+        for _ in 1..SENDINGS {
+            let Ended::Cut(_) = &ended else { break };
+            self.reporter.note(
+                Level::Warning,
+                "",
+                "the connection broke while the image was sent; connecting once more",
+            );
+            let hosts = self.until_signal(self.connect()).await??;
+            let options = cli::Swap { wait: options.wait.clone().or(Some("60s".into())), ..options.clone() };
+            ended = self.swap_once(&hosts, version, wanted, &options, began).await?;
+        }
+        ended.exit()
+    }
+
+    async fn swap_once(
+        &self,
+        hosts: &[Host],
+        version: &Version,
+        wanted: &Wanted,
+        options: &cli::Swap,
+        began: Instant,
+    ) -> Result<Ended, Stop> {
+        let images = wanted.references.clone();
         let holder = holder(&version.to_string());
         let _locks = self.until_signal(self.lock(hosts, &holder, options.wait.as_deref())).await??;
         let seen = self.until_signal(self.observe(hosts, &images)).await??;
@@ -74,11 +128,14 @@ impl Run {
             (false, seen) => seen,
         };
         if self.already_live(hosts, &seen, version, options.allow_downgrade)? {
-            return Ok(Exit::Done);
+            return Ok(Ended::Exit(Exit::Done));
         }
         let release = Release { id: holder.id.clone(), version: version.to_string(), images, rollback: false };
-        let plans = self.plans(&seen, &release)?;
-        self.carry_out(hosts, plans, &holder, began).await
+        let mut plans = self.plans(&seen, &release)?;
+        for (plan, seen) in plans.iter_mut().zip(&seen) {
+            wanted.shipment.note_present(plan, seen);
+        }
+        self.carry_out(hosts, plans, &wanted.shipment, &holder, began).await
     }
 
     /// A plan for every host. The first one runs the release's own command.
@@ -93,9 +150,10 @@ impl Run {
         &self,
         hosts: &[Host],
         plans: Vec<Plan>,
+        shipment: &Shipment,
         holder: &Holder,
         began: Instant,
-    ) -> Result<Exit, Stop> {
+    ) -> Result<Ended, Stop> {
         let version = plans.first().map(|plan| plan.version.clone()).unwrap_or_default();
         let login = self.credentials()?.map(|c| Login { username: c.username, password: c.password, server: c.server });
         let content = match &self.config.env_file {
@@ -107,6 +165,7 @@ impl Run {
         let swap = |(host, plan)| {
             let mut swap = HostSwap::new(host, plan, &state, holder, login.clone());
             swap.env_content = content.clone();
+            swap.shipment = shipment.clone();
             swap
         };
         let mut swaps: Vec<HostSwap<'_>> = hosts.iter().zip(plans).map(swap).collect();
@@ -118,9 +177,13 @@ impl Run {
                     let _ = self.mend(&broken, holder, Way::Finish).await;
                 }
                 self.reporter.emit(finished(&swaps, done.live - began, began.elapsed()));
-                Ok(Exit::Done)
+                Ok(Ended::Exit(Exit::Done))
             }
             Err(mut failure) => {
+                let cut = failure.left.is_empty() && failure.signal.is_none() && swaps.iter().any(was_cut);
+                if cut {
+                    return Ok(Ended::Cut(failed(&version, &failure)));
+                }
                 if !broken.is_empty() {
                     failure.left.retain(|(host, _)| !broken.iter().any(|broken| broken.name == *host));
                     failure.left.extend(self.mend(&broken, holder, Way::PutBack).await);
@@ -284,7 +347,11 @@ fn finished(swaps: &[HostSwap<'_>], live: Duration, whole: Duration) -> Event {
                 "previous-version": old,
                 "digest": digest,
                 "image": container.image,
+                "reference": tagged(&service.pull, version),
             }));
+        }
+        if !swap.drained.is_empty() {
+            text += &format!("    drained: {}\n", swap.drained);
         }
         let seconds: Vec<String> = swap
             .begun
@@ -293,7 +360,9 @@ fn finished(swaps: &[HostSwap<'_>], live: Duration, whole: Duration) -> Event {
             .collect();
         text += &format!("    seconds: {}\n", seconds.join(", "));
         let seconds: BTreeMap<_, _> = swap.seconds.iter().collect();
-        hosts.push(json!({ "host": swap.host.name, "services": services, "seconds": seconds }));
+        hosts.push(json!({
+            "host": swap.host.name, "services": services, "drained": swap.drained, "seconds": seconds
+        }));
     }
     let data = json!({
         "version": version,
@@ -303,4 +372,13 @@ fn finished(swaps: &[HostSwap<'_>], live: Duration, whole: Duration) -> Event {
         "hosts": hosts,
     });
     Event::Result { verb: "release", data, text }
+}
+
+/// `REPOSITORY:VERSION` of what was pulled; `None` for an image that has only its id.
+fn tagged(pull: &str, version: &str) -> Option<String> {
+    let name = pull.split_once('@').map_or(pull, |(name, _)| name);
+    let (path, last) = name.rsplit_once('/').map_or(("", name), |(path, last)| (path, last));
+    let last = last.split(':').next().unwrap_or(last);
+    let slash = if path.is_empty() { "" } else { "/" };
+    (!pull.starts_with("sha256:")).then(|| format!("{path}{slash}{last}:{}", version.replace('+', "_")))
 }

@@ -37,6 +37,15 @@ pub(super) fn url_path(text: &str) -> Result<String, String> {
     Err("a path that starts with /, such as /health".to_owned())
 }
 
+/// A page, as a browser takes it.
+pub(super) fn web_url(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    if rest.is_some_and(|rest| !rest.is_empty()) && text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Ok(text.to_owned());
+    }
+    Err("a URL such as https://api.example.com".to_owned())
+}
+
 /// The value of a Host header.
 pub(super) fn host_header(text: &str) -> Result<String, String> {
     let good = |b: u8| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b);
@@ -73,6 +82,17 @@ pub(super) fn registry(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err("the registry's host, such as ghcr.io or registry.example.com:5000, without https:// or a path".to_owned())
+}
+
+/// What stands for no registry at all; no registry can be called so.
+pub(super) const NO_REGISTRY: &str = "none";
+
+/// A registry's host, or [`NO_REGISTRY`].
+pub(super) fn registry_or_none(text: &str) -> Result<String, String> {
+    if text == NO_REGISTRY {
+        return Ok(text.to_owned());
+    }
+    registry(text).map_err(|expected| format!("{expected}; or none: the image goes over SSH"))
 }
 
 /// `SHA256:` and 43 characters of base64, as `ssh-keygen -l` prints it.

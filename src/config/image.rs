@@ -37,6 +37,11 @@ impl ImageName {
         format!("{registry}/{path}")
     }
 
+    /// Whether it is in Docker Hub's `library`, where only Docker's own images are and nobody else can push.
+    pub fn is_official(&self) -> bool {
+        self.canonical().strip_prefix("docker.io/library/").is_some_and(|name| !name.contains('/'))
+    }
+
     /// The short name that docker itself prints: no `docker.io/`, no `library/`.
     pub fn familiar(&self) -> String {
         let full = self.canonical();

@@ -15,6 +15,8 @@ mod read;
 mod resolve;
 mod resolve_services;
 #[cfg(test)]
+mod schema_tests;
+#[cfg(test)]
 mod tests;
 mod types;
 mod yaml;

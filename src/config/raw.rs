@@ -5,7 +5,7 @@ use super::host::{Address, Host};
 use super::image::ImageName;
 use super::names::Name;
 use super::raw_build::RawBuild;
-use super::raw_parts::{RawBake, RawEnvFile, RawHealth, RawHooks, RawLock, RawNginx, RawRegistry, RawSsh};
+use super::raw_parts::{RawBake, RawEnvFile, RawGitHub, RawHealth, RawHooks, RawLock, RawNginx, RawRegistry, RawSsh};
 use super::read::{self, Entry, Stated};
 use super::types::{Latest, WhenMissing};
 use std::time::Duration;
@@ -95,6 +95,7 @@ raw! {
         lock: RawLock = "lock" RawLock::read,
         hooks: RawHooks = "hooks" RawHooks::read,
         env_file: RawEnvFile = "env-file" RawEnvFile::read,
+        github: RawGitHub = "github" RawGitHub::read,
         environments: Environments = "environments" Environments::of,
     }
 }

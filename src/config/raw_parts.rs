@@ -5,7 +5,7 @@ use super::host::Address;
 use super::names::{EnvName, Name};
 use super::raw::raw;
 use super::read::{self, Entry, Stated};
-use super::types::KnownHosts;
+use super::types::{KnownHosts, WhenReleased};
 use super::yaml::Value;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -104,6 +104,15 @@ raw! {
     }
 }
 
+raw! {
+    /// `github`.
+    RawGitHub {
+        release: Stated<WhenReleased> = "release" when_released,
+        deployments: Stated<bool> = "deployments" read::boolean,
+        environment_url: Stated<String> = "environment-url" |e| read::text_as(e, checks::web_url),
+    }
+}
+
 impl RawHealth {
     pub(super) fn of(entry: &Entry) -> Result<Self, Wrong> {
         if matches!(entry.node.value, Value::Map(_)) {
@@ -119,7 +128,7 @@ impl RawRegistry {
         if matches!(entry.node.value, Value::Map(_)) {
             return Self::read(entry);
         }
-        let server = Some(read::text_as(entry, checks::registry)?);
+        let server = Some(read::text_as(entry, checks::registry_or_none)?);
         Ok(RawRegistry { server, ..Self::empty(entry.key.at) })
     }
 }
@@ -151,6 +160,12 @@ fn status(entry: &Entry) -> Result<Stated<RangeInclusive<u16>>, Wrong> {
         },
         _ => read::text_as(entry, checks::status),
     }
+}
+
+fn when_released(entry: &Entry) -> Result<Stated<WhenReleased>, Wrong> {
+    let choices =
+        [("before", WhenReleased::Before), ("confirmed", WhenReleased::Confirmed), ("never", WhenReleased::Never)];
+    read::choice(entry, &choices)
 }
 
 fn fingerprint(entry: &Entry) -> Result<Stated<String>, Wrong> {

@@ -3,11 +3,12 @@ use super::checks;
 use super::error::{At, Wrong};
 use super::names::EnvName;
 use super::raw::{Over, Raw};
-use super::raw_parts::{RawBake, RawEnvFile, RawHooks, RawNginx, RawRegistry, RawSsh};
+use super::raw_parts::{RawBake, RawEnvFile, RawGitHub, RawHooks, RawNginx, RawRegistry, RawSsh};
 use super::read::{self, Stated};
 use super::resolve_services;
 use super::types::{
-    Bake, Config, EnvFile, Hooks, HostHook, Latest, Nginx, Registry, ReleaseHook, Service, Ssh, WhenMissing,
+    Bake, Config, EnvFile, GitHub, Hooks, HostHook, Latest, Nginx, Registry, ReleaseHook, Service, Ssh, WhenMissing,
+    WhenReleased,
 };
 use super::{Host, Name};
 use std::path::Path;
@@ -35,13 +36,14 @@ pub(super) fn config(raw: Raw, root: &Path, environment: Option<&str>) -> Result
         nginx: nginx(raw.nginx),
         latest: raw.latest.map_or(Latest::Confirmed, |l| l.value),
         when_missing: raw.when_missing.map_or(WhenMissing::Skip, |w| w.value),
-        registry: raw.registry.map(registry).transpose()?,
+        registry: raw.registry.filter(|registry| !is_none(registry)).map(registry).transpose()?,
         ssh: raw.ssh.map(|ssh| self::ssh(ssh, root)).unwrap_or_default(),
         drain_timeout: raw.drain_timeout.map_or(Duration::from_secs(60), |d| d.value),
         bake: raw.bake.map(bake).transpose()?.flatten(),
         keep: raw.keep.map_or(5, |k| k.value as usize),
         lock_wait: raw.lock.and_then(|l| l.wait).map_or(Duration::ZERO, |w| w.value),
         env_file: raw.env_file.map(env_file).transpose()?,
+        github: github(raw.github),
     })
 }
 
@@ -142,6 +144,11 @@ fn nginx(raw: Option<RawNginx>) -> Nginx {
 /// The variable of the registry's password, where cutover.yml names no other.
 const PASSWORD_ENV: &str = "CUTOVER_REGISTRY_PASSWORD";
 
+/// `registry: none`.
+pub(super) fn is_none(raw: &RawRegistry) -> bool {
+    raw.server.as_ref().is_some_and(|server| server.value == checks::NO_REGISTRY)
+}
+
 fn registry(raw: RawRegistry) -> Result<Registry, Wrong> {
     let password_env = match raw.password_env {
         Some(name) => name.value,
@@ -183,6 +190,17 @@ fn env_file(raw: RawEnvFile) -> Result<EnvFile, Wrong> {
     let path = raw.path.ok_or_else(|| lacks("path"))?.value;
     let from_env = raw.from_env.ok_or_else(|| lacks("from-env"))?.value;
     Ok(EnvFile { path, from_env })
+}
+
+fn github(raw: Option<RawGitHub>) -> GitHub {
+    let Some(raw) = raw else {
+        return GitHub { release: WhenReleased::Confirmed, deployments: true, environment_url: None };
+    };
+    GitHub {
+        release: raw.release.map_or(WhenReleased::Confirmed, |r| r.value),
+        deployments: raw.deployments.is_none_or(|d| d.value),
+        environment_url: raw.environment_url.map(|u| u.value),
+    }
 }
 
 fn hooks(raw: Option<RawHooks>, services: &[Service]) -> Result<Hooks, Wrong> {

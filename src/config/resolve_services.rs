@@ -5,7 +5,7 @@ use super::raw::{Over, Raw, RawService};
 use super::raw_build::RawBuild;
 use super::raw_parts::RawHealth;
 use super::read::Stated;
-use super::resolve::{Missing, START, values};
+use super::resolve::{Missing, START, is_none, values};
 use super::types::{Build, BuildSecret, Health, SecretSource, Service};
 use super::{ImageName, Name};
 use std::path::{Path, PathBuf};
@@ -28,7 +28,8 @@ pub(super) fn services(raw: &Raw, root: &Path, missing: &Missing) -> Result<Vec<
             differ(earlier, service)?;
         }
     }
-    let resolved: Vec<Service> = placed.iter().map(|service| resolve(service, root)).collect();
+    let none = raw.registry.as_ref().map(is_none);
+    let resolved: Vec<Service> = placed.iter().map(|service| resolve(service, root, none)).collect();
     for (n, service) in resolved.iter().enumerate() {
         let clash = |other: &&Service| other.image == service.image && other.build != service.build;
         if let Some(other) = resolved[..n].iter().find(clash) {
@@ -105,12 +106,15 @@ fn shared_by(one: &Placed, what: &str, name: &Name, at: At) -> Wrong {
     Wrong::new(at, format!("{what} `{name}` belongs to service `{}`; expected one of its own", one.name.value))
 }
 
-fn resolve(placed: &Placed, root: &Path) -> Service {
+/// `none`: whether the file says that there is no registry; `None` where it says nothing about one.
+fn resolve(placed: &Placed, root: &Path, none: Option<bool>) -> Service {
     let raw = placed.raw.clone();
+    let build = build(raw.build, root);
     Service {
         name: placed.name.value.clone(),
         image: placed.image.clone(),
-        build: build(raw.build, root),
+        ship: none.unwrap_or_else(|| build.is_some() && placed.image.is_official()),
+        build,
         slots: raw.slots.map(|s| s.value),
         upstream: raw.upstream.map(|u| u.value),
         port: raw.port.map(|p| p.value),

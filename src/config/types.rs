@@ -45,6 +45,8 @@ pub struct Config {
     pub hooks: Hooks,
     /// A secret env file that is put on the host.
     pub env_file: Option<EnvFile>,
+    /// What GitHub is told.
+    pub github: GitHub,
 }
 
 /// One service: two slots, of which nginx sends traffic to one.
@@ -54,6 +56,8 @@ pub struct Service {
     pub name: Name,
     /// The image of both slots.
     pub image: ImageName,
+    /// The image goes to the hosts over SSH, and through no registry.
+    pub ship: bool,
     /// How to build the image; `None` (`build: false`): it is built and pushed elsewhere.
     pub build: Option<Build>,
     /// The compose services of the two slots, two different ones.
@@ -243,6 +247,28 @@ pub struct HostHook {
     pub command: Vec<String>,
     /// Its time.
     pub timeout: Duration,
+}
+
+/// What GitHub is told of a release, where there is a token for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GitHub {
+    /// When the tag and the release are made.
+    pub release: WhenReleased,
+    /// Whether a deployment of the environment is written.
+    pub deployments: bool,
+    /// Where the environment is to be seen.
+    pub environment_url: Option<String>,
+}
+
+/// When the tag and the release on GitHub are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenReleased {
+    /// Before anything is built.
+    Before,
+    /// When the swap is confirmed.
+    Confirmed,
+    /// Never.
+    Never,
 }
 
 /// A secret env file: its content travels from a variable of this side to a file on the host, byte for byte.

@@ -150,7 +150,7 @@ impl RawVolume {
             RawVolume::Short(text) => {
                 let mut parts = text.split(':');
                 let (source, target) = (parts.next()?, parts.next()?);
-                source.starts_with('/').then(|| (source.to_owned(), target.to_owned()))
+                source.starts_with(['/', '.']).then(|| (source.to_owned(), target.to_owned()))
             }
         }
     }

@@ -71,6 +71,12 @@ impl Host {
         Ok(output.stdout)
     }
 
+    /// Starts a script whose stdin stays open until the child is dropped. Limits and errors are the caller's.
+    pub async fn start(&self, script: &Script) -> Result<ssh::Child> {
+        self.ran(script, Instant::now());
+        self.session.spawn(&self.command(script)?).await.with_context(|| format!("on {}, {}", self.name, script.why))
+    }
+
     /// Runs a script, giving each line of its output as it comes.
     pub async fn follow(&self, script: &Script, mut line: impl FnMut(&str)) -> Result<()> {
         let began = Instant::now();

@@ -10,6 +10,23 @@ use std::str::FromStr;
 pub struct Digest(String);
 
 impl Digest {
+    /// The digest of these bytes.
+    pub fn of(bytes: &[u8]) -> Digest {
+        use sha2::Digest as _;
+        Digest::from_hash(&sha2::Sha256::digest(bytes))
+    }
+
+    /// From the 32 bytes of a SHA-256.
+    pub fn from_hash(hash: &[u8]) -> Digest {
+        let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        Digest(format!("sha256:{digits}"))
+    }
+
+    /// The 64 digits.
+    pub fn hex(&self) -> &str {
+        self.0.get(7..).unwrap_or_default()
+    }
+
     /// The whole text, `sha256:` included.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -3,12 +3,13 @@ use super::docker_error::DockerError;
 use super::login::{Credentials, private_config};
 use std::collections::VecDeque;
 use std::ffi::OsString;
+use std::fs::File;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, ChildStdin, Command};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc;
 
 /// Where a line came from.
@@ -112,6 +113,34 @@ impl DockerCli {
     /// The directory of this run's login, for a caller that runs docker itself.
     pub fn config_dir(&self) -> Option<&Path> {
         self.login.as_ref().map(|(dir, _)| dir.path())
+    }
+
+    /// Has `read` take in the archive of an image that docker has here (`docker save`), on a thread of its own.
+    pub async fn save<T: Send + 'static>(
+        &self,
+        reference: &str,
+        read: impl FnOnce(File) -> anyhow::Result<T> + Send + 'static,
+    ) -> Result<T, DockerError> {
+        let job = Job::new(format!("reading {reference}"), ["save", reference]);
+        let mut running = match self.command(&job.words, false).spawn() {
+            Ok(child) => Running(child),
+            Err(error) => return Err(DockerError::not_started(&self.program, &job, &error)),
+        };
+        let before = |error: &str| DockerError::before(&job.purpose, error);
+        let out = running.0.stdout.take().map(ChildStdout::into_owned_fd);
+        let out = out.unwrap_or_else(|| Err(std::io::ErrorKind::BrokenPipe.into()));
+        let out = out.map_err(|error| before(&error.to_string()))?;
+        let read = tokio::task::spawn_blocking(move || read(File::from(out)));
+        let mut said = String::new();
+        if let Some(stderr) = running.0.stderr.take() {
+            let _ = stderr.take(64 << 10).read_to_string(&mut said).await;
+        }
+        let taken = read.await.map_err(|error| before(&error.to_string()))?;
+        match running.0.wait().await {
+            Ok(status) if status.success() => taken.map_err(|error| before(&format!("{error:#}"))),
+            Ok(status) => Err(DockerError::failed(&job, status, said.lines().map(str::to_owned).collect(), None)),
+            Err(error) => Err(before(&error.to_string())),
+        }
     }
 
     /// Runs docker and gives its standard output.

@@ -1,7 +1,12 @@
 //! Events in; terminal, plain, GitHub and JSON out. Nothing else writes to stdout or stderr.
 
+mod gantt;
+mod github;
+mod job;
 mod json;
+mod mask;
 mod plain;
+mod summary;
 mod terminal;
 pub mod text;
 
@@ -82,6 +87,15 @@ pub enum Event {
         /// How long it took, in seconds.
         seconds: f64,
     },
+    /// Something was written to GitHub.
+    Published {
+        /// "release" or "deployment".
+        kind: &'static str,
+        /// Its id.
+        id: String,
+        /// Its page.
+        url: String,
+    },
     /// What a verb was asked for: version, plan, status, check, history, or the end of a release.
     Result {
         /// The verb.
@@ -148,13 +162,15 @@ impl Format {
 
 enum Sink {
     Terminal(terminal::Terminal),
-    Plain(plain::Plain),
+    Plain,
+    GitHub(github::GitHub),
     Json,
 }
 
 struct Inner {
     sink: Mutex<Sink>,
     secrets: Mutex<Vec<Secret>>,
+    job: Option<Mutex<job::Job>>,
     verbose: bool,
     started: Instant,
 }
@@ -168,21 +184,25 @@ impl Reporter {
     pub fn new(format: Format, verbose: bool) -> Self {
         let sink = match format {
             Format::Terminal => Sink::Terminal(terminal::Terminal::new()),
-            Format::Plain => Sink::Plain(plain::Plain::new(false)),
-            Format::GitHub => Sink::Plain(plain::Plain::new(true)),
+            Format::Plain => Sink::Plain,
+            Format::GitHub => Sink::GitHub(github::GitHub::new(Box::new(io::stderr()))),
             Format::Json => Sink::Json,
         };
         let (sink, secrets) = (Mutex::new(sink), Mutex::new(Vec::new()));
-        Reporter(Arc::new(Inner { sink, secrets, verbose, started: Instant::now() }))
+        let job = job::Job::from_env().map(Mutex::new);
+        Reporter(Arc::new(Inner { sink, secrets, job, verbose, started: Instant::now() }))
     }
 
-    /// From now on `secret` is shown as `***`, each of its lines too.
+    /// From now on `secret` is shown as `***`, each of its lines too, in base64 and URL-encoded as well.
     pub fn hide(&self, secret: &Secret) {
-        let mut secrets = self.0.secrets.lock().unwrap_or_else(PoisonError::into_inner);
-        let whole = secret.expose();
-        let parts = std::iter::once(whole).chain(whole.lines()).map(str::trim).filter(|part| part.len() >= 4);
-        secrets.extend(parts.map(Secret::new));
+        let forms = mask::forms(secret.expose());
+        if let Sink::GitHub(github) = &mut *lock(&self.0.sink) {
+            github.mask(&forms);
+        }
+        let mut secrets = lock(&self.0.secrets);
+        secrets.extend(forms.into_iter().map(Secret::new));
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
+        secrets.dedup();
     }
 
     /// From now on no report shows this env file, nor a value of it that is long enough to be a secret.
@@ -202,11 +222,26 @@ impl Reporter {
         if matches!(event, Event::Command { .. }) && !self.0.verbose {
             return;
         }
-        let event = self.redacted(event);
-        match &mut *self.0.sink.lock().unwrap_or_else(PoisonError::into_inner) {
+        let (event, at) = (self.redacted(event), self.0.started.elapsed());
+        if let Some(job) = &self.0.job {
+            lock(job).record(&event, at);
+        }
+        match &mut *lock(&self.0.sink) {
             Sink::Terminal(terminal) => terminal.show(&event),
-            Sink::Plain(plain) => plain.show(&event, self.0.started.elapsed()),
-            Sink::Json => json::show(&event, self.0.started.elapsed()),
+            Sink::Plain => plain::show(&event, at),
+            Sink::GitHub(github) => github.show(&event, at),
+            Sink::Json => json::show(&event, at),
+        }
+    }
+
+    /// The run has ended so: a job's outputs and summary are written.
+    pub fn finish(&self, outcome: &'static str) {
+        let written = self.0.job.as_ref().map(|job| lock(job).write(outcome, self.0.started.elapsed()));
+        if let Some(Err(error)) = written {
+            self.note(Level::Warning, "", format!("the job's outputs or summary could not be written: {error}"));
+        }
+        if let Sink::GitHub(github) = &mut *lock(&self.0.sink) {
+            github.finish();
         }
     }
 
@@ -222,12 +257,14 @@ impl Reporter {
 
     /// An error at a place in a file: GitHub marks the line.
     pub fn misplaced(&self, file: &str, line: usize, column: usize, text: &str) {
-        if let Sink::Plain(plain) = &mut *self.0.sink.lock().unwrap_or_else(PoisonError::into_inner)
-            && plain.mark(file, line, column, text)
-        {
-            return;
+        let event = self.redacted(Event::Note { level: Level::Error, host: String::new(), text: text.to_owned() });
+        if let (Sink::GitHub(github), Event::Note { text, .. }) = (&mut *lock(&self.0.sink), &event) {
+            if let Some(job) = &self.0.job {
+                lock(job).record(&event, self.0.started.elapsed());
+            }
+            return github.mark(file, line, column, text);
         }
-        self.note(Level::Error, "", text);
+        self.emit(event);
     }
 
     /// A step begins; the value that comes back says how it ended.
@@ -237,7 +274,7 @@ impl Reporter {
     }
 
     fn redacted(&self, mut event: Event) -> Event {
-        let secrets = self.0.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        let secrets = lock(&self.0.secrets);
         let clean = |text: &mut String| {
             for secret in secrets.iter().filter(|secret| !secret.expose().is_empty()) {
                 if text.contains(secret.expose()) {
@@ -247,6 +284,7 @@ impl Reporter {
         };
         match &mut event {
             Event::Phase { name } => clean(name),
+            Event::Published { url, .. } => clean(url),
             Event::StepBegin { text, .. }
             | Event::StepEnd { text, .. }
             | Event::Progress { text, .. }
@@ -257,6 +295,20 @@ impl Reporter {
         }
         event
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// 128 random bits in hex. Where the system has none, the time: foreign text must not know the word beforehand.
+fn random_word() -> String {
+    let mut bits = [0u8; 16];
+    if getrandom::fill(&mut bits).is_err() {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        bits = now.map_or(0, |now| now.as_nanos()).to_be_bytes();
+    }
+    format!("{:032x}", u128::from_be_bytes(bits))
 }
 
 /// A step that has begun and not ended.

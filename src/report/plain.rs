@@ -1,84 +1,51 @@
-//! Plain lines for a log; in GitHub Actions, a group a phase and workflow commands for errors and warnings.
+//! Plain lines for a log.
 
 use super::text::{inert, one_line};
 use super::{Event, Level, StepState};
 use std::io::Write;
 use std::time::Duration;
 
-pub(super) struct Plain {
-    github: bool,
-    in_group: bool,
-}
-
-impl Plain {
-    pub(super) fn new(github: bool) -> Self {
-        Plain { github, in_group: false }
-    }
-
-    pub(super) fn show(&mut self, event: &Event, at: Duration) {
-        match event {
-            Event::Phase { name } if self.github => {
-                self.end_group();
-                self.in_group = true;
-                line(&format!("::group::{}", one_line(name, 200)));
-            }
-            Event::Phase { name } => line(&format!("── {}", one_line(name, 200))),
-            Event::StepBegin { host, step, text } => {
-                self.say(at, host, &format!("{step}: {}", one_line(text, 300)));
-            }
-            Event::StepEnd { host, step, state, text, seconds } => {
-                let text = if text.is_empty() { String::new() } else { format!(": {}", inert(text)) };
-                self.say(at, host, &format!("{step} {} in {seconds:.2} s{text}", word(*state)));
-            }
-            Event::Progress { .. } => {}
-            Event::Note { level: Level::Info, host, text } => self.say(at, host, &inert(text)),
-            Event::Note { level, host, text } => self.alarm(*level, host, text, at),
-            Event::Output { source, text } => line(&format!("  {source} │ {}", one_line(text, 2000))),
-            Event::Command { host, why, command, seconds } => {
-                self.say(at, host, &format!("$ {} # {why}, {seconds:.3} s", one_line(command, 400)));
-            }
-            Event::Result { text, .. } => {
-                self.end_group();
-                out(text);
+/// Prints the event.
+pub(super) fn show(event: &Event, at: Duration) {
+    match event {
+        Event::Phase { name } => line(&format!("── {}", one_line(name, 200))),
+        Event::Result { text, .. } => out(text),
+        other => {
+            if let Some(text) = plain_line(other, at) {
+                line(&text);
             }
         }
     }
+}
 
-    fn say(&self, at: Duration, host: &str, text: &str) {
+/// What is said of an event in a log; nothing of a phase, a result or progress.
+pub(super) fn plain_line(event: &Event, at: Duration) -> Option<String> {
+    let say = |host: &str, text: &str| {
         let host = if host.is_empty() { String::new() } else { format!("{host} ") };
-        line(&format!("{:>7.2}  {host}{text}", at.as_secs_f64()));
-    }
-
-    fn alarm(&mut self, level: Level, host: &str, text: &str, at: Duration) {
-        let name = if level == Level::Error { "error" } else { "warning" };
-        if !self.github {
-            return self.say(at, host, &format!("{name}: {}", inert(text)));
+        Some(format!("{:>7.2}  {host}{text}", at.as_secs_f64()))
+    };
+    match event {
+        Event::StepBegin { host, step, text } => say(host, &format!("{step}: {}", one_line(text, 300))),
+        Event::StepEnd { host, step, state, text, seconds } => {
+            let text = if text.is_empty() { String::new() } else { format!(": {}", inert(text)) };
+            say(host, &format!("{step} {} in {seconds:.2} s{text}", word(*state)))
         }
-        self.end_group();
-        let host = if host.is_empty() { String::new() } else { format!("{host}: ") };
-        line(&format!("::{name} title=cutover::{}", escaped(&format!("{host}{}", inert(text)))));
-    }
-
-    /// In GitHub Actions, an annotation at a place in a file; elsewhere `false`: say it as any error.
-    pub(super) fn mark(&mut self, file: &str, at: usize, column: usize, text: &str) -> bool {
-        if self.github {
-            self.end_group();
-            let file = escaped(file).replace(':', "%3A").replace(',', "%2C");
-            line(&format!("::error title=cutover,file={file},line={at},col={column}::{}", escaped(&inert(text))));
+        Event::Note { level, host, text } => say(host, &format!("{}{}", weight(*level), inert(text))),
+        Event::Output { source, text } => Some(format!("  {source} │ {}", one_line(text, 2000))),
+        Event::Command { host, why, command, seconds } => {
+            say(host, &format!("$ {} # {why}, {seconds:.3} s", one_line(command, 400)))
         }
-        self.github
-    }
-
-    fn end_group(&mut self) {
-        if std::mem::take(&mut self.in_group) {
-            line("::endgroup::");
-        }
+        Event::Published { kind, id, url } => say("", &format!("GitHub {kind} {id} {}", one_line(url, 300))),
+        Event::Phase { .. } | Event::Progress { .. } | Event::Result { .. } => None,
     }
 }
 
-/// Data of a workflow command (GitHub's runner, `ActionCommand`): `%`, CR and LF are percent-encoded.
-fn escaped(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+fn weight(level: Level) -> &'static str {
+    match level {
+        Level::Info => "",
+        Level::Warning => "warning: ",
+        Level::Error => "error: ",
+    }
 }
 
 pub(super) fn word(state: StepState) -> &'static str {

@@ -46,6 +46,9 @@ impl Terminal {
             Event::Command { host, why, command, seconds } => {
                 self.line(&format!("  {}$ {} # {why}, {seconds:.3} s", at(host), one_line(command, 400)));
             }
+            Event::Published { kind, id, url } => {
+                self.line(&format!("\u{1b}[32m✔\u{1b}[0m GitHub {kind} {id} {}", one_line(url, 300)));
+            }
             Event::Result { text, .. } => {
                 for (_, bar) in self.running.drain() {
                     bar.finish_and_clear();

@@ -2,8 +2,8 @@
 
 /// Escapes control characters (terminal escapes, carriage returns, bidirectional overrides) and keeps `\n` and `\t`.
 ///
-/// A workflow command (`::name::`) is only read by a runner at the start of a line, so every line that starts with
-/// `::` or `##[` (spaces before it included) gets a leading `│ `.
+/// GitHub's runner (`ActionCommand`) takes `::name::` for a command at the start of a line, so every line that starts with
+/// `::` (spaces before it included) gets a leading `│ `; it takes `##[name]` anywhere, so that bracket is escaped.
 pub fn inert(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (i, line) in text.split('\n').enumerate() {
@@ -11,12 +11,13 @@ pub fn inert(text: &str) -> String {
             out.push('\n');
         }
         let head = line.trim_start();
-        if head.starts_with("::") || head.starts_with("##[") {
+        if head.starts_with("::") {
             out.push_str("│ ");
         }
         for c in line.strip_suffix('\r').unwrap_or(line).chars() {
             match c {
                 '\t' => out.push(c),
+                '[' if out.ends_with("##") => out.extend(c.escape_unicode()),
                 c if c.is_control() || is_directional(c) => out.extend(c.escape_unicode()),
                 c => out.push(c),
             }
@@ -45,7 +46,8 @@ mod tests {
     #[test]
     fn workflow_commands_and_escapes_are_inert() {
         assert_eq!(inert("a\n::set-output name=x::y"), "a\n│ ::set-output name=x::y");
-        assert_eq!(inert("  ##[error]x"), "│   ##[error]x");
+        assert_eq!(inert("  ::error::x"), "│   ::error::x");
+        assert_eq!(inert("a ##[error]x [##] # # ["), "a ##\\u{5b}error]x [##] # # [");
         assert_eq!(inert("\u{1b}[31mred\r\n\tok"), "\\u{1b}[31mred\n\tok");
         assert_eq!(inert("a\r::error::x"), "a\\u{d}::error::x");
     }

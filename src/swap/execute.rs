@@ -1,5 +1,6 @@
 //! Runs plans: each phase on every host at once, and everything put back if one fails before the new version is live.
 
+use super::deliver::Shipment;
 use super::history::{self, Outcome, Record, ServiceRecord};
 use super::plan::{Plan, ServicePlan};
 use super::steps::{Phase, Step};
@@ -32,6 +33,8 @@ pub struct HostSwap<'a> {
     pub holder: String,
     /// For pulling.
     pub login: Option<Login>,
+    /// Images that come from here.
+    pub shipment: Shipment,
     /// The new slots' containers, in the order of the plan's services.
     pub started: Vec<Container>,
     /// nginx's container.
@@ -42,6 +45,8 @@ pub struct HostSwap<'a> {
     pub seconds: BTreeMap<&'static str, f64>,
     /// Old slots that were stopped: slot and exit code.
     pub stopped: Vec<(String, i64)>,
+    /// What was drained, for people.
+    pub drained: String,
     /// Who releases, from where: for the history.
     pub by: String,
     /// What the env file shall hold.
@@ -70,10 +75,12 @@ impl<'a> HostSwap<'a> {
             holder: holder.id.clone(),
             by: holder.by.clone(),
             login,
+            shipment: Shipment::default(),
             started: Vec::new(),
             begun: Vec::new(),
             seconds: BTreeMap::new(),
             stopped: Vec::new(),
+            drained: String::new(),
             env_content: None,
         }
     }
@@ -275,35 +282,6 @@ impl HostSwap<'_> {
         Script::new(why, text).args([&self.state, &self.holder]).limit(Duration::from_secs(180))
     }
 
-    async fn pull(&mut self, cancel: &Cancel) -> Result<String> {
-        let docker = self.host.docker(&self.plan.engine)?;
-        let mut said = Vec::new();
-        for service in &mut self.plan.services {
-            if service.present.is_some() {
-                said.push(format!("{} is there", service.pull));
-                continue;
-            }
-            let (host, reference) = (self.host, service.pull.clone());
-            let progress = |pulled: crate::host::docker::Pulled| {
-                let text = format!("pull {reference}");
-                host.reporter.emit(Event::Progress {
-                    host: host.name.clone(),
-                    text,
-                    done: pulled.done,
-                    total: pulled.total,
-                    unit: "bytes",
-                });
-            };
-            tokio::select! {
-                pulled = pull(host, docker, &reference, self.login.as_ref(), progress) => pulled?,
-                signal = cancel.wait() => bail!("stopped by {}", signal.name()),
-            }
-            service.present = docker.image_id(&service.pull).await?;
-            said.push(service.pull.clone());
-        }
-        Ok(said.join(", "))
-    }
-
     async fn start(&mut self) -> Result<String> {
         let services = &self.plan.services;
         let tags = self.tags()?;
@@ -359,6 +337,9 @@ impl HostSwap<'_> {
             .stdin(include_str!("keepalive.conf"));
         match self.host.run(&script).await {
             Ok(_) => Ok(format!("wrote {file}")),
+            Err(error) if format!("{error:#}").contains(r#"unknown directive "keepalive_min_timeout""#) => {
+                Ok("left out: this nginx is older than 1.27.4".to_owned())
+            }
             Err(error) => {
                 let text = format!(
                     "nginx did not take {file}, so idle keep-alive connections are cut at the reload: {error:#}"
@@ -380,19 +361,20 @@ impl HostSwap<'_> {
 
     async fn route(&mut self) -> Result<String> {
         let (before, after) = (self.plan.conf.before.clone(), self.plan.conf.after.clone());
-        self.route_script(&before, &after, false).await?;
+        self.route_script(&[&before], &after, false).await?;
         Ok(self.plan.explain(Step::Route))
     }
 
-    /// Makes nginx's file say `to`, where it says `from` or `to` now, and has nginx take it; `back` undoes that.
-    pub(super) async fn route_script(&self, from: &str, to: &str, back: bool) -> Result<()> {
+    /// Makes nginx's file say `to`, where it says one of `from` or `to` now, and has nginx take it; `back` undoes that.
+    pub(super) async fn route_script(&self, from: &[&str], to: &str, back: bool) -> Result<()> {
         let conf = &self.plan.conf;
+        let from: Vec<String> = from.iter().map(|text| undo::digest(text)).collect();
         let script = self
             .script(
                 "to point nginx at the new slot",
                 concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/route.sh")),
             )
-            .args([Step::Route.name(), &conf.path, &undo::digest(from), &undo::digest(to)])
+            .args([Step::Route.name(), &conf.path, &from.join(" "), &undo::digest(to)])
             .arg(if conf.in_place { "in-place" } else { "rename" })
             .arg(self.nginx.clone().unwrap_or_default())
             .arg(RELOAD_SECONDS.to_string())
@@ -413,7 +395,13 @@ impl HostSwap<'_> {
             ]);
         let containers = containers(&self.host.run(&script).await?)?;
         self.nginx = containers.first().map(|container| container.id.clone());
-        Ok(self.plan.nginx.service.clone())
+        if self.plan.nginx.guard.is_none() {
+            return Ok(self.plan.nginx.service.clone());
+        }
+        // while nobody is connected yet, nobody can lose a connection to the guard's own reload
+        self.begun.push(Step::Guard);
+        let guard = self.guard().await?;
+        Ok(format!("{}, guard: {guard}", self.plan.nginx.service))
     }
 
     async fn drain(&mut self, cancel: &Cancel) -> Result<String> {
@@ -432,7 +420,9 @@ impl HostSwap<'_> {
             );
             self.host.reporter.note(Level::Warning, &self.host.name, text);
         }
-        Ok(format!("{} of {most} old workers finished in {:.1} s", most - left, began.elapsed().as_secs_f64()))
+        let seconds = began.elapsed().as_secs_f64();
+        self.drained = format!("{} of {most} old nginx workers finished in {seconds:.1} s", most - left);
+        Ok(self.drained.clone())
     }
 
     /// Waits for nginx's old workers: how many were left at the end, and how many there were. `back`: while
@@ -501,22 +491,6 @@ impl HostSwap<'_> {
         let pruned = sections(&self.host.run(&script).await?)?.len();
         Ok(if pruned == 0 { String::new() } else { format!("{pruned} old images removed") })
     }
-}
-
-/// With a login through the API, so that the password never rests on the host; else by the host's own `docker`, which
-/// may have a login of its own.
-async fn pull(
-    host: &Host,
-    docker: &crate::host::docker::Docker,
-    reference: &str,
-    login: Option<&Login>,
-    progress: impl FnMut(crate::host::docker::Pulled),
-) -> Result<()> {
-    if login.is_some() {
-        return docker.pull(reference, login, progress).await;
-    }
-    let script = Script::new("to bring the image to the host", "docker pull -q \"$1\"").arg(reference);
-    host.run(&script.limit(Duration::from_secs(3600))).await.map(|_| ())
 }
 
 /// Gives a drain that is under way a few seconds more once a signal has come.

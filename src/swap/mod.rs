@@ -5,6 +5,7 @@
 
 mod bake;
 mod confirm;
+pub mod deliver;
 pub mod discover;
 pub mod execute;
 pub mod findings;

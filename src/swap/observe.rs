@@ -171,7 +171,7 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
 
     let Some(found) = find(config, project, &project_name, &survey, &mut findings) else { return Ok((None, findings)) };
     let look = look(host, &found.look(wanted)).await?;
-    super::refusals::of_nginx(&look, found.nginx_running.is_some(), &mut findings);
+    super::refusals::of_nginx(&look, found.nginx_running.is_some(), &found.down(), &mut findings);
     let Some(mut seen) = put_together(config, &found, &look, &mut findings) else { return Ok((None, findings)) };
     prove(host, &mut seen, &found, &look).await;
     let nginx = NginxSeen {
@@ -281,6 +281,13 @@ impl Found<'_> {
             pids: running.map(|container| container.state.pid).collect(),
             images,
         }
+    }
+
+    /// What nginx may call the slots that don't run.
+    fn down(&self) -> Vec<&str> {
+        let runs = |slot: &&Slot<'_>| slot.container.is_some_and(Container::is_running);
+        let down = self.slots.iter().flatten().filter(|slot| !runs(slot));
+        down.flat_map(|slot| &slot.names).map(String::as_str).collect()
     }
 
     /// Where the container has a file of the host.
@@ -440,19 +447,20 @@ async fn prove(host: &Host, seen: &mut PutTogether, found: &Found<'_>, look: &Lo
 }
 
 /// Where the guard would be written: nginx is new enough, reads the directory of its file at http level, and nobody has
-/// set the directive yet.
+/// set the directive yet. Of an nginx that does not run only the files can tell; it says itself whether it takes it.
 fn guard(look: &Look, conf: &ConfSeen, findings: &mut Findings) -> Option<String> {
-    let version = look.nginx_version.as_ref()?;
-    if *version < semver::Version::new(1, 27, 4) {
-        return None;
-    }
     let (directory, _) = conf.path.rsplit_once('/')?;
     let path = format!("{directory}/{GUARD}");
-    if look.sets("keepalive_min_timeout") {
+    let possible = !conf.in_place && look.writable.iter().any(|path| path == directory);
+    let Some(version) = &look.nginx_version else {
+        let set = look.files.iter().any(|(_, text)| text.contains("keepalive_min_timeout"));
+        return (possible && !set).then_some(path);
+    };
+    let unreadable = !matches!(look.dump, Some(Ok(_)));
+    if *version < semver::Version::new(1, 27, 4) || unreadable || look.sets("keepalive_min_timeout") {
         return None;
     }
-    let writable = look.writable.iter().any(|path| path == directory);
-    if conf.in_place || !writable || !look.includes_all_of_conf_directory() {
+    if !possible || !look.includes_all_of_conf_directory() {
         let what = "idle keep-alive connections are cut at every reload: `keepalive_min_timeout` is not set";
         findings.advise("nginx", what, "set `keepalive_min_timeout 10s;` in the http block of nginx.conf");
         return None;

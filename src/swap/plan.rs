@@ -1,6 +1,6 @@
 //! What will be done on one host, as a value: printed by `plan`, executed by `release`, kept in the journal for undoing.
 
-use super::observe::{Live, Observation, SlotSeen};
+use super::observe::{Live, Observation, ServiceSeen, SlotSeen};
 use super::steps::Step;
 use super::survey::Compose;
 use crate::config::{Bake, Config, Health, HostHook};
@@ -70,6 +70,9 @@ pub struct ServicePlan {
     pub pull: String,
     /// The image is on the host already, with this id.
     pub present: Option<String>,
+    /// It comes from here over SSH, and through no registry.
+    #[serde(default)]
+    pub ship: bool,
     /// References that shall name the image, each with the image it names now (`None`: none).
     pub tags: Vec<(String, Option<String>)>,
     /// The slot that serves now.
@@ -145,6 +148,8 @@ pub struct ConfPlan {
     pub before: String,
     /// Its text afterwards.
     pub after: String,
+    /// Its text when the swap is put back: as `before`, and it names the slots that serve, even where `before` does not.
+    pub back: String,
     /// The file alone is mounted: a rename would leave the container with the old one.
     pub in_place: bool,
 }
@@ -168,12 +173,10 @@ impl Plan {
     /// `first` is the host that runs the release's own command.
     pub fn new(config: &Config, seen: &Observation, release: &Release, first: bool) -> Result<Plan> {
         let services = seen.services.iter().zip(&release.images);
-        let services: Vec<ServicePlan> = services.map(|(service, image)| service.plan(seen, image, release)).collect();
-        let mut after = seen.conf.text.clone();
-        for (service, seen) in services.iter().zip(&seen.services) {
-            let hosts: Vec<&str> = seen.slots.iter().map(|slot| slot.host.as_str()).collect();
-            after = point(&after, &service.upstream, &hosts, &service.to.host)
-                .map_err(|error| anyhow!("{}: {error}", service.name))?;
+        let mut services: Vec<ServicePlan> =
+            services.map(|(service, image)| service.plan(seen, image, release)).collect();
+        for (service, stated) in services.iter_mut().zip(&config.services) {
+            service.ship = stated.ship;
         }
         let hook = config.hooks.release.as_ref().filter(|_| first && !release.rollback);
         let hook = hook.and_then(|hook| {
@@ -201,12 +204,13 @@ impl Plan {
             nginx: NginxPlan {
                 service: seen.nginx.service.clone(),
                 container: seen.nginx.running.as_ref().map(|container| container.id.clone()),
-                guard: seen.nginx.guard.clone().filter(|_| config.nginx.keepalive_guard),
+                guard: seen.nginx.guard.clone().filter(|_| config.nginx.keepalive_guard && seen.conf_is_true()),
             },
             conf: ConfPlan {
                 path: seen.conf.path.clone(),
                 before: seen.conf.text.clone(),
-                after,
+                after: pointed(seen, |service| Some(service.next()))?,
+                back: pointed(seen, |service| service.live.slot())?,
                 in_place: seen.conf.in_place,
             },
             needs: seen.needs.clone(),
@@ -245,6 +249,7 @@ impl Plan {
         match step {
             Step::Pull => each(&|s| match s.present {
                 Some(_) => format!("{} is on the host already", s.pull),
+                None if s.ship => format!("send {} over SSH, the layers that the host lacks", s.pull),
                 None => format!("bring {} to the host", s.pull),
             }),
             Step::EnvFile => format!("write {}", self.env_file.as_deref().unwrap_or_default()),
@@ -280,7 +285,31 @@ impl Plan {
     }
 }
 
-impl super::observe::ServiceSeen {
+/// The configuration's text with the upstream of every service at the slot that `which` names; `None`: as it is.
+fn pointed(seen: &Observation, which: impl Fn(&ServiceSeen) -> Option<usize>) -> Result<String> {
+    let mut text = seen.conf.text.clone();
+    for service in &seen.services {
+        let hosts: Vec<&str> = service.slots.iter().map(|slot| slot.host.as_str()).collect();
+        let Some(slot) = which(service) else { continue };
+        text = point(&text, &service.upstream, &hosts, &service.slots[slot].host)
+            .map_err(|error| anyhow!("{}: {error}", service.name))?;
+    }
+    Ok(text)
+}
+
+impl Observation {
+    /// nginx's file names the slots that serve. Where it does not, any reload before the switch would move requests.
+    fn conf_is_true(&self) -> bool {
+        self.services.iter().all(|service| service.live.slot().is_none_or(|slot| slot == service.in_conf))
+    }
+}
+
+impl ServiceSeen {
+    /// The slot to start: the one that does not serve.
+    fn next(&self) -> usize {
+        self.live.slot().map_or(self.in_conf, |slot| 1 - slot)
+    }
+
     fn plan(&self, host: &Observation, image: &str, release: &Release) -> ServicePlan {
         let live = match self.live {
             Live::Proved(slot) => Some((slot, true)),
@@ -298,7 +327,7 @@ impl super::observe::ServiceSeen {
                 proved,
             })
         };
-        let to = &self.slots[live.map_or(self.in_conf, |(slot, _)| 1 - slot)];
+        let to = &self.slots[self.next()];
         let tag = super::prune::keep_tag(&self.image, &host.keep_prefix, &release.version);
         let known = self.tagged.iter().find(|(name, _)| *name == tag).map(|(_, id)| id.clone());
         let tags = vec![(to.reference.clone(), to.reference_image.clone()), (tag, known)];
@@ -311,6 +340,7 @@ impl super::observe::ServiceSeen {
         ServicePlan {
             name: self.name.clone(),
             pull: image.to_owned(),
+            ship: false,
             present: kept.as_ref().and(to.container.as_ref()).map(|c| c.image.clone()).or_else(|| self.present(image)),
             tags,
             from: live.and_then(old),

@@ -62,11 +62,16 @@ fn user(survey: &Survey) -> &str {
     survey.user.split(' ').next().unwrap_or("the user")
 }
 
-/// nginx as it runs, before anything is looked for in its files.
-pub(super) fn of_nginx(look: &Look, running: bool, findings: &mut Findings) {
+/// nginx as it runs, before anything is looked for in its files. `down` are names of slots that don't run.
+pub(super) fn of_nginx(look: &Look, running: bool, down: &[&str], findings: &mut Findings) {
     if let Some(Err(said)) = &look.dump {
-        let what = format!("`nginx -t` fails as things are: {}", one_line(last_lines(said), 500));
-        findings.refuse("nginx", what, "correct nginx's configuration; nothing was changed");
+        if let Some(slot) = missing_host(said).filter(|host| down.contains(host)) {
+            let what = format!("its file names {slot}, which does not run: nginx could not be reloaded or started now");
+            findings.advise("nginx", what, "a release starts the slot that does not serve");
+        } else {
+            let what = format!("`nginx -t` fails as things are: {}", one_line(last_lines(said), 500));
+            findings.refuse("nginx", what, "correct nginx's configuration; nothing was changed");
+        }
     }
     if !running {
         findings.advise("nginx", "nginx does not run", "a release starts it when the new slot is healthy");
@@ -74,6 +79,12 @@ pub(super) fn of_nginx(look: &Look, running: bool, findings: &mut Findings) {
     for path in &look.absent {
         findings.advise("nginx", format!("{path} is mounted into nginx and does not exist"), "create it on the host");
     }
+}
+
+/// The name that nginx could not resolve, if that is what it complains about.
+fn missing_host(said: &str) -> Option<&str> {
+    let (_, rest) = said.split_once("[emerg]")?.1.split_once("host not found in upstream \"")?;
+    rest.split(['"', ':']).next()
 }
 
 fn last_lines(text: &str) -> &str {

@@ -94,7 +94,8 @@ async fn run(swap: &HostSwap<'_>, script: Script) -> Result<()> {
 
 /// Requests that reached the new slot meanwhile are finished before it is removed.
 async fn unroute(swap: &HostSwap<'_>) -> Result<()> {
-    swap.route_script(&swap.plan.conf.after, &swap.plan.conf.before, true).await?;
+    let conf = &swap.plan.conf;
+    swap.route_script(&[&conf.after, &conf.before], &conf.back, true).await?;
     if let Some(nginx) = &swap.nginx {
         swap.drain_workers(nginx, swap.plan.drain_timeout, true).await?;
     }

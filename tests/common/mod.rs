@@ -7,7 +7,7 @@ pub mod watch;
 use lab::{App, Image, Instance, Kind, Lab, Options, Project, build_app};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use tempfile::TempDir;
 
 /// A project that serves v1.0.0 from blue, and a cutover.yml for it.
@@ -56,11 +56,7 @@ impl Bench {
     /// The same with an image of this repository.
     pub fn of(instance: Instance, repository: String, options: Options) -> Bench {
         let project = Project::write(&instance, &repository, options).expect("project");
-        let config = format!(
-            "image: {repository}\nhost: {}\ndirectory: {}\n",
-            instance.destination(),
-            project.options.directory
-        );
+        let config = lab::cutover::smallest_config(&instance, &repository, &project.options.directory);
         Bench { instance, project, repository, dir: TempDir::new().expect("a directory"), config }
     }
 
@@ -154,29 +150,12 @@ impl std::fmt::Display for Ran {
 
 /// The binary, with none of this process's surroundings that change what it does.
 pub fn cutover() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cutover"));
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy().into_owned();
-        let scrub = ["GITHUB_", "CUTOVER_", "RUNNER_", "SSH_", "DOCKER_"].iter().any(|prefix| name.starts_with(prefix));
-        if (scrub && name != "CUTOVER_LAB") || name == "CI" {
-            command.env_remove(name);
-        }
-    }
-    let docker = Lab::up().expect("lab").docker();
-    for (name, value) in docker.get_envs() {
-        command.env(name, value.unwrap_or_default());
-    }
-    command.stdin(Stdio::null());
-    command
+    lab::cutover::command(Path::new(env!("CARGO_BIN_EXE_cutover"))).expect("lab")
 }
 
 /// The environment that gives access to an instance, as a job's secrets do.
 pub fn access(instance: &Instance) -> Vec<(&'static str, String)> {
-    let read = |path: &Path| std::fs::read_to_string(path).expect("a file of the lab");
-    vec![
-        ("CUTOVER_SSH_KEY", read(Path::new(&instance.key))),
-        ("CUTOVER_KNOWN_HOSTS", read(Path::new(&instance.known_hosts))),
-    ]
+    lab::cutover::access(instance).expect("files of the lab")
 }
 
 /// Runs to the end.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -30,10 +30,11 @@ pub struct Image {
     pub digest: String,
 }
 
-/// A git repository with the app's Dockerfile and a `cutover.yml`; removed on drop.
+/// A git repository with the app's Dockerfile and a `cutover.yml`; removed on drop if it is in a directory of its own.
 #[derive(Debug)]
 pub struct GitRepository {
-    dir: TempDir,
+    path: PathBuf,
+    _dir: Option<TempDir>,
 }
 
 /// Builds the app with these settings and pushes it as `:version` and `:latest`, as the reference workflow does.
@@ -88,7 +89,15 @@ impl App {
 
     /// A git repository on branch main that holds this version and `cutover_yml`, committed with `message`.
     pub fn git_repository(&self, cutover_yml: &str, message: &str) -> Result<GitRepository> {
-        let repository = GitRepository { dir: TempDir::new()? };
+        let dir = TempDir::new()?;
+        let mut repository = self.git_repository_in(dir.path(), cutover_yml, message)?;
+        repository._dir = Some(dir);
+        Ok(repository)
+    }
+
+    /// The same in an empty directory, which stays.
+    pub fn git_repository_in(&self, dir: &Path, cutover_yml: &str, message: &str) -> Result<GitRepository> {
+        let repository = GitRepository { path: dir.to_owned(), _dir: None };
         repository.git(&["init", "-q", "-b", "main"])?;
         fs::write(repository.path().join("cutover.yml"), cutover_yml)?;
         repository.commit(self, message)?;
@@ -111,7 +120,7 @@ impl Image {
 impl GitRepository {
     /// Its directory.
     pub fn path(&self) -> &Path {
-        self.dir.path()
+        &self.path
     }
 
     /// Commits this version of the app (and whatever else has changed) with this message; gives the commit's hash.

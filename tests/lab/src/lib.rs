@@ -4,6 +4,7 @@
 //! here prints.
 
 mod app;
+pub mod cutover;
 mod instance;
 pub mod load;
 mod project;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use lab::{Load, Mix, Report};
+use lab::{Load, Mix};
 
 const USAGE: &str = "usage: load --url http://ADDRESS[:PORT][/PATH] [--seconds 10] [--mix standard|near|quick] [--rate 400] \
      [--json]";
@@ -34,25 +34,7 @@ fn main() -> Result<()> {
     if json {
         println!("{}", serde_json::to_string(&report)?)
     } else {
-        print(&report)
+        println!("{report}")
     }
     Ok(())
-}
-
-fn print(report: &Report) {
-    println!("{:<16} {:>8} {:>8} {:>9} {:>9}  failures, versions", "class", "requests", "failed", "p50 ms", "max ms");
-    for class in &report.classes {
-        let versions: Vec<_> = class.versions.iter().map(|(name, seen)| format!("{name} {}", seen.requests)).collect();
-        println!(
-            "{:<16} {:>8} {:>8} {:>9.1} {:>9.1}  {:?} {}",
-            class.name,
-            class.requests,
-            class.failed,
-            class.latency_ms.p50,
-            class.latency_ms.max,
-            class.failures,
-            versions.join(", ")
-        );
-    }
-    println!("{} requests in {:.1} s, {} failed", report.requests, report.seconds, report.failed);
 }

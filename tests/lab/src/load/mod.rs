@@ -7,6 +7,7 @@ mod mix;
 mod outcome;
 mod pace;
 mod proxy;
+mod table;
 mod target;
 mod wire;
 

@@ -1,0 +1,140 @@
+//! What GitHub is told of a release: its tag and release, and the deployment. Nothing of it stops or undoes a swap.
+
+use super::session::variable;
+use super::{Exit, Run, Stop};
+use crate::config::WhenReleased;
+use crate::github::{Deployment, Ended, GitHub, Place, Trouble, Wanted};
+use crate::release::Version;
+use crate::report::{Event, Level};
+use std::time::Duration;
+
+/// How long a release may wait for GitHub before the swap…
+const BEFORE: Duration = Duration::from_secs(15);
+/// … and when nothing waits any more.
+const AFTERWARDS: Duration = Duration::from_secs(90);
+/// A cancelled job is killed 10 seconds after its first signal.
+const CANCELLED: Duration = Duration::from_secs(2);
+
+/// GitHub, as far as it is to be told.
+pub(super) struct Told<'a> {
+    run: &'a Run,
+    version: Version,
+    github: Option<(GitHub, String)>,
+    /// Whether the release is this verb's to make.
+    releases: bool,
+    deployment: Option<Deployment>,
+}
+
+impl Run {
+    /// Finds repository, commit and token. Without a token nothing is told; in a job that is said.
+    pub(super) async fn github(&self, version: &Version, releases: bool) -> Told<'_> {
+        let wanted = &self.config.github;
+        let releases = releases && wanted.release != WhenReleased::Never;
+        let mut told = Told { run: self, version: version.clone(), github: None, releases, deployment: None };
+        if !releases && !wanted.deployments {
+            return told;
+        }
+        let Some(token) = Place::token() else {
+            if variable("GITHUB_ACTIONS").is_some() {
+                let text = "GitHub is told nothing: there is no token; `github-token: ${{ github.token }}` gives one";
+                self.reporter.note(Level::Info, "", text);
+            }
+            return told;
+        };
+        self.reporter.hide(&token);
+        match Place::find(&self.config.root).await {
+            Ok(place) => {
+                let commit = place.commit.clone();
+                told.github = told.kept(GitHub::new(place, AFTERWARDS)).map(|github| (github, commit));
+            }
+            Err(why) => self.reporter.note(Level::Warning, "", format!("GitHub is told nothing: {why}")),
+        }
+        told
+    }
+}
+
+impl Told<'_> {
+    /// The commit that is released; empty where GitHub is told nothing.
+    pub(super) fn commit(&self) -> String {
+        self.github.as_ref().map_or_else(String::new, |(_, commit)| commit.clone())
+    }
+
+    /// Before the swap: the release if it is wanted that early, and the deployment of this commit or tag.
+    pub(super) async fn begin(&mut self, reference: &str) {
+        let Some((github, _)) = self.github.clone() else { return };
+        let github = github.patient(BEFORE);
+        if self.run.config.github.release == WhenReleased::Before {
+            self.release(&github).await;
+        }
+        if !self.run.config.github.deployments {
+            return;
+        }
+        let config = &self.run.config;
+        let environment = config.environment.as_ref().map_or("production", |name| name.as_str());
+        let url = config.github.environment_url.as_deref();
+        let version = self.version.to_string();
+        let made = tokio::select! {
+            made = github.deploy(reference, environment, &version, url) => made,
+            _ = self.run.cancel.wait() => return,
+        };
+        if let Some(deployment) = self.kept(made) {
+            let id = deployment.id.to_string();
+            self.run.reporter.emit(Event::Published {
+                kind: "deployment",
+                id,
+                url: url.unwrap_or_default().to_owned(),
+            });
+            self.deployment = Some(deployment);
+        }
+    }
+
+    /// After the swap: how it ended, and the release if it went well.
+    pub(super) async fn end(&mut self, ended: &Result<Exit, Stop>) {
+        let Some((github, _)) = self.github.clone() else { return };
+        let cancelled = self.run.cancel.raised().is_some();
+        let github = if cancelled { github.patient(CANCELLED) } else { github };
+        let live = matches!(ended, Ok(Exit::Done));
+        if live && self.run.config.github.release == WhenReleased::Confirmed {
+            self.release(&github).await;
+        }
+        if let Some(deployment) = self.deployment.take() {
+            let state = if live { Ended::Success } else { Ended::Failure };
+            let said = match ended {
+                Ok(Exit::Done) => format!("{} is live", self.version),
+                Err(Stop { exit: Exit::Stuck, .. }) => format!("{} failed; a person must look", self.version),
+                _ => format!("{} is not live; the version before it serves", self.version),
+            };
+            self.kept(github.end(&deployment, state, &said).await);
+        }
+    }
+
+    /// The release of a version that is live already: an earlier run may not have been able to make it.
+    pub(super) async fn publish(&self) {
+        if let Some((github, _)) = &self.github {
+            self.release(github).await;
+        }
+    }
+
+    async fn release(&self, github: &GitHub) {
+        if !self.releases {
+            return;
+        }
+        if let Some(published) = self.kept(github.release(&Wanted { version: &self.version }).await) {
+            if let Some(remark) = published.remark {
+                self.run.reporter.note(Level::Warning, "", remark);
+            }
+            let id = published.id.to_string();
+            self.run.reporter.emit(Event::Published { kind: "release", id, url: published.url });
+        }
+    }
+
+    /// A refusal is a warning.
+    fn kept<T>(&self, result: Result<T, Trouble>) -> Option<T> {
+        result
+            .map_err(|trouble| {
+                let text = format!("{trouble}. The release itself does not depend on it.");
+                self.run.reporter.note(Level::Warning, "", text);
+            })
+            .ok()
+    }
+}

@@ -1,0 +1,128 @@
+//! `cutover init`: looks at the repository, asks what it can't see, and writes what is missing.
+
+use super::{Exit, Stop, ask};
+use crate::cli;
+use crate::config::Config;
+use crate::init::{ACTION, Answers, Found, KEEPALIVE, Pair, Service, configuration, how_to_go_on, look, workflow};
+use crate::report::{Event, Level, Reporter};
+use crate::swap::observe::GUARD;
+use serde_json::json;
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Writes cutover.yml, the workflow and, if asked for, a conf. A file that is there stays as it is.
+pub(super) fn init(reporter: &Reporter, common: &cli::Common, options: &cli::Init) -> Result<Exit, Stop> {
+    let root = common.config.parent().unwrap_or(Path::new("")).to_owned();
+    let root = if root.as_os_str().is_empty() { PathBuf::from(".") } else { root };
+    let found = look(&root);
+    for remark in &found.remarks {
+        reporter.note(Level::Warning, "", remark.clone());
+    }
+    let answers = answers(&found, options)?;
+    let text = configuration(&answers);
+    Config::parse(&text, &common.config.to_string_lossy(), None)
+        .map_err(|error| Stop::new(Exit::Usage, format!("with these answers, {error}")))?;
+    let mut files =
+        vec![(common.config.clone(), text), (root.join(".github/workflows/deploy.yml"), workflow(&answers))];
+    if options.keepalive_conf {
+        let Some(directory) = &found.conf_directory else {
+            let message =
+                "--keepalive-conf: no directory is mounted at /etc/nginx/conf.d here, so there is no place for it";
+            return Err(Stop::new(Exit::Usage, message));
+        };
+        files.push((root.join(directory).join(GUARD), KEEPALIVE.to_owned()));
+    }
+    let (mut said, mut written) = (String::new(), Vec::new());
+    for (path, text) in files {
+        let new = write_new(&path, &text)
+            .map_err(|error| Stop::new(Exit::Usage, format!("{} can't be written: {error}", path.display())))?;
+        said += &format!("{} {}\n", path.display(), if new { "written" } else { "is there already; not touched" });
+        written.extend(new.then(|| path.display().to_string()));
+    }
+    let text = said + &how_to_go_on(&answers);
+    reporter.emit(Event::Result {
+        verb: "init",
+        data: json!({ "written": written, "found": found.pairs.len() }),
+        text,
+    });
+    Ok(Exit::Done)
+}
+
+/// Whether the file is new now.
+fn write_new(path: &Path, text: &str) -> io::Result<bool> {
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory)?;
+    }
+    match OpenOptions::new().write(true).create_new(true).open(path) {
+        Ok(mut file) => file.write_all(text.as_bytes()).map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// From flags, else from a person, else an error that names every flag that is missing.
+fn answers(found: &Found, options: &cli::Init) -> Result<Answers, Stop> {
+    let mut missing = Vec::new();
+    let mut get = |flag: &str, given: &Option<String>, question: &str, usual: &str| {
+        let answer = match given {
+            Some(given) => given.clone(),
+            None if ask::is_person_there() => ask::text(question, usual),
+            None => usual.to_owned(),
+        };
+        if answer.is_empty() {
+            missing.push(format!("{flag} ({question})"));
+        }
+        answer
+    };
+    let first = found.pairs.first();
+    let image = match &found.pairs[..] {
+        [_, _, ..] if options.image.is_none() => String::from("several"),
+        _ => get("--image", &options.image, "The image, without a tag", first.map_or("", |pair| &pair.image)),
+    };
+    let host = get("--host", &options.host, "The host, as USER@HOST", "");
+    let directory = get("--directory", &options.directory, "The directory of the compose file on the host", "");
+    if !missing.is_empty() {
+        let message =
+            format!("not enough was found here, and there is no terminal to ask on; give {}", missing.join(", "));
+        return Err(Stop::new(Exit::Usage, message));
+    }
+    let health = options.health.clone().or_else(|| {
+        let path = ask::is_person_there().then(|| ask::text("The path of the health check", "/"));
+        path.filter(|path| path != "/")
+    });
+    Ok(Answers {
+        host,
+        directory,
+        services: services(found, options, &image),
+        health,
+        branch: options.branch.clone().or_else(|| found.branch.clone()).unwrap_or_else(|| "main".to_owned()),
+        action: options.action.clone().unwrap_or_else(|| ACTION.to_owned()),
+    })
+}
+
+fn services(found: &Found, options: &cli::Init, image: &str) -> Vec<Service> {
+    if found.pairs.len() > 1 && options.image.is_none() {
+        return found.pairs.iter().map(|pair| service(found, options, pair, &pair.image)).collect();
+    }
+    let unknown = Pair { slots: ["blue".to_owned(), "green".to_owned()], upstream: None, image: image.to_owned() };
+    vec![service(found, options, found.pairs.first().unwrap_or(&unknown), image)]
+}
+
+fn service(found: &Found, options: &cli::Init, pair: &Pair, image: &str) -> Service {
+    let name = pair.upstream.clone().unwrap_or_else(|| image.rsplit('/').next().unwrap_or(image).to_owned());
+    let context = options.context.clone().or_else(|| context(found, image));
+    let context = context.filter(|context| !matches!(context.as_str(), "" | "."));
+    Service { name, image: image.to_owned(), context, slots: pair.slots.clone(), upstream: pair.upstream.clone() }
+}
+
+/// The only Dockerfile's directory, or the one whose name is part of the image's.
+fn context(found: &Found, image: &str) -> Option<String> {
+    let text = |path: &PathBuf| path.to_string_lossy().into_owned();
+    let last = image.rsplit('/').next().unwrap_or(image);
+    let named = |path: &&PathBuf| path.file_name().is_some_and(|name| last.contains(&*name.to_string_lossy()));
+    match &found.contexts[..] {
+        [only] => Some(text(only)),
+        several => several.iter().find(named).map(text),
+    }
+}

@@ -1,0 +1,112 @@
+//! Images that go to the hosts over SSH, read where this runs.
+
+use super::build::failed;
+use super::{Exit, Run, Stop};
+use crate::release::build::reference;
+use crate::release::docker_cli::DockerCli;
+use crate::release::push::pinned;
+use crate::release::version::Version;
+use crate::ship::{Cache, Image, read};
+use crate::swap::deliver::Shipment;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What shall be live: a reference a service, and the images that were read here.
+#[derive(Default)]
+pub(super) struct Wanted {
+    /// `REPOSITORY@DIGEST` or `REPOSITORY:TAG`, in the order of the configuration.
+    pub(super) references: Vec<String>,
+    /// The images.
+    pub(super) shipment: Shipment,
+}
+
+impl Run {
+    /// Whether any image goes over SSH.
+    pub(super) fn ships(&self) -> bool {
+        self.config.services.iter().any(|service| service.ship)
+    }
+
+    /// Reads the images that go over SSH: from the files named, else from the Docker daemon here.
+    pub(super) async fn shipment(&self, version: &Version, from: &[String]) -> Result<Shipment, Stop> {
+        let files = self.files(from)?;
+        if !self.ships() {
+            return Ok(Shipment::default());
+        }
+        let cache = Cache::open().map_err(|error| Stop::from(anyhow::anyhow!("no directory for layers: {error}")))?;
+        let mut images: Vec<Option<Arc<Image>>> = Vec::new();
+        for (number, service) in self.config.services.iter().enumerate() {
+            let twin = self.config.services[..number].iter().position(|other| other.image == service.image);
+            let twin = twin.filter(|twin| files[*twin] == files[number]).and_then(|twin| images[twin].clone());
+            images.push(match (service.ship, twin) {
+                (false, _) => None,
+                (true, Some(twin)) => Some(twin),
+                (true, None) => {
+                    let reference = reference(&service.image, version);
+                    Some(Arc::new(self.read_image(&reference, files[number].clone(), &cache).await?))
+                }
+            });
+        }
+        Ok(Shipment { images, cache: Some(cache) })
+    }
+
+    /// One image, with a step that says so.
+    async fn read_image(&self, reference: &str, file: Option<PathBuf>, cache: &Cache) -> Result<Image, Stop> {
+        let place = file.as_ref().map_or_else(|| "docker".to_owned(), |file| file.display().to_string());
+        let running = self.reporter.step("", "read", format!("read {reference} from {place}"));
+        let read = match file {
+            Some(file) => {
+                let cache = cache.clone();
+                let work = tokio::task::spawn_blocking(move || read::path(&file, &cache));
+                let done = self.until_signal(work).await?.map_err(anyhow::Error::from).and_then(|read| read);
+                done.map_err(|error| {
+                    Stop::new(Exit::PutBack, format!("{place}: {error:#}\nnothing was changed on any host"))
+                })
+            }
+            None => {
+                let docker = DockerCli::find().await.map_err(failed)?;
+                let cache = cache.clone();
+                let saved = docker.save(reference, move |archive| read::save(archive, &cache));
+                self.until_signal(saved).await?.map_err(failed)
+            }
+        };
+        match &read {
+            Ok(image) => running.done(format!("{} in {} layers", image.digest, image.layers.len())),
+            Err(_) => running.failed(""),
+        };
+        read
+    }
+
+    /// `[SERVICE=]PATH` for each service.
+    fn files(&self, from: &[String]) -> Result<Vec<Option<PathBuf>>, Stop> {
+        let usage = |message: String| Stop::new(Exit::Usage, message);
+        let services = &self.config.services;
+        let mut files = vec![None; services.len()];
+        for text in from {
+            let named = text
+                .split_once('=')
+                .and_then(|(name, path)| Some((services.iter().position(|service| service.name == *name)?, path)));
+            let (at, path) = match (named, services.len()) {
+                (Some(named), _) => named,
+                (None, 1) => (0, text.as_str()),
+                (None, _) => return Err(usage(format!("--image {text}: say of which service, as in SERVICE={text}"))),
+            };
+            if !services[at].ship {
+                let name = &services[at].name;
+                return Err(usage(format!("--image {text}: {name} comes from a registry; expected `registry: none`")));
+            }
+            files[at] = Some(PathBuf::from(path));
+        }
+        Ok(files)
+    }
+
+    /// References in the order of the configuration: of the images that were read, else as `others` has them.
+    pub(super) fn wanted(&self, shipment: Shipment, others: impl IntoIterator<Item = String>) -> Wanted {
+        let mut others = others.into_iter();
+        let services = self.config.services.iter().enumerate();
+        let references = services.map(|(number, service)| match shipment.images.get(number) {
+            Some(Some(image)) => pinned(&service.image, &image.digest),
+            _ => others.next().unwrap_or_default(),
+        });
+        Wanted { references: references.collect(), shipment }
+    }
+}

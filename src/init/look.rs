@@ -1,0 +1,223 @@
+//! Looks at the compose file, nginx's conf and the Dockerfiles of a repository.
+
+use crate::config::ImageName;
+use crate::host::compose::Project;
+use crate::host::nginx::upstreams;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Two compose services that take turns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pair {
+    /// The two services, the one that nginx's conf names first.
+    pub slots: [String; 2],
+    /// The upstream that leads to one of them, where a conf was found.
+    pub upstream: Option<String>,
+    /// Their image, without its tag.
+    pub image: String,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The compose file.
+    pub compose: Option<PathBuf>,
+    /// The conf file with the upstreams.
+    pub conf: Option<PathBuf>,
+    /// The directory that nginx reads `*.conf` from.
+    pub conf_directory: Option<PathBuf>,
+    /// The services that can be released.
+    pub pairs: Vec<Pair>,
+    /// Directories with a Dockerfile, from the root.
+    pub contexts: Vec<PathBuf>,
+    /// The branch that is checked out.
+    pub branch: Option<String>,
+    /// What stands in the way.
+    pub remarks: Vec<String>,
+}
+
+const COMPOSE: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
+/// How far below the root a project may be.
+const DEPTH: usize = 2;
+
+/// Looks. What cannot be read is a remark.
+pub fn look(root: &Path) -> Found {
+    let directories = directories(root);
+    let mut found = Found { branch: branch(root), ..Found::default() };
+    let has_dockerfile = |directory: &&PathBuf| root.join(directory).join("Dockerfile").is_file();
+    found.contexts = directories.iter().filter(has_dockerfile).cloned().collect();
+    let files = directories.iter().flat_map(|directory| COMPOSE.map(|name| directory.join(name)));
+    for file in files.filter(|file| root.join(file).is_file()) {
+        if found.compose.is_none() {
+            compose(root, &file, &mut found);
+        }
+    }
+    if found.compose.is_none() {
+        found.remarks.push("no compose file with an nginx service was found here".to_owned());
+    }
+    found
+}
+
+/// The root and what is below it, nearest first.
+fn directories(root: &Path) -> Vec<PathBuf> {
+    let mut all = vec![PathBuf::new()];
+    let mut level = all.clone();
+    for _ in 0..DEPTH {
+        let mut next: Vec<PathBuf> = level.iter().flat_map(|directory| below(root, directory)).collect();
+        next.sort();
+        all.extend(next.clone());
+        level = next;
+    }
+    all
+}
+
+fn below(root: &Path, directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(root.join(directory)).into_iter().flatten().flatten();
+    let real = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let names = real.map(|entry| entry.file_name());
+    let wanted = names.filter(|name| {
+        let name = name.to_string_lossy();
+        !name.starts_with('.') && !matches!(&*name, "node_modules" | "target" | "vendor" | "dist")
+    });
+    wanted.map(|name| directory.join(name)).collect()
+}
+
+/// Takes the file if it has an nginx service.
+fn compose(root: &Path, file: &Path, found: &mut Found) {
+    let text = fs::read_to_string(root.join(file)).unwrap_or_default();
+    let project = match Project::parse(&text) {
+        Ok(project) => project,
+        Err(error) => return found.remarks.push(format!("{} can't be read: {error:#}", file.display())),
+    };
+    let is_nginx = |image: &str| repository(image).rsplit('/').next().is_some_and(|name| name.contains("nginx"));
+    let nginx = project.services.values().find(|service| service.image.as_deref().is_some_and(is_nginx));
+    let Some(nginx) = nginx else { return };
+    found.compose = Some(file.to_owned());
+    let base = file.parent().unwrap_or(Path::new(""));
+    for (source, target) in &nginx.binds {
+        let local = tidy(&base.join(source));
+        if root.join(&local).is_dir() && target.trim_end_matches('/') == "/etc/nginx/conf.d" {
+            found.conf_directory = Some(local.clone());
+        }
+        let files = if root.join(&local).is_dir() { confs(root, &local) } else { vec![local] };
+        found.conf = found.conf.take().or_else(|| files.into_iter().find(|file| has_upstream(&root.join(file))));
+    }
+    pairs(root, &project, found);
+}
+
+fn confs(root: &Path, directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(root.join(directory)).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries.map(|entry| directory.join(entry.file_name())).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "conf"));
+    files.sort();
+    files
+}
+
+fn has_upstream(file: &Path) -> bool {
+    fs::read_to_string(file).is_ok_and(|text| upstreams(&text).is_ok_and(|all| !all.is_empty()))
+}
+
+/// Each upstream's service and the one other service with its image; without a conf, services that share an image.
+fn pairs(root: &Path, project: &Project, found: &mut Found) {
+    let image = |name: &str| project.services.get(name).and_then(|s| s.image.as_deref()).map(repository);
+    let others = |name: &str| -> Vec<String> {
+        let same = project.services.keys().filter(|other| *other != name && image(other) == image(name));
+        same.cloned().collect()
+    };
+    let text = found.conf.as_ref().and_then(|conf| fs::read_to_string(root.join(conf)).ok()).unwrap_or_default();
+    for upstream in upstreams(&text).unwrap_or_default() {
+        let host = upstream.servers.first().map_or("", |server| server.host.as_str());
+        let named = |(name, service): &(&String, &crate::host::compose::Service)| {
+            *name == host || service.container_name.as_deref() == Some(host)
+        };
+        let Some((slot, _)) = project.services.iter().find(named) else { continue };
+        match (&others(slot)[..], image(slot)) {
+            ([other], Some(image)) => found.pairs.push(Pair {
+                slots: [slot.clone(), other.clone()],
+                upstream: Some(upstream.name),
+                image: image.to_owned(),
+            }),
+            _ => found.remarks.push(format!(
+                "upstream {} leads to {slot}, and not exactly one other service has its image: a second slot is missing",
+                upstream.name
+            )),
+        }
+    }
+    if found.conf.is_none() {
+        found
+            .remarks
+            .push("no conf with an upstream is mounted into nginx from here; cutover looks on the host".into());
+        let names: Vec<&String> = project.services.keys().collect();
+        for (number, name) in names.iter().enumerate() {
+            if let ([other], Some(image)) = (&others(name)[..], image(name))
+                && names[..number].iter().all(|earlier| *earlier != other)
+            {
+                let slots = [(*name).clone(), other.clone()];
+                found.pairs.push(Pair { slots, upstream: None, image: image.to_owned() });
+            }
+        }
+    }
+}
+
+/// A reference without its tag and digest.
+fn repository(image: &str) -> &str {
+    let name = image.split('@').next().unwrap_or(image);
+    match name.rsplit_once(':') {
+        Some((head, tail)) if !tail.contains('/') && head.parse::<ImageName>().is_ok() => head,
+        _ => name,
+    }
+}
+
+fn tidy(path: &Path) -> PathBuf {
+    path.components().filter(|part| *part != std::path::Component::CurDir).collect()
+}
+
+/// From `.git/HEAD`; `None` in a work tree of its own or on no branch.
+fn branch(root: &Path) -> Option<String> {
+    let head = fs::read_to_string(root.join(".git/HEAD")).ok()?;
+    head.trim().strip_prefix("ref: refs/heads/").map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn lab(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab").join(name)
+    }
+
+    #[test]
+    fn the_reference_project_tells_everything() {
+        let found = look(&lab("project"));
+        assert_eq!(found.compose, Some("docker-compose.yml".into()));
+        assert_eq!((found.conf, found.conf_directory), (Some("nginx/default.conf".into()), Some("nginx".into())));
+        let pair = Pair {
+            slots: ["blue".into(), "green".into()],
+            upstream: Some("backend-api".into()),
+            image: "devrank/backend-api".into(),
+        };
+        assert_eq!((found.pairs, found.remarks), (vec![pair], vec![]));
+    }
+
+    #[test]
+    fn a_project_below_the_root_is_found_and_a_missing_slot_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("backend/conf")).unwrap();
+        let compose = "services:\n  web:\n    image: nginx:1.30\n    volumes: [./conf:/etc/nginx/conf.d:ro]\n  api:\n    image: localhost:5000/a/b\n";
+        fs::write(dir.path().join("backend/compose.yml"), compose).unwrap();
+        fs::write(dir.path().join("backend/conf/x.conf"), "upstream api { server api:1; }").unwrap();
+        fs::write(dir.path().join("backend/Dockerfile"), "FROM scratch").unwrap();
+        let found = look(dir.path());
+        assert_eq!(found.compose, Some("backend/compose.yml".into()));
+        assert_eq!(found.contexts, [PathBuf::from("backend")]);
+        assert_eq!(found.conf, Some("backend/conf/x.conf".into()));
+        assert!(found.remarks[0].contains("a second slot is missing"), "{:?}", found.remarks);
+    }
+
+    #[test]
+    fn an_empty_directory_is_no_error() {
+        let found = look(tempfile::tempdir().unwrap().path());
+        assert_eq!((found.pairs.len(), found.remarks.len()), (0, 1));
+    }
+}

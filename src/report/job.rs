@@ -1,0 +1,144 @@
+//! What a job leaves for later steps and for people: outputs in `GITHUB_OUTPUT`, a summary in `GITHUB_STEP_SUMMARY`
+//! (docs: "Workflow commands for GitHub Actions", environment files).
+
+use super::gantt::Bar;
+use super::{Event, Level, summary};
+use serde_json::{Map, Value};
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// More bars than a picture can show, more errors than a person reads.
+const MOST: usize = 200;
+
+/// Collects what happens; writes at the end.
+#[derive(Debug, Default)]
+pub(super) struct Job {
+    outputs: Option<PathBuf>,
+    summary: Option<PathBuf>,
+    pub(super) bars: Vec<Bar>,
+    pub(super) errors: Vec<String>,
+    pub(super) warnings: Vec<String>,
+    /// What came of the last bake: "0 of 120 answers failed".
+    pub(super) watched: Vec<(String, String)>,
+    /// The data of all results, later ones over earlier ones.
+    pub(super) result: Map<String, Value>,
+    pub(super) release_url: Option<String>,
+    pub(super) deployment_id: Option<String>,
+    /// How the run ended, and after how many seconds.
+    pub(super) outcome: String,
+    pub(super) seconds: f64,
+}
+
+impl Job {
+    /// In a step of a job; elsewhere `None`.
+    pub(super) fn from_env() -> Option<Job> {
+        let file = |name| std::env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from);
+        let (outputs, summary) = (file("GITHUB_OUTPUT"), file("GITHUB_STEP_SUMMARY"));
+        (outputs.is_some() || summary.is_some()).then(|| Job { outputs, summary, ..Job::default() })
+    }
+
+    pub(super) fn record(&mut self, event: &Event, at: Duration) {
+        match event {
+            Event::StepEnd { host, step, state, text, seconds } => {
+                let end = at.as_secs_f64();
+                let begin = (end - seconds).max(0.0);
+                if step == "bake" && !text.is_empty() {
+                    self.watched.push((host.clone(), text.clone()));
+                }
+                if self.bars.len() < MOST {
+                    self.bars.push(Bar { host: host.clone(), step: step.clone(), state: *state, begin, end });
+                }
+            }
+            Event::Note { level, host, text } if *level != Level::Info => {
+                let list = if *level == Level::Error { &mut self.errors } else { &mut self.warnings };
+                if list.len() < MOST {
+                    list.push(if host.is_empty() { text.clone() } else { format!("{host}: {text}") });
+                }
+            }
+            Event::Published { kind: "release", url, .. } => self.release_url = Some(url.clone()),
+            Event::Published { id, .. } => self.deployment_id = Some(id.clone()),
+            Event::Result { data: Value::Object(data), .. } => self.result.extend(data.clone()),
+            _ => {}
+        }
+    }
+
+    /// Writes outputs and summary. `outcome` is how the program ends; a result may say it more exactly.
+    pub(super) fn write(&mut self, outcome: &str, took: Duration) -> io::Result<()> {
+        let said = self.result.get("outcome").and_then(Value::as_str).filter(|_| outcome == "done");
+        self.outcome = said.unwrap_or(outcome).to_owned();
+        self.seconds = took.as_secs_f64();
+        let outputs = self.outputs.as_ref().map_or(Ok(()), |path| append(path, &file_of(&self.outputs())));
+        let summary = self.summary.as_ref().map_or(Ok(()), |path| append(path, &summary::markdown(self)));
+        outputs.and(summary)
+    }
+
+    /// Names and values, every name always there: an empty text where there is nothing to say.
+    pub(super) fn outputs(&self) -> Vec<(&'static str, String)> {
+        let text = |key: &str| self.result.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let of_services = |key: &str| joined(&self.services(key));
+        let digest = Some(of_services("digest")).filter(|text| !text.is_empty());
+        let image = Some(of_services("reference")).filter(|text| !text.is_empty());
+        vec![
+            ("version", text("version")),
+            ("image", image.unwrap_or_else(|| joined(&self.pairs("images")))),
+            ("digest", digest.unwrap_or_else(|| joined(&self.pairs("digests")))),
+            ("slot", of_services("slot")),
+            ("previous-version", self.services("previous-version").pop().map_or_else(String::new, |(_, value)| value)),
+            ("released", (self.outcome == "released").to_string()),
+            ("outcome", self.outcome.clone()),
+            ("release-url", self.release_url.clone().unwrap_or_default()),
+            ("deployment-id", self.deployment_id.clone().unwrap_or_default()),
+            ("seconds", format!("{:.2}", self.seconds)),
+        ]
+    }
+
+    /// A value of every service; where hosts differ in it, all of theirs, as in `blue/green`.
+    fn services(&self, key: &str) -> Vec<(String, String)> {
+        let hosts = self.result.get("hosts").and_then(Value::as_array).into_iter().flatten();
+        let services = hosts.filter_map(|host| host["services"].as_array()).flatten();
+        let mut all: Vec<(String, String)> = Vec::new();
+        for service in services {
+            let (Some(name), Some(value)) = (service["service"].as_str(), service[key].as_str()) else { continue };
+            match all.iter_mut().find(|(known, _)| known == name) {
+                Some((_, known)) if known.split('/').any(|one| one == value) || known == value => {}
+                Some((_, known)) => *known = format!("{known}/{value}"),
+                None => all.push((name.to_owned(), value.to_owned())),
+            }
+        }
+        all
+    }
+
+    /// A map of a result, from service to value.
+    fn pairs(&self, key: &str) -> Vec<(String, String)> {
+        let map = self.result.get(key).and_then(Value::as_object).into_iter().flatten();
+        map.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
+    }
+}
+
+/// One service: its value. Several: `NAME=VALUE`, separated by commas.
+fn joined(pairs: &[(String, String)]) -> String {
+    match pairs {
+        [(_, only)] => only.clone(),
+        several => several.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(","),
+    }
+}
+
+/// Every value between delimiters that nobody can know beforehand.
+fn file_of(outputs: &[(&'static str, String)]) -> String {
+    let mut text = String::new();
+    for (name, value) in outputs {
+        let delimiter = format!("cutover-{}", super::random_word());
+        let _ = writeln!(text, "{name}<<{delimiter}\n{value}\n{delimiter}");
+    }
+    text
+}
+
+fn append(path: &Path, text: &str) -> io::Result<()> {
+    std::fs::OpenOptions::new().append(true).create(true).open(path)?.write_all(text.as_bytes())
+}
+
+#[cfg(test)]
+#[path = "job_tests.rs"]
+mod tests;

@@ -1,0 +1,140 @@
+//! The summary of a job, in GitHub's Markdown: what is live now, what was switched where, when, and what to do.
+
+use super::gantt::gantt;
+use super::job::Job;
+use serde_json::Value;
+use std::fmt::Write as _;
+
+/// GitHub takes 1 MiB of all steps together.
+const LONGEST: usize = 64 * 1024;
+
+/// The whole text.
+pub(super) fn markdown(job: &Job) -> String {
+    let mut text = format!("### {}\n\n", title(job));
+    text += &facts(job);
+    text += &switched(job);
+    text += &watched(job);
+    if !job.bars.is_empty() {
+        let _ = writeln!(text, "```mermaid\n{}```\n", gantt(&job.bars));
+    }
+    text += &said("What went wrong", &job.errors);
+    text += &said("Warnings", &job.warnings);
+    if let Some(advice) = advice(&job.outcome) {
+        let _ = writeln!(text, "**What to do.** {advice}\n");
+    }
+    text
+}
+
+fn title(job: &Job) -> String {
+    let version = job.result.get("version").and_then(Value::as_str).map(cell);
+    let version = version.as_deref().unwrap_or("The release");
+    match job.outcome.as_str() {
+        "released" => format!("✅ {version} is live"),
+        "already-live" => format!("✅ {version} was live already"),
+        "nothing-to-release" => "Nothing to release".to_owned(),
+        "done" => "cutover: done".to_owned(),
+        "put-back" => format!("❌ {version} failed; the old version serves"),
+        "stuck" => format!("🚨 {version} failed and could not be put back"),
+        "locked" => "❌ Another run holds the lock".to_owned(),
+        "no-connection" => "❌ No connection to the host".to_owned(),
+        "bad-configuration" => "❌ cutover cannot start like this".to_owned(),
+        "interrupted" => format!("❌ {version} was stopped; the old version serves"),
+        _ => "❌ cutover failed".to_owned(),
+    }
+}
+
+fn advice(outcome: &str) -> Option<&'static str> {
+    Some(match outcome {
+        "put-back" => {
+            "Nobody lost a request to the new version: whatever was changed on the hosts was put back. Mend what is said \
+             above and run the job again; `cutover check` looks at the hosts and changes nothing."
+        }
+        "stuck" => {
+            "Look at the host now: what is said above was left as it is. `cutover status` says what serves; `cutover \
+             recover` finishes the release or puts it back."
+        }
+        "locked" => "Wait for the other run to end, or let this one wait for it: `args: --wait 10m`.",
+        "no-connection" => {
+            "Nothing was changed. The message above says which of address, host key and login is refused, and what to \
+             set."
+        }
+        "bad-configuration" => "Nothing was changed. The message above says where, and what was expected.",
+        "interrupted" => "Nothing is left half-way; run the job again when you want the release.",
+        "unexpected" => "`cutover status` says what serves; the next run finishes what this one began or puts it back.",
+        _ => return None,
+    })
+}
+
+/// The small table at the top.
+fn facts(job: &Job) -> String {
+    let mut rows = String::new();
+    for (name, value) in job.outputs() {
+        let label = match name {
+            "version" => "Version",
+            "image" => "Image",
+            "digest" => "Digest",
+            "previous-version" => "Before",
+            "release-url" => "Release",
+            "deployment-id" => "Deployment",
+            "seconds" => "Seconds",
+            _ => continue,
+        };
+        if !value.is_empty() {
+            let value = if name == "release-url" { cell(&value) } else { format!("`{}`", cell(&value)) };
+            let _ = writeln!(rows, "| {label} | {value} |");
+        }
+    }
+    format!("| | |\n| --- | --- |\n{rows}\n")
+}
+
+/// What was switched where.
+fn switched(job: &Job) -> String {
+    let mut rows = String::new();
+    for host in job.result.get("hosts").and_then(Value::as_array).into_iter().flatten() {
+        for service in host["services"].as_array().into_iter().flatten().filter(|s| s["slot"].is_string()) {
+            let text = |key: &str| service[key].as_str().map_or_else(|| "–".to_owned(), cell);
+            let host = cell(host["host"].as_str().unwrap_or_default());
+            let (old, slot) = (text("previous-version"), text("previous-slot"));
+            let _ = writeln!(rows, "| {host} | {} | {slot} ({old}) | {} |", text("service"), text("slot"));
+        }
+    }
+    if rows.is_empty() || job.outcome != "released" {
+        return String::new();
+    }
+    format!("| Host | Service | From | To |\n| --- | --- | --- | --- |\n{rows}\n")
+}
+
+fn watched(job: &Job) -> String {
+    let rows: String = job.watched.iter().map(|(host, text)| format!("- {}: {}\n", cell(host), cell(text))).collect();
+    if rows.is_empty() { rows } else { format!("Requests through nginx while it was watched:\n\n{rows}\n") }
+}
+
+/// Foreign text in a fence that it cannot close.
+fn said(title: &str, texts: &[String]) -> String {
+    if texts.is_empty() {
+        return String::new();
+    }
+    let text = super::text::inert(&texts.join("\n"));
+    let end = text.char_indices().map(|(at, _)| at).take_while(|at| *at <= LONGEST).last().unwrap_or(0);
+    let text = if text.len() > LONGEST { &text[..end] } else { &text };
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("**{title}.**\n\n{fence}text\n{text}\n{fence}\n\n")
+}
+
+/// Text inside a table: no markup, one line.
+fn cell(text: &str) -> String {
+    let flat = super::text::one_line(text, 300);
+    let mut safe = String::new();
+    for c in flat.chars() {
+        match c {
+            '|' => safe.push_str("&#124;"),
+            '<' => safe.push_str("&lt;"),
+            '`' => safe.push('\''),
+            '&' => safe.push_str("&amp;"),
+            '[' | ']' | '*' | '!' | '\\' => safe.push_str(&format!("&#{};", u32::from(c))),
+            c => safe.push(c),
+        }
+    }
+    safe
+}

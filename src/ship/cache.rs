@@ -1,0 +1,125 @@
+//! Layers that were read or compressed before, by diff id, so that a second release reads and sends only what changed.
+
+use super::bytes::Source;
+use super::image::{Blob, Encoding};
+use crate::release::digest::Digest;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+use tempfile::NamedTempFile;
+
+/// What the cache may take on disk once a run has ended, in bytes.
+const MOST: u64 = 4 << 30;
+
+/// A directory of layers. Everything in it can be made anew; docker verifies whatever comes out of it.
+///
+/// A file's name is the layer's diff id, the encoding, and the digest of the bytes as written: `DIFF.zstd.DIGEST`.
+#[derive(Debug, Clone)]
+pub struct Cache(Arc<PathBuf>);
+
+impl Cache {
+    /// `CUTOVER_CACHE`, else `cutover` in `XDG_CACHE_HOME` or `~/.cache`; a directory for this run where none can be made.
+    pub fn open() -> io::Result<Cache> {
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let usual = set("XDG_CACHE_HOME").or_else(|| Some(std::env::home_dir()?.join(".cache")));
+        let dir = set("CUTOVER_CACHE").or_else(|| Some(usual?.join("cutover"))).unwrap_or_else(std::env::temp_dir);
+        Cache::at(&dir.join("layers"))
+    }
+
+    /// This directory.
+    pub fn at(dir: &Path) -> io::Result<Cache> {
+        use std::os::unix::fs::DirBuilderExt;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        Ok(Cache(Arc::new(dir.to_owned())))
+    }
+
+    /// A layer that is there.
+    pub fn find(&self, diff_id: &Digest, encoding: Encoding) -> Option<Blob> {
+        let start = format!("{}.{}.", diff_id.hex(), encoding.word());
+        let entry =
+            fs::read_dir(&*self.0).ok()?.flatten().find(|e| e.file_name().to_string_lossy().starts_with(&start));
+        let path = entry?.path();
+        let digest = format!("sha256:{}", path.extension()?.to_str()?).parse().ok()?;
+        let file = File::open(&path).ok()?;
+        let _ = File::options().append(true).open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+        let size = file.metadata().ok()?.len();
+        Some(Blob { encoding, digest, size, bytes: Source::File(Arc::new(file), 0) })
+    }
+
+    /// A file to write a layer into.
+    pub fn writer(&self) -> io::Result<Writer> {
+        let file = tempfile::Builder::new().prefix("part-").tempfile_in(&*self.0)?;
+        Ok(Writer { file: BufWriter::with_capacity(256 << 10, file), hash: Default::default(), size: 0 })
+    }
+
+    /// Keeps what was written.
+    pub fn keep(&self, diff_id: &Digest, encoding: Encoding, written: Written) -> io::Result<Blob> {
+        let name = format!("{}.{}.{}", diff_id.hex(), encoding.word(), written.digest.hex());
+        let file = written.file.persist(self.0.join(name)).map_err(|error| error.error)?;
+        let bytes = Source::File(Arc::new(file), 0);
+        Ok(Blob { encoding, digest: written.digest, size: written.size, bytes })
+    }
+
+    /// Removes what was used longest ago, until the rest fits, and what killed runs left half written.
+    pub fn trim(&self) {
+        let entries = fs::read_dir(&*self.0).into_iter().flatten().flatten();
+        let mut files: Vec<_> = entries
+            .filter_map(|entry| {
+                let about = entry.metadata().ok()?;
+                Some((about.modified().ok()?, about.len(), entry.path()))
+            })
+            .collect();
+        files.sort();
+        let mut total: u64 = files.iter().map(|(_, size, _)| size).sum();
+        for (modified, size, path) in files {
+            let part = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("part-"));
+            let old = modified.elapsed().is_ok_and(|age| age.as_secs() > 24 * 3600);
+            if (part && old) || (!part && total > MOST) {
+                let _ = fs::remove_file(&path);
+                total -= size;
+            }
+        }
+    }
+}
+
+/// Writes a layer and learns its digest.
+pub struct Writer {
+    file: BufWriter<NamedTempFile>,
+    hash: sha2::Sha256,
+    size: u64,
+}
+
+/// A layer that was written and has no name yet; dropped, it is gone.
+#[derive(Debug)]
+pub struct Written {
+    file: NamedTempFile,
+    /// SHA-256 of what was written.
+    pub digest: Digest,
+    /// How many bytes.
+    pub size: u64,
+}
+
+impl Writer {
+    /// The end.
+    pub fn finish(self) -> io::Result<Written> {
+        use sha2::Digest as _;
+        let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        Ok(Written { file, digest: Digest::from_hash(&self.hash.finalize()), size: self.size })
+    }
+}
+
+impl Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        use sha2::Digest as _;
+        let count = self.file.write(bytes)?;
+        self.hash.update(&bytes[..count]);
+        self.size += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}

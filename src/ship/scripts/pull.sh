@@ -1,0 +1,14 @@
+# Pulls an image through the port that leads to cutover, names it, and forgets the port's name. The pull ends when stdin
+# does. Prints the image's id. Words: the port's reference, the name to keep, the file of the layers, its lines.
+LC_ALL=C; export LC_ALL
+umask 077
+from=$1 name=$2 file=$3; shift 3
+exec 3<&0
+docker pull -q "$from" </dev/null >/dev/null &
+pull=$!
+{ read -r _ <&3; kill "$pull"; } >/dev/null 2>&1 &
+wait "$pull" || exit 1
+docker tag "$from" "$name" && id=$(docker image inspect -f '{{.Id}}' "$name") || exit 1
+docker rmi "$from" >/dev/null || exit 1
+mkdir -p "$(dirname "$file")" && printf '%s\n' "$@" > "$file.next" && mv -f "$file.next" "$file"
+echo "$id"

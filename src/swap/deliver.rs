@@ -1,0 +1,111 @@
+//! The image comes to a host: from a registry, or from here over SSH.
+
+use super::execute::HostSwap;
+use super::observe::Observation;
+use super::plan::Plan;
+use crate::cancel::Cancel;
+use crate::host::Host;
+use crate::host::docker::{Docker, Login, Pulled};
+use crate::host::script::Script;
+use crate::report::Event;
+use crate::ship::send::{Delivery, send};
+use crate::ship::{Cache, Image};
+use anyhow::{Context as _, Result, bail};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The images of a release that were read here; the same for every host.
+#[derive(Clone, Default)]
+pub struct Shipment {
+    /// One a service, in the order of the configuration; `None`: it comes from a registry.
+    pub images: Vec<Option<Arc<Image>>>,
+    /// Where their layers are kept.
+    pub cache: Option<Cache>,
+}
+
+impl Shipment {
+    /// Lets the plan know which of the images the host has already: Docker's classic store calls an image by its
+    /// configuration's digest, containerd's by its manifest's.
+    pub fn note_present(&self, plan: &mut Plan, seen: &Observation) {
+        for ((service, seen), image) in plan.services.iter_mut().zip(&seen.services).zip(&self.images) {
+            let Some(image) = image.as_ref().filter(|_| service.present.is_none()) else { continue };
+            let known = [&image.id, &image.digest].into_iter().find(|id| seen.has_image(id.as_str()));
+            service.present = known.map(ToString::to_string);
+        }
+    }
+}
+
+impl HostSwap<'_> {
+    /// Brings what is missing.
+    pub(super) async fn pull(&mut self, cancel: &Cancel) -> Result<String> {
+        let mut said = Vec::new();
+        for number in 0..self.plan.services.len() {
+            let service = &self.plan.services[number];
+            if service.present.is_some() {
+                said.push(format!("{} is there", service.pull));
+                continue;
+            }
+            let (id, text) = tokio::select! {
+                brought = self.bring(number) => brought?,
+                signal = cancel.wait() => bail!("stopped by {}", signal.name()),
+            };
+            self.plan.services[number].present = id;
+            said.push(text);
+        }
+        Ok(said.join(", "))
+    }
+
+    /// Brings the image of one service; gives its id on this host.
+    async fn bring(&self, number: usize) -> Result<(Option<String>, String)> {
+        let service = &self.plan.services[number];
+        if service.ship {
+            let sent = self.ship(number).await?;
+            return Ok((Some(sent.id), format!("{}: {}", service.pull, sent.text)));
+        }
+        let docker = self.host.docker(&self.plan.engine)?;
+        from_registry(self.host, docker, &service.pull, self.login.as_ref()).await?;
+        Ok((docker.image_id(&service.pull).await?, service.pull.clone()))
+    }
+
+    async fn ship(&self, number: usize) -> Result<crate::ship::send::Sent> {
+        let service = &self.plan.services[number];
+        let image = self.shipment.images.get(number).and_then(Option::as_ref);
+        let (Some(image), Some(cache)) = (image, &self.shipment.cache) else {
+            bail!(
+                "{} is not on the host any more, and there is no registry: deploy {} from where its image is",
+                service.pull,
+                self.plan.version
+            );
+        };
+        // the tag that keeps the release's image
+        let name = service.tags.last().map(|(name, _)| name.clone()).context("the plan has no name for the image")?;
+        send(&Delivery {
+            host: self.host,
+            image,
+            cache,
+            engine: &self.plan.engine,
+            name,
+            record: format!("{}/layers-{}", self.state, service.name),
+        })
+        .await
+    }
+}
+
+/// With a login through the API, so that the password never rests on the host; else by the host's own `docker`, which
+/// may have a login of its own.
+async fn from_registry(host: &Host, docker: &Docker, reference: &str, login: Option<&Login>) -> Result<()> {
+    if login.is_some() {
+        let progress = |pulled: Pulled| {
+            host.reporter.emit(Event::Progress {
+                host: host.name.clone(),
+                text: format!("pull {reference}"),
+                done: pulled.done,
+                total: pulled.total,
+                unit: "bytes",
+            });
+        };
+        return docker.pull(reference, login, progress).await;
+    }
+    let script = Script::new("to bring the image to the host", "docker pull -q \"$1\"").arg(reference);
+    host.run(&script.limit(Duration::from_secs(3600))).await.map(|_| ())
+}
