@@ -21,7 +21,9 @@ read_compose() {
   fi
 }
 read_compose &   # it takes as long as the engine's answers; nothing else is printed meanwhile
-engine=$(docker info --format '{{.ServerVersion}} {{.DockerRootDir}}' 2>&1); status=$?
+engine=$(docker info --format '{{.ServerVersion}} {{.DockerRootDir}}' 2>/dev/null); status=$?
+# some versions of `docker info` complain about the template when the engine can't be reached
+[ $status -eq 0 ] || engine=$(docker ps -q 2>&1 >/dev/null)
 ids=''
 [ $status -ne 0 ] || ids=$(docker ps -aq --no-trunc --filter label=com.docker.compose.project)
 # shellcheck disable=SC2086 # ids are hexadecimal
