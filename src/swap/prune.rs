@@ -9,7 +9,7 @@ pub fn keep_tag(image: &str, prefix: &str, version: &str) -> String {
     format!("{image}:cutover-{prefix}-{}", version.replace('+', "_"))
 }
 
-/// Tags that need not be kept once `version` is live: those of all but the last `keep` releases, never one that runs.
+/// Tags that need not be kept once `version` is live: those of all but the last `keep` releases, never the live one.
 pub fn unneeded(seen: &Observation, version: &str, keep: usize) -> Vec<String> {
     let version_of = |service: &ServiceSeen| service.slots[service.live.slot()?].version.clone();
     let live: Vec<String> = seen.services.iter().filter_map(version_of).collect();
