@@ -1,10 +1,11 @@
 # Points nginx at other slots: file, test, reload, and proof that the old workers are leaving. stdin: the new text.
-# Words: step, file, the digests that it may have now, digest it shall have, how (rename or in-place), nginx's container or '', seconds,
-# `back` to undo or '', the new slots' containers, which must still run.
-# conf.before lies in the state from the first change to the file until nginx is known not to use it.
+# Words: step, file, the digests that it may have now, digest it shall have, how (rename or in-place), nginx's container or
+# '', seconds, `back` to undo or '', the new slots' containers, which must still run.
+# conf.before lies in the state from the first change until nginx is known not to use what we wrote.
 step=$1 file=$2 now=$3 wanted=$4 how=$5 nginx=$6 seconds=$7 back=$8; shift 8
 if [ -n "$back" ]; then
   journal "$step" back 2>/dev/null   # a full disk must not keep the old version away
+  [ -e "$state/conf.before" ] || exit 0   # nothing was ever changed
 else
   journal "$step" begin || fail "the journal can't be written"
   for id in "$@"; do
@@ -12,31 +13,29 @@ else
   done
 fi
 have=$(digest_of "$file")
-if [ -n "$back" ] && [ ! -e "$state/conf.before" ]; then
-  [ "$have" != "$wanted" ] || exit 0   # nothing was ever changed
-fi
 if [ "$have" != "$wanted" ]; then
+  # a file written in place can be torn; that we kept it proves that it was ours
+  case " $now " in
+    *" $have "*) ;;
+    *) [ "$back $how" = "back in-place" ] || fail "$file was changed by somebody else meanwhile" ;;
+  esac
   cat > "$state/conf.next" || { rm -f "$state/conf.next"; fail "$state can't be written"; }
   [ "$(digest_of "$state/conf.next")" = "$wanted" ] || fail "the new text of $file arrived incomplete"
-  # a file written in place can be torn; what we kept of it proves that it was ours
-  case " $now " in *" $have "*) known=yes ;; *) known='' ;; esac
-  [ -n "$known" ] || { [ "$back $how" = "back in-place" ] && [ -e "$state/conf.before" ]; } ||
-    fail "$file was changed by somebody else meanwhile"
-  if [ -z "$back" ]; then
-    cat "$file" > "$state/conf.before" || { rm -f "$state/conf.before" "$state/conf.next"; fail "$state can't be written"; }
-  fi
-  if ! replace "$file" "$state/conf.next" "$how"; then
-    [ -n "$back" ] || { replace "$file" "$state/conf.before" "$how" && rm -f "$state/conf.before"; }
-    rm -f "$state/conf.next"
-    fail "$file can't be written"
-  fi
-  rm -f "$state/conf.next"
 fi
+if [ -z "$back" ]; then
+  cat "$file" > "$state/conf.before" || { rm -f "$state/conf.before" "$state/conf.next"; fail "$state can't be written"; }
+fi
+if [ "$have" != "$wanted" ] && ! replace "$file" "$state/conf.next" "$how"; then
+  [ -n "$back" ] || { replace "$file" "$state/conf.before" "$how" && rm -f "$state/conf.before"; }
+  rm -f "$state/conf.next"
+  fail "$file can't be written"
+fi
+rm -f "$state/conf.next"
 if [ -n "$nginx" ]; then
   why=$(reload "$nginx" "$seconds" 2>&1); status=$?
   if [ $status -ne 0 ]; then
     # undoing, the file stays as it shall be: trying again is enough
-    if [ -z "$back" ] && [ "$have" != "$wanted" ] && replace "$file" "$state/conf.before" "$how"; then
+    if [ -z "$back" ] && { [ "$have" = "$wanted" ] || replace "$file" "$state/conf.before" "$how"; }; then
       [ $status -ne 1 ] || rm -f "$state/conf.before"   # nginx took nothing
     fi
     fail "$why"
