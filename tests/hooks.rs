@@ -35,8 +35,9 @@ hooks:
 "#;
     let original = env_on_host(&bench);
     // whoever looks at the processes of the host sees no secret
-    let watch = "printf '%s\\n' 'pa$1wor$D' 'secretline' > /run/secrets; (while :; do grep -laF -f /run/secrets \
-                 /proc/[0-9]*/cmdline >> /run/seen 2>/dev/null; sleep 0.01; done) >/dev/null 2>&1 & echo $! > /run/watch";
+    bench.instance.root("printf '%s\\n' 'pa$1wor$D' secretline > /run/secrets").unwrap();
+    let watch = "(while :; do grep -laF -f /run/secrets /proc/[0-9]*/cmdline >> /run/seen 2>/dev/null; sleep 0.01; done) \
+                 >/dev/null 2>&1 & echo $! > /run/watch";
     bench.instance.root(watch).unwrap();
     bench.image("v1.1.0", &[]);
     let ran = with_env(&bench, ENV, &["deploy", "--version", "v1.1.0", "--json"]).expect(0);
@@ -172,7 +173,7 @@ fn environments_on_one_host_never_touch_each_other() {
         all.iter().map(|each| each["version"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(versions("production"), ["v1.1.0"]);
-    assert_eq!(versions("staging"), ["v1.3.0", "v1.2.0"]);
+    assert_eq!(versions("staging"), ["v1.2.0", "v1.3.0"]);
     bench.cutover(&["--environment", "staging", "rollback"]).expect(0).says("v1.2.0 is live");
     assert_eq!(bench.project.served_version().as_deref(), Some("v1.1.0"));
 }

@@ -80,6 +80,11 @@ impl Running {
         false
     }
 
+    /// Whether it has ended.
+    pub fn is_over(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Sends a signal, such as `-KILL`.
     pub fn signal(&self, signal: &str) {
         let sent = std::process::Command::new("kill").args([signal, &self.child.id().to_string()]).status();
