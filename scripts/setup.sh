@@ -40,6 +40,10 @@ need_rust() {
     die "Rust $wanted or newer is needed, $have is here: rustup update stable"
 }
 
+target_directory() {
+  cargo metadata --format-version 1 --no-deps --offline | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'
+}
+
 lab_is_up() {
   local pid; pid=$(cat "$CUTOVER_LAB/run/docker.pid" 2>/dev/null) && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = dockerd ]
 }

@@ -25,7 +25,7 @@ fn a_second_run_is_told_who_holds_the_lock_or_waits_for_it() {
     let third = bench.cutover(&["deploy", "--version", "v1.2.0", "--wait", "1s"]).expect(5);
     third.says("waiting up to 1 s");
     // to look is allowed
-    bench.cutover(&["status"]).expect(0).says("v1.0.0 in blue");
+    bench.cutover(&["status"]).expect(0).says("in blue since").says("can be rolled back to: nothing");
     bench.cutover(&["plan", "--version", "v1.2.0"]).expect(0);
 
     let waiting = bench.command(&["deploy", "--version", "v1.2.0", "--wait", "2m"]);

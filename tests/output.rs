@@ -20,8 +20,11 @@ fn events_are_one_json_object_a_line_groups_are_closed_and_container_logs_are_in
     let failed = github(&["deploy", "--version", "v1.1.0"]).expect(3).says("set-output name=x::evil");
     let text = format!("{}{}", failed.stdout, failed.stderr);
     let commands: Vec<&str> = text.lines().filter(|line| is_command(line)).collect();
-    let ours = ["::group::", "::endgroup::", "::error title=cutover::", "::warning title=cutover::"];
-    assert!(commands.iter().all(|line| ours.iter().any(|start| line.starts_with(start))), "{failed}");
+    let ours = ["::group::", "::endgroup::", "::add-mask::", "::stop-commands::", "::error title=cutover::"];
+    let token =
+        commands.iter().find_map(|line| line.strip_prefix("::stop-commands::")).map(|token| format!("::{token}::"));
+    let is_ours = |line: &str| ours.iter().any(|start| line.starts_with(start)) || token.as_deref() == Some(line);
+    assert!(commands.iter().all(|line| is_ours(line)) && token.is_some(), "{failed}");
     assert!(!text.contains(['\u{1b}', '\u{7}', '\r']), "{failed}");
     assert_eq!(commands.iter().filter(|line| line.starts_with("::error")).count(), 1, "{failed}");
     assert_balanced(&commands);

@@ -34,7 +34,7 @@ impl Door {
     fn refuses(&self, more: &str, env: &[(&str, &str)]) -> Ran {
         let ran = self.knock(more, env).expect(6);
         assert_eq!(ran.stderr.matches("error:").count(), 1, "{ran}");
-        ran.never_says("PRIVATE KEY").never_says("secret words")
+        ran.never_says("b3BlbnNzaC1rZXk").never_says("secret words")
     }
 
     fn right_key(&self) -> String {
@@ -90,8 +90,6 @@ fn every_way_that_fails_says_one_clear_thing_and_every_right_one_gets_in() {
     let (key, known) = (door.right_key(), door.known());
     let place = &door.bench.instance.address;
     let with = |key: &str, known: &str| door.knock("", &[("CUTOVER_SSH_KEY", key), ("CUTOVER_KNOWN_HOSTS", known)]);
-    let get_in = |ran: Ran| ran.says("host key SHA256:").says("containers").code;
-    let _ = get_in;
 
     // the right key, as it is and as CI secrets mangle it
     let in_one_line = key.replace('\n', "\r\n");
@@ -118,8 +116,6 @@ fn every_way_that_fails_says_one_clear_thing_and_every_right_one_gets_in() {
 
     // keys
     let stranger = std::fs::read_to_string(&other).unwrap();
-    let env = |key: &'static str| [("CUTOVER_SSH_KEY", key), ("CUTOVER_KNOWN_HOSTS", "")];
-    let _ = env;
     let ran = door.refuses("", &[("CUTOVER_SSH_KEY", &stranger), ("CUTOVER_KNOWN_HOSTS", &known)]);
     ran.says("login as `deploy` was refused").says("offered ssh-ed25519 SHA256:").says("authorized_keys");
     let ran = door.refuses("", &[("CUTOVER_SSH_KEY", "no key at all"), ("CUTOVER_KNOWN_HOSTS", &known)]);
@@ -131,15 +127,9 @@ fn every_way_that_fails_says_one_clear_thing_and_every_right_one_gets_in() {
     let locked = door.key("locked", "secret words");
     door.let_in(&locked);
     let text = std::fs::read_to_string(&locked).unwrap();
-    let phrase = |phrase: &'static str| -> Vec<(&str, String)> {
-        let all = vec![("CUTOVER_SSH_KEY", text.clone()), ("CUTOVER_KNOWN_HOSTS", known.clone())];
-        let more = (!phrase.is_empty()).then(|| ("CUTOVER_SSH_KEY_PASSPHRASE", phrase.to_owned()));
-        all.into_iter().chain(more).collect()
-    };
-    let as_words = |all: &[(&'static str, String)]| -> Vec<(&'static str, String)> { all.to_vec() };
-    let knock = |phrase_is| {
-        let env = as_words(&phrase(phrase_is));
-        let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let knock = |phrase: &str| {
+        let mut env = vec![("CUTOVER_SSH_KEY", text.as_str()), ("CUTOVER_KNOWN_HOSTS", known.as_str())];
+        env.extend((!phrase.is_empty()).then_some(("CUTOVER_SSH_KEY_PASSPHRASE", phrase)));
         door.knock("", &env).never_says("secret words")
     };
     knock("").expect(6).says("is encrypted; state its passphrase");
@@ -155,7 +145,7 @@ fn every_way_that_fails_says_one_clear_thing_and_every_right_one_gets_in() {
     let socket = agent.1.to_str().unwrap();
     let ran = door.knock("", &[("SSH_AUTH_SOCK", socket), ("CUTOVER_KNOWN_HOSTS", &known)]);
     assert_ne!(ran.code, 6, "{ran}");
-    door.refuses("", &[("CUTOVER_KNOWN_HOSTS", &known)]).says("login as `deploy` was refused").says("no key to offer");
+    door.refuses("", &[("CUTOVER_KNOWN_HOSTS", &known)]).says("there is no private key to log in with");
 
     // nobody there
     let closed = |config: &str| door.bench.config.replace(place.as_str(), config);

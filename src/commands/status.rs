@@ -4,7 +4,7 @@ use super::{Exit, Run, Stop};
 use crate::host::Host;
 use crate::report::Event;
 use crate::swap::history::{self, Outcome};
-use crate::swap::observe::{Live, Observation, ServiceSeen};
+use crate::swap::observe::{Live, Observation, ServiceSeen, SlotSeen};
 use serde_json::{Value, json};
 
 /// Prints it.
@@ -56,7 +56,9 @@ fn host_text(host: &Host, seen: &Observation) -> String {
     if let Some(journal) = &seen.journal {
         let version = journal.plan.as_ref().map_or("an unknown version", |plan| plan.version.as_str());
         let will = if journal.is_confirmed() { "finishes it" } else { "puts it back" };
-        text += &format!("  a swap to {version} was not finished; the next run {will}\n");
+        text += &format!(
+            "  a swap to {version} is under way or was cut off; if no run goes on with it, the next one {will}\n"
+        );
     }
     text
 }
@@ -94,7 +96,9 @@ fn rollbacks(seen: &Observation, service: &ServiceSeen) -> Vec<String> {
             versions.push(record.version.clone());
         }
     }
-    let other = service.slots.iter().filter_map(|slot| Some((slot.container.as_ref()?, slot.version.clone()?)));
+    let stopped = |slot: &&SlotSeen| slot.container.as_ref().is_some_and(|container| !container.is_running());
+    let other = service.slots.iter().filter(stopped);
+    let other = other.filter_map(|slot| Some((slot.container.as_ref()?, slot.version.clone()?)));
     for (container, version) in other {
         let known = history::of_container(&seen.history, &container.id).is_some();
         if !known && Some(&version) != live.as_ref() && !versions.contains(&version) {

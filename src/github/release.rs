@@ -48,7 +48,8 @@ impl GitHub {
     /// The commit that the tag names; `None`: no such tag.
     async fn tagged_commit(&self, tag: &str) -> Result<Option<String>, Trouble> {
         let purpose = Purpose { what: format!("look for the tag {tag}"), needs: "contents: read" };
-        let path = ["git", "ref", "tags", tag];
+        let reference = format!("tags/{tag}");
+        let path = ["git", "ref", &reference];
         let ask = Ask { purpose, method: Method::GET, path: &path, query: &[], body: None };
         let answer = self.ask(&ask).await?;
         if answer.status == 404 {

@@ -6,7 +6,7 @@ mkdir -p "$1" || exit 1
 cd "$1" || exit 1
 exec 9>>lock || exit 1
 if ! flock -n 9; then
-  echo held; sed -n 2p lock
+  echo held; echo "$(sed -n 2p lock)"   # one line, even where the holder is just leaving
   [ "$4" -gt 0 ] && flock -w "$4" 9 || exit 0
 fi
 printf '%s\n' "$3" > lock || exit 1

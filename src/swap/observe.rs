@@ -228,7 +228,8 @@ fn find<'a>(
     let container = |service: &str| survey.containers.iter().find(|c| c.is_of(project_name, service));
     let slot = |name: String| {
         let service = project.services.get(&name)?;
-        let names = std::iter::once(name.clone()).chain(service.container_name.clone()).collect();
+        let names =
+            std::iter::once(name.clone()).chain(service.container_name.clone().filter(|own| *own != name)).collect();
         let reference = service.image.clone().unwrap_or_default();
         let restart = service.restart.clone().unwrap_or_else(|| "no".to_owned());
         Some(Slot { container: container(&name), service: name, reference, names, restart })

@@ -9,10 +9,10 @@ pub fn keep_tag(image: &str, prefix: &str, version: &str) -> String {
     format!("{image}:cutover-{prefix}-{}", version.replace('+', "_"))
 }
 
-/// Tags that need not be kept once `version` is live: those of all but the last `keep` releases, never one that runs.
+/// Tags that need not be kept once `version` is live: those of all but the last `keep` releases, never the live one.
 pub fn unneeded(seen: &Observation, version: &str, keep: usize) -> Vec<String> {
-    let live = |service: &ServiceSeen| service.live.slot().and_then(|slot| service.slots[slot].version.clone());
-    let live: Vec<String> = seen.services.iter().filter_map(live).collect();
+    let version_of = |service: &ServiceSeen| service.slots[service.live.slot()?].version.clone();
+    let live: Vec<String> = seen.services.iter().filter_map(version_of).collect();
     let earlier = history::released(&seen.history).into_iter().filter(|record| record.version != version);
     let old = earlier.skip(keep.saturating_sub(1)).filter(|record| !live.contains(&record.version));
     let tags =

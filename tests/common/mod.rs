@@ -4,6 +4,9 @@
 pub mod fault;
 pub mod watch;
 
+pub mod layout;
+pub mod wire;
+
 use lab::{App, Image, Instance, Kind, Lab, Options, Project, build_app};
 use serde_json::Value;
 use std::path::{Path, PathBuf};

@@ -158,7 +158,9 @@ impl fmt::Display for ConnectError {
             Self::Passphrase { source, wrong: false } => {
                 write!(f, "{source}: this private key is encrypted; state its passphrase or load it into an ssh-agent")
             }
-            Self::Agent { problem } => write!(f, "the ssh-agent cannot be used: {problem}"),
+            Self::Agent { problem } => {
+                write!(f, "there is no private key to log in with, and the ssh-agent cannot be used: {problem}")
+            }
             Self::AuthRefused { place, user, offered, methods, note } => {
                 write_refused(f, place, user, offered, methods, note.as_deref())
             }

@@ -5,7 +5,9 @@ dir=$1 state=$2
 cd "$dir" 2>/dev/null || { say directory 1 "$dir"; exit 0; }
 say directory 0 "$(pwd -P)"
 say user 0 "$(id -un) $(id -Gn)"
-engine=$(docker info --format '{{.ServerVersion}} {{.DockerRootDir}}' 2>&1); status=$?
+engine=$(docker info --format '{{.ServerVersion}} {{.DockerRootDir}}' 2>/dev/null); status=$?
+# some versions of `docker info` complain about the template when the engine can't be reached
+[ $status -eq 0 ] || engine=$(docker ps -q 2>&1 >/dev/null)
 say engine $status "$engine"
 if config=$(docker compose config 2>/dev/null); then
   say compose-v2 0 "$config"

@@ -111,3 +111,11 @@ instance_stop() {
   find /sys/fs/cgroup -depth -type d -path "*$(cgroup_of "$name")*" -exec rmdir {} + 2>/dev/null || true
   rm -rf "$dir"
 }
+
+instance_sweep() {
+  local name pid
+  for name in $(instance_list); do
+    pid=${name#t} pid=${pid%%-*}
+    case $name in t[0-9]*-*) [ -d "/proc/$pid" ] || instance_stop "$name" ;; esac
+  done
+}

@@ -61,9 +61,7 @@ impl Lab {
 
 fn start() -> Result<Lab> {
     lab(&["up"])?;
-    for name in lab(&["list"])?.split_whitespace().filter(|name| is_left_behind(name)) {
-        lab(&["down", name])?;
-    }
+    lab(&["sweep"])?;
     let env = lab(&["env"])?;
     let docker_host =
         env.lines().find_map(|line| line.strip_prefix("export DOCKER_HOST=")).context("no DOCKER_HOST")?;
@@ -74,11 +72,6 @@ fn start() -> Result<Lab> {
 /// A name that no other test has: `t<pid>-<n>`.
 pub(crate) fn unique() -> String {
     format!("t{}-{}", std::process::id(), NAMES.fetch_add(1, Ordering::Relaxed))
-}
-
-fn is_left_behind(name: &str) -> bool {
-    let pid = name.strip_prefix('t').and_then(|rest| rest.split_once('-')).and_then(|(pid, _)| pid.parse::<u32>().ok());
-    pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())
 }
 
 pub(crate) fn root() -> PathBuf {

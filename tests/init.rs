@@ -1,0 +1,114 @@
+//! `cutover init` and the documents that cutover prints of itself; and a deploy key that can do nothing else.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use common::{Bench, Ran, cutover, root, run};
+use lab::Kind;
+use std::path::Path;
+use std::process::Command;
+
+fn reference_repository() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let copied = Command::new("cp").arg("-r").arg(root().join("tests/lab/project/.")).arg(dir.path()).status();
+    assert!(copied.unwrap().success());
+    let git = Command::new("git").args(["init", "-q", "-b", "main"]).current_dir(dir.path()).status();
+    assert!(git.unwrap().success());
+    dir
+}
+
+fn init(dir: &Path, words: &[&str]) -> Ran {
+    run(cutover().current_dir(dir).arg("init").args(words))
+}
+
+fn read(dir: &Path, name: &str) -> String {
+    std::fs::read_to_string(dir.join(name)).unwrap()
+}
+
+#[test]
+fn the_reference_project_needs_only_host_and_directory() {
+    let dir = reference_repository();
+    let words = ["--host", "deploy@203.0.113.10", "--directory", "/home/deploy/app", "--keepalive-conf"];
+    let ran = init(dir.path(), &words).expect(0).says("ssh-keyscan -p 22 203.0.113.10").says("gh secret set SSH_KEY");
+    assert!(ran.stdout.contains("restrict,port-forwarding ssh-ed25519"), "{ran}");
+    let expected = "image: devrank/backend-api\nhost: deploy@203.0.113.10\ndirectory: /home/deploy/app\n";
+    assert!(read(dir.path(), "cutover.yml").ends_with(expected));
+    let documented = std::fs::read_to_string(root().join("docs/workflows/release.yml")).unwrap();
+    assert_eq!(read(dir.path(), ".github/workflows/deploy.yml"), documented);
+    assert!(read(dir.path(), "nginx/cutover-keepalive.conf").contains("\nkeepalive_min_timeout 10s;\n"));
+}
+
+#[test]
+fn nothing_is_ever_overwritten() {
+    let dir = reference_repository();
+    std::fs::write(dir.path().join("cutover.yml"), "mine").unwrap();
+    init(dir.path(), &["--host", "h", "--directory", "/d"]).expect(0).says("cutover.yml is there already; not touched");
+    assert_eq!(read(dir.path(), "cutover.yml"), "mine");
+    std::fs::write(dir.path().join(".github/workflows/deploy.yml"), "mine too").unwrap();
+    init(dir.path(), &["--host", "h", "--directory", "/d"]).expect(0);
+    assert_eq!(read(dir.path(), ".github/workflows/deploy.yml"), "mine too");
+}
+
+#[test]
+fn without_a_terminal_nothing_is_asked_and_what_is_missing_is_named() {
+    let dir = reference_repository();
+    init(dir.path(), &[]).expect(2).says("--host (").says("--directory (");
+    let bad = init(dir.path(), &["--host", "a b", "--directory", "/d"]).expect(2);
+    assert!(bad.stderr.contains("cutover.yml:3:"), "{bad}");
+    assert!(!dir.path().join("cutover.yml").exists());
+}
+
+#[test]
+fn on_a_terminal_it_asks() {
+    let dir = reference_repository();
+    let mut answers = tempfile::tempfile().unwrap();
+    std::io::Write::write_all(&mut answers, b"devrank/other\ndeploy@h\n/srv/app\n/health\n").unwrap();
+    std::io::Seek::rewind(&mut answers).unwrap();
+    let line = format!("{} init", env!("CARGO_BIN_EXE_cutover"));
+    let mut script = Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]).current_dir(dir.path()).env_remove("CI").stdin(answers);
+    run(&mut script).expect(0).says("The image, without a tag [devrank/backend-api]");
+    let text = read(dir.path(), "cutover.yml");
+    assert!(text.ends_with("image: devrank/other\nhost: deploy@h\ndirectory: /srv/app\nhealth: /health\n"), "{text}");
+}
+
+#[test]
+fn schema_completions_and_manual_are_printed_without_a_configuration() {
+    let dir = tempfile::tempdir().unwrap();
+    let ask = |words: &[&str]| run(cutover().current_dir(dir.path()).args(words)).expect(0).stdout;
+    assert_eq!(ask(&["schema"]), std::fs::read_to_string(root().join("cutover.schema.json")).unwrap());
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(ask(&["completions", shell]).contains("allow-downgrade"), "{shell}");
+    }
+    assert!(ask(&["man"]).contains(".TH cutover 1"));
+    ask(&["man", "pages"]);
+    assert!(dir.path().join("pages/cutover-release.1").is_file());
+}
+
+#[test]
+fn a_key_that_is_restricted_is_enough() {
+    let bench = Bench::reference(Kind::V2);
+    let home = bench.instance.ok("pwd").unwrap();
+    for (version, options) in [("v1.1.0", "restrict"), ("v1.2.0", "restrict,port-forwarding")] {
+        let keys = format!("{home}/.ssh/authorized_keys");
+        bench.instance.root(&format!("sed -i -E 's/^(restrict[^ ]* )?(ssh-)/{options} \\2/' {keys}")).unwrap();
+        assert!(bench.instance.root(&format!("cat {keys}")).unwrap().starts_with(options));
+        bench.deploy(version, &[]).expect(0);
+        assert_eq!(bench.project.served_version().as_deref(), Some(version), "with {options}");
+    }
+}
+
+#[test]
+fn a_configuration_error_marks_its_line_on_github() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("app")).unwrap();
+    std::fs::write(dir.path().join("app/cutover.yml"), "image: a/b\nhots: x\n").unwrap();
+    let (out, summary) = (dir.path().join("out"), dir.path().join("summary"));
+    let mut command = cutover();
+    command.current_dir(dir.path().join("app")).arg("release").env("GITHUB_ACTIONS", "true");
+    command.env("GITHUB_OUTPUT", &out).env("GITHUB_STEP_SUMMARY", &summary).env("GITHUB_WORKSPACE", dir.path());
+    let ran = run(&mut command).expect(2);
+    assert!(ran.stderr.starts_with("::error title=cutover,file=app/cutover.yml,line=2,col=1::"), "{ran}");
+    assert!(read(dir.path(), "out").contains("\nbad-configuration\n"));
+    assert!(read(dir.path(), "summary").contains("unknown key `hots`"));
+}

@@ -1,0 +1,186 @@
+//! `cutover deploy`, the reference's deploy script and the least possible, in turns on one instance with one app.
+
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail, ensure};
+use lab::{Instance, Kind, Lab, Load, Mix, Options, Project, Report, Script, build_app, cutover};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::stats::Spread;
+
+const START: [(&str, &str); 1] = [("START_DELAY_MS", "1500")];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Cutover,
+    Reference,
+    Bound,
+}
+
+const WAYS: [Way; 3] = [Way::Cutover, Way::Reference, Way::Bound];
+
+/// One swap.
+#[derive(Debug)]
+struct Round {
+    way: Way,
+    /// From the command's start until a client got the first answer of the new version, as the clients saw it.
+    answered: f64,
+    /// Until the new version was live as the command itself knows it: confirmed (cutover), in effect (the bound).
+    live: Option<f64>,
+    /// Until the command ended.
+    done: f64,
+    clients: Report,
+}
+
+struct Bench {
+    program: PathBuf,
+    instance: Instance,
+    project: Project,
+    config: TempDir,
+    versions: u32,
+}
+
+/// Runs the rounds, prints a table, gives the figures.
+pub(crate) fn run(program: &Path, rounds: usize) -> Result<Value> {
+    let mut bench = Bench::set_up(program)?;
+    // the guard is written and everything is in caches before it counts
+    bench.round(Way::Cutover)?;
+    let mut all = Vec::new();
+    for number in 1..=rounds {
+        for way in WAYS {
+            let round = bench.round(way)?;
+            println!("round {number}, {}: {}", way.name(), round.summary());
+            all.push(round);
+        }
+    }
+    Ok(figures(&all, rounds))
+}
+
+impl Way {
+    fn name(self) -> &'static str {
+        match self {
+            Way::Cutover => "cutover deploy",
+            Way::Reference => "reference script over ssh",
+            Way::Bound => "lower bound",
+        }
+    }
+}
+
+impl Bench {
+    fn set_up(program: &Path) -> Result<Bench> {
+        let repository = Lab::up()?.repository("backend-api");
+        let instance = Instance::start(Kind::V2)?;
+        let project = Project::write(&instance, &repository, Options::default())?;
+        project.bring_up(&[&build_app(&repository, "v1.0.0", &START)?])?;
+        let config = TempDir::new()?;
+        let text = cutover::smallest_config(&instance, &repository, &project.options.directory);
+        std::fs::write(config.path().join("cutover.yml"), text)?;
+        Ok(Bench { program: program.to_owned(), instance, project, config, versions: 0 })
+    }
+
+    /// A new version, pushed; then one swap to it while clients send requests.
+    fn round(&mut self, way: Way) -> Result<Round> {
+        self.versions += 1;
+        let version = format!("v1.0.{}", self.versions);
+        build_app(&self.project.image, &version, &START)?;
+        let load = Load::start(&self.project.url(), Mix::near(400.0))?;
+        sleep(Duration::from_secs(5));
+        let begun = now();
+        let live = match way {
+            Way::Cutover => Some(self.by_cutover(&version)?),
+            Way::Reference => self.by_script()?,
+            Way::Bound => Some(self.bound(&version)?),
+        };
+        let done = now() - begun;
+        let clients = load.stop_blocking()?;
+        ensure!(self.project.served_version().as_deref() == Some(&version), "{} did not swap", way.name());
+        let first = clients.classes.iter().filter_map(|class| Some(class.versions.get(&version)?.first_ms)).min();
+        let first = first.with_context(|| format!("no client saw {version}"))?;
+        let answered = (clients.started_unix_ms + first) as f64 / 1000.0 - begun;
+        Ok(Round { way, answered, live, done, clients })
+    }
+
+    /// Gives when the step `confirm` had ended.
+    fn by_cutover(&self, version: &str) -> Result<f64> {
+        let mut deploy = cutover::command(&self.program)?;
+        deploy.args(["deploy", "--json", "--version", version]).current_dir(self.config.path());
+        let output = deploy.envs(cutover::access(&self.instance)?).output()?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        ensure!(output.status.success(), "cutover deploy: {}\n{said}", output.status);
+        let mut events = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let confirmed = events.find(|event| event["event"] == "step-end" && event["step"] == "confirm");
+        confirmed.and_then(|event| event["at"].as_f64()).context("cutover confirmed nothing")
+    }
+
+    fn by_script(&self) -> Result<Option<f64>> {
+        let output = self.project.deploy_by_script(Script::Anywhere)?;
+        ensure!(output.success(), "the deploy script: {}", output.stdout);
+        Ok(None)
+    }
+
+    fn bound(&self, version: &str) -> Result<f64> {
+        let (new, old) = if self.instance.is_running("blue")? { ("green", "blue") } else { ("blue", "green") };
+        let script = include_str!("bound.sh");
+        let words = format!("{new} {old} {} {version}", self.project.image);
+        let said = self.project.ok(&format!("sh -s {words} <<'END-OF-SCRIPT'\n{script}\nEND-OF-SCRIPT"))?;
+        match said.trim().parse::<f64>() {
+            Ok(milliseconds) => Ok(milliseconds / 1000.0),
+            Err(_) => bail!("the lower bound said: {said}"),
+        }
+    }
+}
+
+impl Round {
+    fn summary(&self) -> String {
+        let live = self.live.map(|live| format!("live {live:.2} s, ")).unwrap_or_default();
+        let Round { answered, done, clients, .. } = self;
+        let (failed, requests) = (clients.failed, clients.requests);
+        format!("first answer {answered:.2} s, {live}done {done:.2} s, lost {failed} of {requests}")
+    }
+}
+
+fn figures(rounds: &[Round], count: usize) -> Value {
+    let width = WAYS.map(|way| way.name().len()).into_iter().max().unwrap_or(0);
+    println!("\n{:<width$}  {:>20}  {:>20}  {:>20}  lost of requests", "seconds", "first answer", "live", "done");
+    let mut ways = Vec::new();
+    for way in WAYS {
+        let of = || rounds.iter().filter(|round| round.way == way);
+        // the bound's other times hold its preparation
+        let measured = || of().filter(|_| way != Way::Bound);
+        let answered = Spread::of(measured().map(|round| round.answered));
+        let live = Spread::of(of().filter_map(|round| round.live));
+        let done = Spread::of(measured().map(|round| round.done));
+        let requests: u64 = of().map(|round| round.clients.requests).sum();
+        let lost: u64 = of().map(|round| round.clients.failed).sum();
+        let name = way.name();
+        println!("{name:<width$}  {answered:>20}  {live:>20}  {done:>20}  {lost} of {requests}");
+        ways.push((way, answered, live, done, requests, lost));
+    }
+    let median = |way: Way| ways.iter().find(|each| each.0 == way).map(|each| (each.2.median, each.3.median));
+    let (live, _) = median(Way::Cutover).unwrap_or_default();
+    let (bound, _) = median(Way::Bound).unwrap_or_default();
+    let (_, reference) = median(Way::Reference).unwrap_or_default();
+    let (to_bound, to_reference) = (live / bound, live / reference);
+    println!("\ncutover's live : lower bound      {to_bound:.2}  (aim: at most 1.3)");
+    println!("cutover's live : reference, done  {to_reference:.2}  (aim: at most 0.6)");
+    let ways = ways.into_iter().map(|(way, answered, live, done, requests, lost)| {
+        json!({ "way": way.name(), "first_answer_seconds": answered, "live_seconds": live, "done_seconds": done,
+                "requests": requests, "lost": lost })
+    });
+    json!({
+        "app_start_ms": 1500,
+        "rounds": count,
+        "requests_per_second": 400,
+        "processors": std::thread::available_parallelism().map_or(0, usize::from),
+        "ways": ways.collect::<Vec<_>>(),
+        "cutover_live_to_bound": to_bound,
+        "cutover_live_to_reference_done": to_reference,
+    })
+}
+
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
