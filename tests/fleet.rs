@@ -71,9 +71,9 @@ impl Fleet {
 
     /// Lets the first host's key into all of them.
     fn share_key(&self) {
-        let key = self.benches[0].instance.root("cat /home/deploy/.ssh/authorized_keys").unwrap();
+        let key = self.benches[0].instance.root("cat /lab/authorized_keys").unwrap();
         for bench in &self.benches[1..] {
-            bench.instance.root(&format!("echo '{key}' >> /home/deploy/.ssh/authorized_keys")).unwrap();
+            bench.instance.root(&format!("echo '{key}' >> /lab/authorized_keys")).unwrap();
         }
     }
 }
@@ -110,8 +110,8 @@ fn whichever_host_fails_at_whichever_phase_all_end_on_the_same_version() {
     fleet.assert_all("v1.0.0", "route");
 
     // the new version fails while it is watched, on one host only
-    fleet.more = "bake: {for: 20s, max-failures: 2}\n".to_owned();
-    fleet.benches[1].project.ok("echo FAIL_AFTER_MS=1000 >> .env").unwrap();
+    fleet.more = "bake: {for: 40s, max-failures: 2}\n".to_owned();
+    fleet.benches[1].project.ok("echo FAIL_AFTER_MS=6000 >> .env").unwrap();
     fleet.deploy("v1.1.0").expect(3).says("answered 500");
     fleet.benches[1].project.ok("sed -i '/FAIL_AFTER/d' .env").unwrap();
     fleet.more.clear();

@@ -108,7 +108,7 @@ fn after_an_irreversible_hook_nothing_goes_back_by_itself() {
     let mut bench = Bench::reference(Kind::V2);
     bench.config +=
         "bake: {for: 30s, max-failures: 2}\nhooks: {release: {command: [node, -e, '0'], irreversible: true}}\n";
-    bench.image("v1.1.0", &[("FAIL_AFTER_MS", "1500")]);
+    bench.image("v1.1.0", &[("FAIL_AFTER_MS", "6000")]);
     let deploy = ["deploy", "--version", "v1.1.0"];
     let stuck = || {
         bench.cutover(&deploy).expect(4).says("cutover recover --finish").says("A person must look");
