@@ -33,7 +33,6 @@ hooks:
   before-switch: [sh, -c, "echo before $CUTOVER_VERSION $(docker inspect -f '{{.State.Running}}' green) >> hooks.log"]
   after-switch: [sh, -c, "echo after $CUTOVER_VERSION; echo after >> hooks.log; exit 3"]
 "#;
-    let original = env_on_host(&bench);
     // whoever looks at the processes of the host sees no secret
     bench.instance.root("printf '%s\\n' 'pa$1wor$D' secretline > /run/secrets").unwrap();
     let watch = "(while :; do grep -laF -f /run/secrets /proc/[0-9]*/cmdline >> /run/seen 2>/dev/null; sleep 0.01; done) \
@@ -68,8 +67,6 @@ hooks:
     assert_eq!(env_on_host(&bench).0, b"OTHER=another-secret\n");
     let back = with_env(&bench, "OTHER=another-secret\n", &["rollback"]).expect(0);
     assert_eq!(env_on_host(&bench).0, ENV.as_bytes());
-    with_env(&bench, ENV, &["rollback", "v1.0.0"]).expect(0);
-    assert_eq!(env_on_host(&bench).0, original.0, "the file of the version that was there before cutover");
     for ran in [ran, history, failed, third, back] {
         for secret in ["pa$1wor", "secretline", "failing-secret", "another-secret"] {
             assert!(!ran.to_string().contains(secret), "{secret} is shown: {ran}");
