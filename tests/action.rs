@@ -188,3 +188,59 @@ fn what_github_refuses_is_a_warning_and_the_release_stands() {
     let job = job.says("`permissions: {contents: write}`").says("`permissions: {deployments: write}`");
     assert!(job.summary.contains("**Warnings.**"), "{}", job.summary);
 }
+
+/// On a terminal, with these words typed: the agent's key, ~/.ssh/config and ~/.ssh/known_hosts of `home`.
+fn by_hand(bench: &Bench, tree: &lab::GitRepository, home: &std::path::Path, words: &str, typed: &str) -> common::Ran {
+    let input = home.join("typed");
+    std::fs::write(&input, typed).unwrap();
+    let mut script = Command::new("script");
+    script.args(["-qec", &format!("{} {words}", env!("CARGO_BIN_EXE_cutover")), "/dev/null"]);
+    script.current_dir(tree.path()).stdin(std::fs::File::open(input).unwrap());
+    for name in std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned()) {
+        if name == "CI" || name.starts_with("GITHUB_") || name.starts_with("CUTOVER_") && name != "CUTOVER_LAB" {
+            script.env_remove(name);
+        }
+    }
+    for (name, value) in lab::Lab::up().unwrap().docker().get_envs() {
+        script.env(name, value.unwrap_or_default());
+    }
+    script.env("HOME", home).env("SSH_AUTH_SOCK", home.join("agent")).env("TERM", "xterm");
+    let ran = common::run(&mut script);
+    assert!(!bench.instance.docker_ps().unwrap().is_empty());
+    ran
+}
+
+#[test]
+fn a_release_by_hand_uses_agent_and_ssh_config_and_asks_first() {
+    let bench = Bench::reference(Kind::V2);
+    let home = tempfile::tempdir().unwrap();
+    let ssh = home.path().join(".ssh");
+    std::fs::create_dir(&ssh).unwrap();
+    let machine = &bench.instance;
+    let config =
+        format!("Host web\n  HostName {}\n  User {}\n  Port {}\n", machine.address, machine.user, machine.port);
+    std::fs::write(ssh.join("config"), config).unwrap();
+    std::fs::copy(&machine.known_hosts, ssh.join("known_hosts")).unwrap();
+    let socket = home.path().join("agent");
+    let mut agent = Command::new("ssh-agent").arg("-D").arg("-a").arg(&socket).spawn().unwrap();
+    while !socket.exists() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let added = Command::new("ssh-add").arg("-q").arg(&machine.key).env("SSH_AUTH_SOCK", &socket).status().unwrap();
+    assert!(added.success());
+
+    let config = bench.config.replace(&machine.destination(), "web");
+    let app = App::new(&bench.repository, "v1.1.0");
+    let tree = app.git_repository(&config, "v1.1.0: by hand").unwrap();
+    by_hand(&bench, &tree, home.path(), "release", "n\n")
+        .expect(130)
+        .says("Release v1.1.0 to web?")
+        .says("not released");
+    assert_eq!(bench.project.served_version().as_deref(), Some("v1.0.0"));
+    by_hand(&bench, &tree, home.path(), "release", "y\n").expect(0).says("v1.1.0 is live");
+    assert_eq!(bench.project.served_version().as_deref(), Some("v1.1.0"));
+    tree.commit(&App::new(&bench.repository, "v1.2.0"), "v1.2.0: not asked").unwrap();
+    by_hand(&bench, &tree, home.path(), "release --yes", "").expect(0).says("v1.2.0 is live");
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+}

@@ -12,7 +12,7 @@ struct Action {
     file: String,
 }
 
-const STAND_IN: &str = "#!/bin/sh\nprintf 'word:%s\\n' \"$@\"\nenv | grep ^CUTOVER_ | sort\npwd\n";
+const STAND_IN: &str = "#!/bin/sh\nprintf 'word:%s\\n' \"$@\"\nenv | grep ^CUTOVER_ | sort\nprintf 'key:%s\\n' \"$CUTOVER_SSH_KEY\"\npwd\n";
 
 impl Action {
     fn new() -> Action {
@@ -112,7 +112,7 @@ fn an_input_that_is_empty_is_not_set() {
     ];
     let (good, said) = action.run(&env);
     assert!(good && !said.contains("CUTOVER_VERSION") && said.contains("CUTOVER_CONFIG=x.yml"), "{said}");
-    assert!(said.contains("CUTOVER_SSH_KEY=a\nb") && said.trim_end().ends_with("work/sub dir"), "{said}");
+    assert!(said.contains("key:a\nb\n") && said.trim_end().ends_with("work/sub dir"), "{said}");
 }
 
 #[test]

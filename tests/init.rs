@@ -88,12 +88,17 @@ fn schema_completions_and_manual_are_printed_without_a_configuration() {
 #[test]
 fn a_key_that_is_restricted_is_enough() {
     let bench = Bench::reference(Kind::V2);
-    let home = bench.instance.ok("pwd").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let key = dir.path().join("cutover-key");
+    let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key).status();
+    assert!(made.unwrap().success());
+    let public = read(dir.path(), "cutover-key.pub");
     for (version, options) in [("v1.1.0", "restrict"), ("v1.2.0", "restrict,port-forwarding")] {
-        let keys = format!("{home}/.ssh/authorized_keys");
-        bench.instance.root(&format!("sed -i -E 's/^(restrict[^ ]* )?(ssh-)/{options} \\2/' {keys}")).unwrap();
-        assert!(bench.instance.root(&format!("cat {keys}")).unwrap().starts_with(options));
-        bench.deploy(version, &[]).expect(0);
+        bench.instance.write(".ssh/authorized_keys", format!("{options} {public}")).unwrap();
+        bench.instance.ok("chmod 700 .ssh && chmod 600 .ssh/authorized_keys").unwrap();
+        bench.image(version, &[]);
+        let mut deploy = bench.command(&["deploy", "--version", version]);
+        run(deploy.env("CUTOVER_SSH_KEY", read(dir.path(), "cutover-key"))).expect(0);
         assert_eq!(bench.project.served_version().as_deref(), Some(version), "with {options}");
     }
 }

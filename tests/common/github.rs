@@ -210,7 +210,11 @@ impl State {
     }
 
     fn correct(&mut self, id: &str, body: &Value) -> Reply {
-        let Some(release) = self.releases.iter_mut().find(|one| one["id"].to_string() == id) else { return missing() };
+        let Some(release) =
+            self.releases.iter_mut().find(|one| one["id"].as_u64().is_some_and(|known| id.parse() == Ok(known)))
+        else {
+            return missing();
+        };
         for (key, value) in body.as_object().into_iter().flatten() {
             release[key] = value.clone();
         }
