@@ -38,6 +38,14 @@ containers() {
 }
 compose() { if [ "$compose" = v2 ]; then docker compose "$@"; else docker-compose "$@"; fi; }
 
+# stop_for_good SECONDS CONTAINER…: stops them, and no restart policy brings them back. The engine can't change the policy
+# of one that crashes over and over in the moment between two runs: then it is stopped first.
+stop_for_good() {
+  grace=$1; shift
+  docker update --restart=no "$@" >/dev/null 2>&1 && { docker stop -t "$grace" "$@"; return; }
+  docker stop -t "$grace" "$@" && docker update --restart=no "$@"
+}
+
 digest_of() { sha256sum < "$1" | cut -d ' ' -f 1; }
 
 # workers NGINX: "PID serving" or "PID leaving" for each of its workers
