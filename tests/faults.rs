@@ -180,8 +180,8 @@ fn a_second_client_that_waits_goes_on_afterwards() {
 #[test]
 fn a_client_killed_while_it_puts_back_is_put_back_by_the_next() {
     let mut bench = fragile();
-    bench.config += "bake: {for: 20s, max-failures: 2}\n";
-    bench.image("v1.1.0", &[("FAIL_AFTER_MS", "1500")]);
+    bench.config += "bake: {for: 40s, max-failures: 2}\n";
+    bench.image("v1.1.0", &[("FAIL_AFTER_MS", "6000")]);
     // long enough that old workers are waited for
     let slow = lab::load::Class::slow(4.0, 5);
     let load = Load::start(&bench.project.url(), Mix::of(vec![slow])).unwrap();

@@ -1,5 +1,5 @@
 //! Images reach hosts over SSH alone: only what is missing travels, and what arrives is what was sent.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::print_stdout, missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 
@@ -261,7 +261,7 @@ async fn two_releases_to_one_host_do_not_meet() {
 async fn a_port_that_is_taken_is_passed_over() {
     let link = Link::to(quiet(Kind::V2)).await;
     let (one, two) = (layer("a", 1 << 20), layer("b", 1000));
-    let image = link.read(&Layout::of(&[one.clone()]));
+    let image = link.read(&Layout::of(std::slice::from_ref(&one)));
     let wire = Wire::to(&link.instance, Some(1_000_000));
     let known = wire.known_hosts(&link.instance);
     let slow = Link::through(link.instance.clone(), &format!("127.0.0.1:{}", wire.port), known).await;

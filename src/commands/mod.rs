@@ -107,7 +107,9 @@ impl Stop {
 
 impl From<anyhow::Error> for Stop {
     fn from(error: anyhow::Error) -> Stop {
-        Stop::new(Exit::Unexpected, format!("{error:#}"))
+        let lost = matches!(error.downcast_ref(), Some(crate::host::ssh::ExecError::Disconnected));
+        let exit = if lost { Exit::Connection } else { Exit::Unexpected };
+        Stop::new(exit, format!("{error:#}"))
     }
 }
 

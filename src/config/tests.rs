@@ -42,6 +42,22 @@ fn three_lines_are_enough() {
 }
 
 #[test]
+fn an_image_goes_over_ssh_where_the_file_says_so_or_nobody_could_push_it() {
+    let ships = |image: &str, more: &str| {
+        let text = format!("image: {image}\nhost: deploy@203.0.113.10\ndirectory: /app\n{more}\n");
+        let config = good(&text, None);
+        assert!(config.registry.is_none() || !more.contains("none"));
+        config.services[0].ship
+    };
+    assert!(ships("devrank/backend-api", "registry: none"));
+    assert!(!ships("devrank/backend-api", ""), "Docker Hub, perhaps with docker's own login");
+    assert!(ships("backend-api", ""), "only Docker can push to docker.io/library");
+    assert!(!ships("nginx", "build: false"), "one of Docker's own images");
+    assert!(!ships("backend-api", "registry: {username: devrank}"));
+    assert!(!ships("ghcr.io/backend-api", ""));
+}
+
+#[test]
 fn every_key_is_read() {
     let text = include_str!("testdata/every-key.yml");
     let config = Config::parse(text, "deploy/cutover.yml", None).unwrap_or_else(|error| panic!("{error}"));

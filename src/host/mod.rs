@@ -19,7 +19,7 @@ use script::Script;
 use ssh::{ForwardError, Limits, Session};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::io::AsyncBufReadExt;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
 
 /// A host that cutover is logged in to.
 pub struct Host {
@@ -82,6 +82,10 @@ impl Host {
         let began = Instant::now();
         let work = async {
             let mut child = self.session.spawn(&self.command(script)?).await?;
+            if let Some(stdin) = &script.stdin {
+                child.stdin.write_all(stdin.expose().as_bytes()).await?;
+            }
+            child.stdin.shutdown().await?;
             let mut lines = tokio::io::BufReader::new(&mut child.stdout).lines();
             while let Some(text) = lines.next_line().await? {
                 line(&text);

@@ -147,7 +147,7 @@ struct Saved {
 impl Archive {
     fn image(mut self, cache: &Cache) -> Result<Image> {
         if self.0.contains_key("index.json") {
-            return self.from_layout(cache);
+            return self.read_layout(cache);
         }
         let text = self.document("manifest.json").context("it is neither an OCI layout nor what docker save writes")?;
         let saved: Vec<Saved> = serde_json::from_slice(&text).context("its manifest.json can't be read")?;
@@ -160,7 +160,7 @@ impl Archive {
         Image::new(config, layers, None)
     }
 
-    fn from_layout(&mut self, cache: &Cache) -> Result<Image> {
+    fn read_layout(&mut self, cache: &Cache) -> Result<Image> {
         let index: Index = serde_json::from_slice(&self.document("index.json")?)?;
         let descriptor = self.choose(index, 0)?;
         let text = self.document(&blob_name(&descriptor.digest))?;

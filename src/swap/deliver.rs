@@ -62,9 +62,11 @@ impl HostSwap<'_> {
             let sent = self.ship(number).await?;
             return Ok((Some(sent.id), format!("{}: {}", service.pull, sent.text)));
         }
-        let docker = self.host.docker(&self.plan.engine)?;
-        from_registry(self.host, docker, &service.pull, self.login.as_ref()).await?;
-        Ok((docker.image_id(&service.pull).await?, service.pull.clone()))
+        let id = match &self.login {
+            Some(login) => with_login(self.host, self.host.docker(&self.plan.engine)?, &service.pull, login).await?,
+            None => by_host(self.host, &service.pull).await?,
+        };
+        Ok((id, service.pull.clone()))
     }
 
     async fn ship(&self, number: usize) -> Result<crate::ship::send::Sent> {
@@ -91,21 +93,25 @@ impl HostSwap<'_> {
     }
 }
 
-/// With a login through the API, so that the password never rests on the host; else by the host's own `docker`, which
-/// may have a login of its own.
-async fn from_registry(host: &Host, docker: &Docker, reference: &str, login: Option<&Login>) -> Result<()> {
-    if login.is_some() {
-        let progress = |pulled: Pulled| {
-            host.reporter.emit(Event::Progress {
-                host: host.name.clone(),
-                text: format!("pull {reference}"),
-                done: pulled.done,
-                total: pulled.total,
-                unit: "bytes",
-            });
-        };
-        return docker.pull(reference, login, progress).await;
-    }
-    let script = Script::new("to bring the image to the host", "docker pull -q \"$1\"").arg(reference);
-    host.run(&script.limit(Duration::from_secs(3600))).await.map(|_| ())
+/// Pulls through the API, so that the password never rests on the host. Gives the image's id.
+async fn with_login(host: &Host, docker: &Docker, reference: &str, login: &Login) -> Result<Option<String>> {
+    let progress = |pulled: Pulled| {
+        host.reporter.emit(Event::Progress {
+            host: host.name.clone(),
+            text: format!("pull {reference}"),
+            done: pulled.done,
+            total: pulled.total,
+            unit: "bytes",
+        });
+    };
+    docker.pull(reference, Some(login), progress).await?;
+    docker.image_id(reference).await
+}
+
+/// Pulls by the host's own `docker`, which may have a login of its own. Gives the image's id.
+async fn by_host(host: &Host, reference: &str) -> Result<Option<String>> {
+    const PULL: &str = "docker pull -q \"$1\" >/dev/null && docker image inspect -f '{{.Id}}' \"$1\"";
+    let script = Script::new("to bring the image to the host", PULL).arg(reference);
+    let id = host.run(&script.limit(Duration::from_secs(3600))).await?;
+    Ok(Some(String::from_utf8_lossy(&id).trim().to_owned()).filter(|id| !id.is_empty()))
 }

@@ -54,7 +54,11 @@ pub struct Running {
 impl Running {
     /// Starts cutover; the words hold `--json`.
     pub fn start(bench: &Bench, words: &[&str]) -> Running {
-        let mut command = bench.command(words);
+        Running::spawn(bench.command(words))
+    }
+
+    /// The same with a command that is ready.
+    pub fn spawn(mut command: std::process::Command) -> Running {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let events = BufReader::new(child.stdout.take().unwrap());
         Running { child, events, seen: Vec::new() }
@@ -74,6 +78,11 @@ impl Running {
             line.clear();
         }
         false
+    }
+
+    /// Whether it has ended.
+    pub fn is_over(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// Sends a signal, such as `-KILL`.

@@ -2,7 +2,6 @@
 # docker inspect of each afterwards.
 timeout=$1; shift
 journal retire begin || fail "the journal can't be written"
-out=$(docker update --restart=no "$@" 2>&1) || fail "$out"
-out=$(docker stop -t "$timeout" "$@" 2>&1) || fail "$out"
+out=$(stop_for_good "$timeout" "$@" 2>&1) || fail "$out"
 say containers 0 "$(docker inspect "$@")"
 journal retire end

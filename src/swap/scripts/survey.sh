@@ -5,27 +5,33 @@ dir=$1 state=$2
 cd "$dir" 2>/dev/null || { say directory 1 "$dir"; exit 0; }
 say directory 0 "$(pwd -P)"
 say user 0 "$(id -un) $(id -Gn)"
+read_compose() {
+  if config=$(docker compose config 2>/dev/null); then
+    say compose-v2 0 "$config"
+  elif docker compose version >/dev/null 2>&1; then
+    say compose-v2 1 "$(docker compose config 2>&1 >/dev/null)"
+  elif command -v docker-compose >/dev/null 2>&1; then
+    if config=$(docker-compose config 2>/dev/null); then
+      say compose-v1 0 "$config"
+    else
+      say compose-v1 1 "$(docker-compose config 2>&1 >/dev/null)"
+    fi
+  else
+    say compose-none 1 ''
+  fi
+}
+read_compose &   # it takes as long as the engine's answers; nothing else is printed meanwhile
 engine=$(docker info --format '{{.ServerVersion}} {{.DockerRootDir}}' 2>/dev/null); status=$?
 # some versions of `docker info` complain about the template when the engine can't be reached
 [ $status -eq 0 ] || engine=$(docker ps -q 2>&1 >/dev/null)
+ids=''
+[ $status -ne 0 ] || ids=$(docker ps -aq --no-trunc --filter label=com.docker.compose.project)
+# shellcheck disable=SC2086 # ids are hexadecimal
+[ -z "$ids" ] || containers=$(docker inspect $ids 2>/dev/null)
+wait
 say engine $status "$engine"
-if config=$(docker compose config 2>/dev/null); then
-  say compose-v2 0 "$config"
-elif docker compose version >/dev/null 2>&1; then
-  say compose-v2 1 "$(docker compose config 2>&1 >/dev/null)"
-elif command -v docker-compose >/dev/null 2>&1; then
-  if config=$(docker-compose config 2>/dev/null); then
-    say compose-v1 0 "$config"
-  else
-    say compose-v1 1 "$(docker-compose config 2>&1 >/dev/null)"
-  fi
-else
-  say compose-none 1 ''
-fi
+[ -z "$ids" ] || say containers 0 "$containers"
 if [ $status -eq 0 ]; then
-  ids=$(docker ps -aq --no-trunc --filter label=com.docker.compose.project)
-  # shellcheck disable=SC2086 # ids are hexadecimal
-  [ -z "$ids" ] || say containers 0 "$(docker inspect $ids 2>/dev/null)"
   root=${engine#* }
   [ -d "$root" ] || root=/
   say disk 0 "$(df -Pk "$root" 2>/dev/null | tail -n 1)"

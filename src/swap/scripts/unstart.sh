@@ -8,7 +8,7 @@ note() { errors="$errors$out
 "; }
 while [ "$count" -gt 0 ]; do
   for id in $(containers "$1"); do
-    out=$(docker update --restart=no "$id" 2>&1 && docker stop -t "$timeout" "$id" 2>&1) || note
+    out=$(stop_for_good "$timeout" "$id" 2>&1) || note
     [ "$id" = "$2" ] || out=$(docker rm -f "$id" 2>&1) || note
   done
   shift 2; count=$((count - 1))

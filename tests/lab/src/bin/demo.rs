@@ -13,7 +13,6 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use lab::load::Class;
 use lab::{App, GitRepository, Instance, Lab, Load, Mix, Options, Project, Report, cutover};
-use serde_json::json;
 
 struct Demo {
     instance: Instance,
@@ -76,7 +75,7 @@ impl Demo {
         println!("{}, {}", instance.destination(), project.url());
         heading("cutover.yml, all of it");
         print!("{config}");
-        Ok(Demo { instance, project, repository, work_tree, program: program.to_owned() })
+        Ok(Demo { instance, project, repository, work_tree, program: program.canonicalize()? })
     }
 
     fn commit(&self, version: &str, message: &str) -> Result<()> {
@@ -139,7 +138,7 @@ fn show(report: &Report, released: &Released) {
     );
     println!("drained: {}\n", released.drained);
     let (requests, failed) = (report.requests, report.failed);
-    println!("{}", json!({ "requests": requests, "failed": failed, "swap_seconds": released.live }));
+    println!(r#"{{"requests":{requests},"failed":{failed},"swap_seconds":{}}}"#, released.live);
 }
 
 fn heading(text: &str) {

@@ -1,9 +1,10 @@
 //! Measures, in one run on one machine: prints tables, and writes the figures to docs/bench/NAME.json.
 //!
-//! `bench CUTOVER [--rounds N] [PART…]`; parts: `swap`. `scripts/bench` builds what it needs and calls it.
+//! `bench CUTOVER [--rounds N] [PART…]`; parts: `swap`, `ship`. `scripts/bench` builds what it needs and calls it.
 
 #![allow(clippy::print_stdout)]
 
+mod ship;
 mod stats;
 mod swap;
 
@@ -13,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 const USAGE: &str = "usage: bench CUTOVER [--rounds N] [PART…]";
-const PARTS: [&str; 1] = ["swap"];
+const PARTS: [&str; 2] = ["swap", "ship"];
 
 fn main() -> Result<()> {
     let mut words = std::env::args().skip(1);
@@ -32,6 +33,7 @@ fn main() -> Result<()> {
     for part in parts {
         let figures = match part.as_str() {
             "swap" => swap::run(&cutover, rounds)?,
+            "ship" => ship::run(&cutover, rounds)?,
             _ => bail!("{USAGE}"),
         };
         write(&part, &figures)?;

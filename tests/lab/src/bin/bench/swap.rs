@@ -78,7 +78,7 @@ impl Bench {
         let config = TempDir::new()?;
         let text = cutover::smallest_config(&instance, &repository, &project.options.directory);
         std::fs::write(config.path().join("cutover.yml"), text)?;
-        Ok(Bench { program: program.to_owned(), instance, project, config, versions: 0 })
+        Ok(Bench { program: program.canonicalize()?, instance, project, config, versions: 0 })
     }
 
     /// A new version, pushed; then one swap to it while clients send requests.

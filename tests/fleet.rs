@@ -1,0 +1,151 @@
+//! Several hosts: all of them on the new version, or all of them on the old one.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use common::fault::{Moment, Running, assert_clean};
+use common::{Bench, Ran, cutover, run};
+use lab::{Instance, Kind, Lab, Options, build_app};
+use std::process::Command;
+use tempfile::TempDir;
+
+struct Fleet {
+    benches: Vec<Bench>,
+    dir: TempDir,
+    /// What is added to the configuration.
+    more: String,
+    hosts: Vec<String>,
+}
+
+impl Fleet {
+    /// Instances that serve v1.0.0 and share a repository.
+    fn start(size: usize) -> Fleet {
+        let repository = Lab::up().unwrap().repository("fleet");
+        let first = build_app(&repository, "v1.0.0", &[]).unwrap();
+        let one = || {
+            let instance = Instance::start(Kind::V2).unwrap();
+            let bench = Bench::of(instance, repository.clone(), Options::default());
+            bench.project.bring_up(&[&first]).unwrap();
+            bench
+        };
+        let benches: Vec<Bench> = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..size).map(|_| scope.spawn(one)).collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        let hosts = benches.iter().map(|bench| bench.instance.destination()).collect();
+        Fleet { benches, dir: TempDir::new().unwrap(), more: String::new(), hosts }
+    }
+
+    fn image(&self, version: &str, settings: &[(&str, &str)]) {
+        build_app(&self.benches[0].repository, version, settings).unwrap();
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let (image, directory) = (&self.benches[0].repository, &self.benches[0].project.options.directory);
+        let hosts = self.hosts.join(", ");
+        let config = format!("image: {image}\nhosts: [{hosts}]\ndirectory: {directory}\n{}", self.more);
+        std::fs::write(self.dir.path().join("cutover.yml"), config).unwrap();
+        let read = |path: &std::path::Path| std::fs::read_to_string(path).unwrap();
+        let keys: Vec<String> = self.benches.iter().map(|bench| read(&bench.instance.known_hosts)).collect();
+        let mut command = cutover();
+        command.current_dir(self.dir.path()).args(words).env("CUTOVER_KNOWN_HOSTS", keys.concat());
+        command.env("CUTOVER_SSH_KEY", read(&self.benches[0].instance.key));
+        command
+    }
+
+    fn deploy(&self, version: &str) -> Ran {
+        run(&mut self.command(&["deploy", "--version", version]))
+    }
+
+    fn deploy_waiting(&self, version: &str) -> Ran {
+        run(&mut self.command(&["deploy", "--version", version, "--wait", "60s"]))
+    }
+
+    /// Every host serves this version, alone, and nothing is left.
+    fn assert_all(&self, version: &str, why: &str) {
+        for bench in &self.benches {
+            assert_eq!(bench.project.served_version().as_deref(), Some(version), "{why}: {}", bench.instance.name);
+            assert_clean(bench, why);
+        }
+    }
+
+    /// Lets the first host's key into all of them.
+    fn share_key(&self) {
+        let key = self.benches[0].instance.root("cat /lab/authorized_keys").unwrap();
+        for bench in &self.benches[1..] {
+            bench.instance.root(&format!("echo '{key}' >> /lab/authorized_keys")).unwrap();
+        }
+    }
+}
+
+#[test]
+fn whichever_host_fails_at_whichever_phase_all_end_on_the_same_version() {
+    let mut fleet = Fleet::start(4);
+    fleet.share_key();
+    fleet.image("v1.1.0", &[("START_DELAY_MS", "200")]);
+    let third = fleet.benches[2].instance.address.clone();
+
+    // unreachable: nothing is started anywhere
+    let right = fleet.hosts.clone();
+    fleet.hosts[3] = format!("deploy@{}:2", fleet.benches[3].instance.address);
+    let before: Vec<_> = fleet.benches.iter().map(|bench| bench.instance.docker_ps().unwrap().len()).collect();
+    fleet.deploy("v1.1.0").expect(6);
+    let after: Vec<_> = fleet.benches.iter().map(|bench| bench.instance.docker_ps().unwrap().len()).collect();
+    assert_eq!(after, before);
+    fleet.hosts = right;
+
+    // one host's health
+    fleet.benches[2].project.ok("echo CRASH=1 >> .env").unwrap();
+    fleet.deploy("v1.1.0").expect(3).says(&third).says("put back");
+    fleet.benches[2].project.ok("sed -i '/CRASH/d' .env").unwrap();
+    fleet.assert_all("v1.0.0", "health");
+
+    // one host's nginx, once every slot is healthy
+    let mut running = Running::spawn(fleet.command(&["deploy", "--version", "v1.1.0", "--json"]));
+    assert!(running.until("start", Moment::After));
+    let broken = fleet.benches[2].project.path("nginx/broken.conf");
+    fleet.benches[2].instance.write(&broken, "this is no directive\n").unwrap();
+    running.end().expect(3).says(&third);
+    fleet.benches[2].project.ok("rm nginx/broken.conf").unwrap();
+    fleet.assert_all("v1.0.0", "route");
+
+    // the new version fails while it is watched, on one host only
+    fleet.more = "bake: {for: 40s, max-failures: 2}\n".to_owned();
+    fleet.benches[1].project.ok("echo FAIL_AFTER_MS=6000 >> .env").unwrap();
+    fleet.deploy("v1.1.0").expect(3).says("answered 500");
+    fleet.benches[1].project.ok("sed -i '/FAIL_AFTER/d' .env").unwrap();
+    fleet.more.clear();
+    fleet.assert_all("v1.0.0", "bake");
+
+    // the client is killed between phases; the next run puts every host right
+    for (step, moment) in [("health", Moment::After), ("route", Moment::After), ("retire", Moment::Before)] {
+        let version = format!("v1.{}.0", 2 + ["health", "route", "retire"].iter().position(|s| *s == step).unwrap());
+        fleet.image(&version, &[]);
+        let mut running = Running::spawn(fleet.command(&["deploy", "--version", &version, "--json"]));
+        assert!(running.until(step, moment));
+        running.signal("-KILL");
+        running.end().expect(-1);
+        fleet.deploy_waiting(&version).expect(0);
+        fleet.assert_all(&version, step);
+    }
+}
+
+#[test]
+fn a_host_that_cannot_be_put_back_is_named_and_the_others_are_put_back() {
+    let fleet = Fleet::start(2);
+    fleet.share_key();
+    fleet.image("v1.1.0", &[("UNHEALTHY_MS", "-1")]);
+    let mut running = Running::spawn(fleet.command(&["deploy", "--version", "v1.1.0", "--json"]));
+    assert!(running.until("health", Moment::Before));
+    // the network of one is gone, and stays gone
+    let lost = &fleet.benches[1].instance;
+    lost.root("iptables -I INPUT -p tcp --dport 22 -j DROP").unwrap();
+    let ran = running.end().expect(4);
+    let said = ran.to_string();
+    let (_, left) = said.rsplit_once("A person must look at").expect("what is left");
+    assert!(left.contains(&lost.address) && !left.contains(&fleet.benches[0].instance.address), "{ran}");
+    assert_clean(&fleet.benches[0], "the other host");
+    lost.root("iptables -D INPUT -p tcp --dport 22 -j DROP").unwrap();
+    run(&mut fleet.command(&["recover", "--wait", "60s"])).expect(0).says("recovered");
+    fleet.assert_all("v1.0.0", "recovered");
+}
