@@ -244,3 +244,28 @@ fn a_release_by_hand_uses_agent_and_ssh_config_and_asks_first() {
     agent.kill().unwrap();
     agent.wait().unwrap();
 }
+
+#[test]
+fn deploys_and_rollbacks_outside_a_workflow_are_deployments_too() {
+    let bench = Bench::reference(Kind::V2);
+    let github = fake::FakeGitHub::start();
+    let told = |words: &[&str]| {
+        let mut command = bench.command(words);
+        command
+            .env("GITHUB_REPOSITORY", fake::REPOSITORY)
+            .env("GITHUB_SHA", fake::COMMIT)
+            .env("GITHUB_TOKEN", "a-token");
+        common::run(command.env("GITHUB_API_URL", &github.url)).expect(0)
+    };
+    for version in ["v1.1.0", "v1.2.0"] {
+        bench.image(version, &[]);
+        told(&["deploy", "--version", version]).says("GitHub deployment");
+    }
+    told(&["rollback"]);
+    assert_eq!(bench.project.served_version().as_deref(), Some("v1.1.0"));
+    let state = github.state.lock().unwrap();
+    let seen: Vec<_> = state.deployments.iter().map(|one| (&one["ref"], &one["description"])).collect();
+    let (commit, first, second) = (json!(fake::COMMIT), json!("v1.1.0"), json!("v1.2.0"));
+    assert_eq!(seen, [(&commit, &first), (&commit, &second), (&first, &first)]);
+    assert!(state.releases.is_empty(), "outside a job only `release` makes releases");
+}

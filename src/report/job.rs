@@ -22,6 +22,8 @@ pub(super) struct Job {
     pub(super) warnings: Vec<String>,
     /// What came of the last bake: "0 of 120 answers failed".
     pub(super) watched: Vec<(String, String)>,
+    /// The verb of the last result.
+    pub(super) verb: &'static str,
     /// The data of all results, later ones over earlier ones.
     pub(super) result: Map<String, Value>,
     pub(super) release_url: Option<String>,
@@ -59,7 +61,10 @@ impl Job {
             }
             Event::Published { kind: "release", url, .. } => self.release_url = Some(url.clone()),
             Event::Published { id, .. } => self.deployment_id = Some(id.clone()),
-            Event::Result { data: Value::Object(data), .. } => self.result.extend(data.clone()),
+            Event::Result { verb, data: Value::Object(data), .. } => {
+                self.verb = verb;
+                self.result.extend(data.clone());
+            }
             _ => {}
         }
     }
@@ -70,7 +75,9 @@ impl Job {
         self.outcome = said.unwrap_or(outcome).to_owned();
         self.seconds = took.as_secs_f64();
         let outputs = self.outputs.as_ref().map_or(Ok(()), |path| append(path, &file_of(&self.outputs())));
-        let summary = self.summary.as_ref().map_or(Ok(()), |path| append(path, &summary::markdown(self)));
+        // a step that only looked at something has nothing to show
+        let shown = self.summary.as_ref().filter(|_| self.outcome != "done" || !self.bars.is_empty());
+        let summary = shown.map_or(Ok(()), |path| append(path, &summary::markdown(self)));
         outputs.and(summary)
     }
 

@@ -201,7 +201,7 @@ impl Reporter {
         }
         let mut secrets = lock(&self.0.secrets);
         secrets.extend(forms.into_iter().map(Secret::new));
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
+        secrets.sort_by(|a, b| (b.expose().len(), b.expose()).cmp(&(a.expose().len(), a.expose())));
         secrets.dedup();
     }
 

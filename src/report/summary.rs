@@ -32,7 +32,7 @@ fn title(job: &Job) -> String {
         "released" => format!("✅ {version} is live"),
         "already-live" => format!("✅ {version} was live already"),
         "nothing-to-release" => "Nothing to release".to_owned(),
-        "done" => "cutover: done".to_owned(),
+        "done" => format!("✅ {version}: {} done", job.verb),
         "put-back" => format!("❌ {version} failed; the old version serves"),
         "stuck" => format!("🚨 {version} failed and could not be put back"),
         "locked" => "❌ Another run holds the lock".to_owned(),
