@@ -294,6 +294,44 @@ async fn a_full_disk_on_the_host_is_said_and_mended() {
     assert!(link.send(&image, "v1").await.unwrap().bytes > 40 * MIB);
 }
 
+/// Docker 26 with images in containerd's store.
+fn with_containerd_store(instance: Instance) -> Instance {
+    let settings = r#"{"features": {"containerd-snapshotter": true}, "storage-driver": "native"}"#;
+    instance.root(&format!("echo '{settings}' > /etc/docker/daemon.json")).unwrap();
+    instance.restart_dockerd().unwrap();
+    instance
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn containerd_s_store_gets_only_what_changed() {
+    for (instance, way) in [(quiet(Kind::V2), "by docker pull"), (refusing(Kind::V2), "by docker load")] {
+        let link = Link::to(with_containerd_store(instance)).await;
+        let (base, first, second) = (layer("base", 8 << 20), layer("one", 1000), layer("two", 2000));
+        let sent = link.send(&link.read(&Layout::of(&[base.clone(), first])), "v1").await.unwrap();
+        assert!(sent.text.contains(way) && sent.bytes > 8 * MIB, "{}", sent.text);
+        let sent = link.send(&link.read(&Layout::of(&[base, second])), "v2").await.unwrap();
+        println!("{}", sent.text);
+        assert!(sent.bytes < 5000 || way == "by docker load", "{}", sent.text);
+        assert_eq!(sent.id, link.ok("docker image inspect -f '{{.Id}}' team/app:v2"));
+        assert_eq!(link.ok("docker image ls --format '{{.Repository}}' | grep 127.0.0.1 || true"), "");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn containerd_s_store_goes_on_where_a_cut_pull_stopped() {
+    let instance = with_containerd_store(quiet(Kind::V2));
+    let wire = Wire::to(&instance, Some(20_000_000));
+    wire.cut(vec![20 * MIB]);
+    let (place, known) = (format!("127.0.0.1:{}", wire.port), wire.known_hosts(&instance));
+    let link = Link::through(instance.clone(), &place, known.clone()).await;
+    let layout = Layout::of(&[layer("base", 30 << 20)]);
+    link.send(&link.read(&layout), "v1").await.unwrap_err();
+    let link = Link::through(instance, &place, known).await;
+    let sent = link.send(&link.read(&layout), "v1").await.unwrap();
+    println!("after a cut at 20 of 30 MiB: {}", sent.text);
+    assert!(sent.bytes < 20 * MIB, "{}", sent.text);
+}
+
 #[tokio::test]
 async fn an_image_is_the_same_as_a_directory_and_as_a_tar() {
     let dir = TempDir::new().unwrap();
