@@ -550,3 +550,20 @@ fn two_gib_need_little_memory() {
     assert_eq!(faulty.bench.project.served_version().as_deref(), Some("v1.1.0"));
     assert!(most < 100 << 10, "{most} KiB");
 }
+
+/// What a deploy waits for the network, one after the other, from connecting to the end: the image is there already, and
+/// the app answers at once.
+#[test]
+fn a_deploy_waits_for_few_round_trips() {
+    // 32 when it was measured; a health check that has to ask once more costs one
+    const MOST: u64 = 34;
+    let bench = Bench::reference(Kind::V2);
+    bench.deploy("v1.1.0", &[]).expect(0);
+    let image = bench.image("v1.2.0", &[]);
+    bench.instance.ok(&format!("docker pull -q {}", image.by_digest())).unwrap();
+    let digest = format!("--digest={}", image.digest);
+    let ran = bench.cutover(&["deploy", "--version", "v1.2.0", "--json", &digest]).expect(0);
+    let count = ran.result()["hosts"][0]["round-trips"].as_u64().unwrap();
+    println!("{count} round trips");
+    assert!(count <= MOST, "{count} round trips");
+}
