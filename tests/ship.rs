@@ -5,15 +5,13 @@ mod common;
 
 use common::layout::{Layout, layer};
 use common::wire::Wire;
-use common::{Bench, Ran};
 use cutover::host::Host;
 use cutover::host::ssh::{Options, Session};
 use cutover::report::{Format, Reporter};
 use cutover::ship::send::{Delivery, Sent, send};
 use cutover::ship::{Cache, Image, read};
-use lab::{App, Instance, Kind, Lab, Start};
+use lab::{Instance, Kind, Start};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -294,6 +292,44 @@ async fn a_full_disk_on_the_host_is_said_and_mended() {
     assert!(link.send(&image, "v1").await.unwrap().bytes > 40 * MIB);
 }
 
+/// Docker 26 with images in containerd's store.
+fn with_containerd_store(instance: Instance) -> Instance {
+    let settings = r#"{"features": {"containerd-snapshotter": true}, "storage-driver": "native"}"#;
+    instance.root(&format!("echo '{settings}' > /etc/docker/daemon.json")).unwrap();
+    instance.restart_dockerd().unwrap();
+    instance
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn containerd_s_store_gets_only_what_changed() {
+    for (instance, way) in [(quiet(Kind::V2), "by docker pull"), (refusing(Kind::V2), "by docker load")] {
+        let link = Link::to(with_containerd_store(instance)).await;
+        let (base, first, second) = (layer("base", 8 << 20), layer("one", 1000), layer("two", 2000));
+        let sent = link.send(&link.read(&Layout::of(&[base.clone(), first])), "v1").await.unwrap();
+        assert!(sent.text.contains(way) && sent.bytes > 8 * MIB, "{}", sent.text);
+        let sent = link.send(&link.read(&Layout::of(&[base, second])), "v2").await.unwrap();
+        println!("{}", sent.text);
+        assert!(sent.bytes < 5000 || way == "by docker load", "{}", sent.text);
+        assert_eq!(sent.id, link.ok("docker image inspect -f '{{.Id}}' team/app:v2"));
+        assert_eq!(link.ok("docker image ls --format '{{.Repository}}' | grep 127.0.0.1 || true"), "");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn containerd_s_store_goes_on_where_a_cut_pull_stopped() {
+    let instance = with_containerd_store(quiet(Kind::V2));
+    let wire = Wire::to(&instance, Some(20_000_000));
+    wire.cut(vec![20 * MIB]);
+    let (place, known) = (format!("127.0.0.1:{}", wire.port), wire.known_hosts(&instance));
+    let link = Link::through(instance.clone(), &place, known.clone()).await;
+    let layout = Layout::of(&[layer("base", 30 << 20)]);
+    link.send(&link.read(&layout), "v1").await.unwrap_err();
+    let link = Link::through(instance, &place, known).await;
+    let sent = link.send(&link.read(&layout), "v1").await.unwrap();
+    println!("after a cut at 20 of 30 MiB: {}", sent.text);
+    assert!(sent.bytes < 20 * MIB, "{}", sent.text);
+}
+
 #[tokio::test]
 async fn an_image_is_the_same_as_a_directory_and_as_a_tar() {
     let dir = TempDir::new().unwrap();
@@ -307,208 +343,4 @@ async fn an_image_is_the_same_as_a_directory_and_as_a_tar() {
     assert_eq!((&one.digest, &one.id), (&three.digest, &three.id));
     std::fs::write(&tar, &std::fs::read(&tar).unwrap()[..200_000]).unwrap();
     assert!(read::save(std::fs::File::open(&tar).unwrap(), &cache).is_err(), "half an archive");
-}
-
-/// The project of a bench, without a registry.
-fn without_registry(bench: &mut Bench) {
-    bench.config += "registry: none\n";
-}
-
-fn a_release_without_a_registry(kind: Kind) {
-    let mut bench = Bench::reference(kind);
-    without_registry(&mut bench);
-    let cache = TempDir::new().unwrap();
-    let deploy = |bench: &Bench, version: &str| -> Ran {
-        bench.image(version, &[]);
-        common::run(bench.command(&["deploy", "--version", version]).env("XDG_CACHE_HOME", cache.path()))
-    };
-    deploy(&bench, "v1.1.0").expect(0).says("v1.1.0 is live").says("sent ");
-    assert_eq!(bench.project.served_version().as_deref(), Some("v1.1.0"));
-    deploy(&bench, "v1.2.0").expect(0).says("v1.2.0 is live").says("bytes of ");
-    assert_eq!(bench.project.served_version().as_deref(), Some("v1.2.0"));
-    let status = bench.status();
-    assert_eq!(status["rollback"], serde_json::json!(["v1.1.0"]), "{status}");
-    bench.cutover(&["rollback"]).expect(0).says("v1.1.0 is live");
-}
-
-#[test]
-fn a_release_without_a_registry_on_docker_26() {
-    a_release_without_a_registry(Kind::V2);
-}
-
-#[test]
-fn a_release_without_a_registry_on_docker_20() {
-    a_release_without_a_registry(Kind::V1);
-}
-
-/// A project whose image has a base that no host has, behind a wire.
-struct Faulty {
-    bench: Bench,
-    wire: Wire,
-    cache: TempDir,
-    size: u64,
-    base: &'static str,
-}
-
-/// An image with node in it that no host has, in one layer.
-fn foreign_base() -> &'static str {
-    let made = "docker image inspect lab/foreign >/dev/null 2>&1 && exit; id=$(docker create lab/node true) && \
-                docker export $id | docker import - lab/foreign && docker rm $id";
-    let docker = Lab::up().unwrap().docker();
-    let envs = docker.get_envs().filter_map(|(name, value)| Some((name, value?)));
-    let output = Command::new("sh").args(["-c", made]).envs(envs).output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    "lab/foreign"
-}
-
-impl Faulty {
-    /// The host has the image's base from elsewhere, so `docker load` is the way; not so with [`foreign_base`].
-    fn new(kind: Kind, rate: Option<u64>) -> Faulty {
-        let mut bench = Bench::reference(kind);
-        let wire = Wire::to(&bench.instance, rate);
-        let place = format!("deploy@127.0.0.1:{}", wire.port);
-        bench.config = bench.config.replace(&bench.instance.destination(), &place);
-        without_registry(&mut bench);
-        Faulty { bench, wire, cache: TempDir::new().unwrap(), size: 0, base: "lab/node" }
-    }
-
-    /// Builds a version whose layers the host lacks.
-    fn build(&mut self, version: &str, layers: &[u64]) {
-        let dir = TempDir::new().unwrap();
-        App::new(&self.bench.repository, version).write_context(dir.path()).unwrap();
-        let mut dockerfile = std::fs::read_to_string(dir.path().join("Dockerfile")).unwrap();
-        dockerfile = dockerfile.replace("lab/node", self.base);
-        for (number, size) in layers.iter().enumerate() {
-            let name = format!("noise-{number}");
-            std::fs::write(dir.path().join(&name), layer("noise", usize::try_from(*size).unwrap())).unwrap();
-            dockerfile += &format!("COPY {name} /noise/\n");
-        }
-        std::fs::write(dir.path().join("Dockerfile"), dockerfile).unwrap();
-        let tag = format!("{}:{version}", self.bench.repository);
-        let built = Lab::up().unwrap().docker().args(["build", "-q", "-t", &tag]).arg(dir.path()).output().unwrap();
-        assert!(built.status.success(), "{built:?}");
-        self.size = layers.iter().sum();
-    }
-
-    fn command(&self, version: &str) -> Command {
-        let mut command = self.bench.command(&["deploy", "--version", version]);
-        command.env("XDG_CACHE_HOME", self.cache.path());
-        command.env("CUTOVER_KNOWN_HOSTS", self.wire.known_hosts(&self.bench.instance));
-        command
-    }
-
-    fn deploy(&self, version: &str) -> Ran {
-        common::run(&mut self.command(version))
-    }
-
-    /// Kills a deploy once so many bytes are on the host's side.
-    fn kill_at(&self, version: &str, bytes: u64) {
-        let before = self.wire.sent();
-        let mut child = self.command(version).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        while self.wire.sent() - before < bytes {
-            assert!(child.try_wait().unwrap().is_none(), "it ended before");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
-
-    fn pulls(&self) -> String {
-        self.bench.instance.root("pgrep -af '[d]ocker (pull|load)' || true").unwrap()
-    }
-}
-
-/// Cut while the image is on its way, the run goes on by itself; the bytes that went twice are at most what one layer
-/// and the buffers hold.
-fn a_cut_connection_is_made_again(kind: Kind, way: &str) {
-    const LAYER: u64 = 10 * MIB;
-    let mut faulty = Faulty::new(kind, Some(40_000_000));
-    if way == "by docker pull" {
-        faulty.base = foreign_base();
-    }
-    faulty.build("v1.1.0", &[1000]);
-    faulty.deploy("v1.1.0").expect(0);
-    for (number, percent) in [10, 50, 90].into_iter().enumerate() {
-        let version = format!("v1.{}.0", number + 2);
-        faulty.build(&version, &[LAYER, LAYER, LAYER]);
-        let (before, at) = (faulty.wire.sent(), faulty.size * percent / 100);
-        faulty.wire.cut(vec![at]);
-        let ran = faulty
-            .deploy(&version)
-            .expect(0)
-            .says("connecting once more")
-            .says(&format!("{version} is live"))
-            .says(way);
-        let sent = faulty.wire.sent() - before;
-        let twice = sent.saturating_sub(faulty.size);
-        println!("{kind:?} {way}: cut at {percent} %: {} KiB of {} KiB went twice", twice >> 10, faulty.size >> 10);
-        assert!(twice < at + 4 * MIB, "{twice} of {} bytes went twice\n{ran}", faulty.size);
-        assert_eq!(faulty.bench.project.served_version(), Some(version));
-        assert_eq!(faulty.pulls(), "");
-    }
-}
-
-#[test]
-fn a_cut_connection_is_made_again_to_docker_26() {
-    a_cut_connection_is_made_again(Kind::V2, "by docker pull");
-}
-
-#[test]
-fn a_cut_connection_is_made_again_to_docker_20() {
-    a_cut_connection_is_made_again(Kind::V1, "by docker pull");
-}
-
-#[test]
-fn a_cut_connection_is_made_again_to_load() {
-    a_cut_connection_is_made_again(Kind::V1, "by docker load");
-}
-
-/// Killed while the image is on its way, nothing is left running on the host, and the next run works.
-fn a_killed_client_leaves_nothing_in_the_way(kind: Kind) {
-    let mut faulty = Faulty::new(kind, Some(10_000_000));
-    faulty.build("v1.1.0", &[12 * MIB, 12 * MIB]);
-    faulty.kill_at("v1.1.0", 6 * MIB);
-    faulty.deploy("v1.1.0").expect(0).says("v1.1.0 is live");
-    faulty.build("v1.2.0", &[12 * MIB]);
-    faulty.kill_at("v1.2.0", 6 * MIB);
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !faulty.pulls().is_empty() {
-        assert!(Instant::now() < deadline, "left running: {}", faulty.pulls());
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    assert_eq!(faulty.bench.project.served_version().as_deref(), Some("v1.1.0"));
-    // the port that the killed run had is taken now
-    let taken = "perl -MIO::Socket::INET -e 'for (20000..29999) { push @s, IO::Socket::INET->new(LocalAddr => \"127.0.0.1:$_\", \
-                 Listen => 1) if $_ % 2 } sleep 60'";
-    let _ = faulty.bench.instance.root(&format!("ulimit -n 8000; {taken} >/dev/null 2>&1 & sleep 1"));
-    faulty.deploy("v1.2.0").expect(0).says("v1.2.0 is live");
-    assert_eq!(faulty.bench.project.served_version().as_deref(), Some("v1.2.0"));
-}
-
-#[test]
-fn a_killed_client_leaves_nothing_in_the_way_of_docker_26() {
-    a_killed_client_leaves_nothing_in_the_way(Kind::V2);
-}
-
-#[test]
-fn a_killed_client_leaves_nothing_in_the_way_of_docker_20() {
-    a_killed_client_leaves_nothing_in_the_way(Kind::V1);
-}
-
-#[test]
-#[ignore = "two GiB on a disk: run it alone"]
-fn two_gib_need_little_memory() {
-    let mut faulty = Faulty::new(Kind::V2, None);
-    faulty.build("v1.1.0", &[512 * MIB, 512 * MIB, 512 * MIB, 512 * MIB]);
-    let mut child = faulty.command("v1.1.0").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let (mut most, began) = (0, Instant::now());
-    while child.try_wait().unwrap().is_none() {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        most = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(most);
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    println!("2 GiB: peak {} MiB in {:.1} s", most >> 10, began.elapsed().as_secs_f64());
-    assert_eq!(faulty.bench.project.served_version().as_deref(), Some("v1.1.0"));
-    assert!(most < 100 << 10, "{most} KiB");
 }

@@ -361,7 +361,8 @@ fn finished(swaps: &[HostSwap<'_>], live: Duration, whole: Duration) -> Event {
         text += &format!("    seconds: {}\n", seconds.join(", "));
         let seconds: BTreeMap<_, _> = swap.seconds.iter().collect();
         hosts.push(json!({
-            "host": swap.host.name, "services": services, "drained": swap.drained, "seconds": seconds
+            "host": swap.host.name, "services": services, "drained": swap.drained, "seconds": seconds,
+            "round-trips": swap.host.session.round_trips(),
         }));
     }
     let data = json!({

@@ -210,9 +210,7 @@ impl State {
     }
 
     fn correct(&mut self, id: &str, body: &Value) -> Reply {
-        let Some(release) =
-            self.releases.iter_mut().find(|one| one["id"].as_u64().is_some_and(|known| id.parse() == Ok(known)))
-        else {
+        let Some(release) = self.releases.iter_mut().find(|one| one["id"].as_u64() == id.parse().ok()) else {
             return missing();
         };
         for (key, value) in body.as_object().into_iter().flatten() {

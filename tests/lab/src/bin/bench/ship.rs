@@ -83,7 +83,7 @@ impl Way {
     fn filters(self) -> (&'static str, &'static str) {
         match self {
             Way::Gzip => ("gzip -c", "docker load -q"),
-            Way::Zstd => ("zstd -q -c -T0", "zstd -dc | docker load -q"),
+            Way::Zstd => ("zstd -q -c -T0", "docker load -q"),
             _ => ("cat", "docker load -q"),
         }
     }
