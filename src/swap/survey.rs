@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_host_without_anything_is_told_apart() {
-        let output = b"@directory 1 2\n/x\n@user 0 9\nme me sudo\n@engine 1 17\npermission denied\n@compose-none 1 0\n\n@missing 0 6\n flock\n";
+        let output = b"@directory 1 2\n/x\n@user 0 10\nme me sudo\n@engine 1 17\npermission denied\n@compose-none 1 0\n\n@missing 0 6\n flock\n";
         let survey = read(output).expect("reads");
         assert_eq!(survey.directory, None);
         assert_eq!(survey.engine, Some(Err("permission denied".into())));
