@@ -1,5 +1,5 @@
 //! Releases without a registry, whole: there and back, cut, killed, and large.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod common;
 
