@@ -1,5 +1,5 @@
 //! Releases without a registry, whole: there and back, cut, killed, and large.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod common;
 
@@ -232,4 +232,23 @@ fn a_deploy_waits_for_few_round_trips() {
     let count = ran.result()["hosts"][0]["round-trips"].as_u64().unwrap();
     println!("{count} round trips");
     assert!(count <= MOST, "{count} round trips");
+}
+
+/// A commit goes in, nothing is pushed anywhere, and the new version serves; the plan says how the image travels.
+#[test]
+fn a_commit_is_released_without_a_registry() {
+    let mut bench = Bench::reference(Kind::V2);
+    bench.config = bench.config.replace(&bench.repository, "team/backend-api");
+    without_registry(&mut bench);
+    let compose = "sed -i 's|image: .*backend-api:latest|image: team/backend-api:latest|' docker-compose.yml";
+    let tag = format!("docker tag {}:latest team/backend-api:latest && {compose}", bench.repository);
+    bench.project.ok(&tag).unwrap();
+    let tree = bench.work_tree("v1.1.0", "Release v1.1.0");
+    let cache = TempDir::new().unwrap();
+    let run =
+        |words: &[&str]| common::run(bench.command(words).current_dir(tree.path()).env("XDG_CACHE_HOME", cache.path()));
+    run(&["plan"]).expect(0).says("to be sent over SSH").says("over SSH, the layers that the host lacks");
+    run(&["push"]).expect(2).says("no registry to push to");
+    run(&["release"]).expect(0).says("v1.1.0 is live").says("sent ");
+    assert_eq!(bench.project.served_version().as_deref(), Some("v1.1.0"));
 }
