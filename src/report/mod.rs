@@ -6,15 +6,18 @@ mod job;
 mod json;
 mod mask;
 mod plain;
+mod step;
 mod summary;
 mod terminal;
 pub mod text;
+
+pub use step::Running;
 
 use crate::secret::Secret;
 use serde::Serialize;
 use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Something that happened. Texts may be foreign: a sink makes them harmless before it shows them.
 #[derive(Debug, Clone, Serialize)]
@@ -270,7 +273,7 @@ impl Reporter {
     /// A step begins; the value that comes back says how it ended.
     pub fn step(&self, host: &str, step: &str, text: impl Into<String>) -> Running {
         self.emit(Event::StepBegin { host: host.to_owned(), step: step.to_owned(), text: text.into() });
-        Running { reporter: self.clone(), host: host.to_owned(), step: step.to_owned(), began: Instant::now() }
+        Running::new(self, host, step)
     }
 
     fn redacted(&self, mut event: Event) -> Event {
@@ -309,39 +312,6 @@ fn random_word() -> String {
         bits = now.map_or(0, |now| now.as_nanos()).to_be_bytes();
     }
     format!("{:032x}", u128::from_be_bytes(bits))
-}
-
-/// A step that has begun and not ended.
-#[must_use]
-pub struct Running {
-    reporter: Reporter,
-    host: String,
-    step: String,
-    began: Instant,
-}
-
-impl Running {
-    /// It did what it says. Gives how long it took.
-    pub fn done(self, text: impl Into<String>) -> Duration {
-        self.end(StepState::Done, text)
-    }
-
-    /// It failed.
-    pub fn failed(self, text: impl Into<String>) -> Duration {
-        self.end(StepState::Failed, text)
-    }
-
-    /// It was put back.
-    pub fn undone(self, text: impl Into<String>) -> Duration {
-        self.end(StepState::Undone, text)
-    }
-
-    fn end(self, state: StepState, text: impl Into<String>) -> Duration {
-        let took = self.began.elapsed();
-        let Running { reporter, host, step, .. } = self;
-        reporter.emit(Event::StepEnd { host, step, state, text: text.into(), seconds: took.as_secs_f64() });
-        took
-    }
 }
 
 #[cfg(test)]

@@ -2,21 +2,20 @@
 
 use super::deliver::Shipment;
 use super::history::{self, Outcome, Record, ServiceRecord};
-use super::plan::{Plan, ServicePlan};
+use super::plan::Plan;
 use super::steps::{Phase, Step};
-use super::{refusals, undo};
+use super::undo;
 use crate::cancel::{Cancel, Signal};
 use crate::host::Host;
 use crate::host::container::Container;
 use crate::host::docker::Login;
 use crate::host::lock::Holder;
-use crate::host::script::{Script, Section, sections};
-use crate::report::{Event, Level};
+use crate::report::Level;
 use crate::secret::Secret;
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Seconds that nginx may take to replace its workers after a reload.
 pub(super) const RELOAD_SECONDS: u64 = 15;
@@ -86,7 +85,7 @@ impl<'a> HostSwap<'a> {
     }
 
     /// The history's lines for a release that is live; one that goes back marks the version that it leaves.
-    fn released(&self) -> String {
+    pub(super) fn released(&self) -> String {
         let left = self.plan.services.iter().filter_map(|service| service.from.as_ref()?.version.clone()).next();
         let left = left.filter(|version| self.plan.rollback && *version != self.plan.version);
         let left = left.map(|version| HostSwap::line(self, &version, Outcome::RolledBack, ""));
@@ -256,255 +255,4 @@ impl HostSwap<'_> {
         self.seconds.insert(step.name(), took.as_secs_f64());
         result.map(|_| ())
     }
-
-    async fn perform(&mut self, step: Step, cancel: &Cancel) -> Result<String> {
-        match step {
-            Step::Pull => self.pull(cancel).await,
-            Step::EnvFile => self.env_file().await,
-            Step::Hook => self.release_hook().await,
-            Step::BeforeSwitch => self.host_hook(step, self.plan.before_switch.clone()).await,
-            Step::AfterSwitch => self.after_switch().await,
-            Step::Start => self.start().await,
-            Step::Guard => self.guard().await,
-            Step::Health => self.health(cancel).await,
-            Step::Route => self.route().await,
-            Step::NginxUp => self.nginx_up().await,
-            Step::Confirm => super::confirm::confirm(self).await,
-            Step::Bake => super::bake::watch(self, cancel).await,
-            Step::Drain => self.drain(cancel).await,
-            Step::Retire => self.retire().await,
-            Step::Record => self.write_record().await,
-        }
-    }
-
-    /// A script of the swap: it runs only while this run holds the lock.
-    pub(super) fn script(&self, why: &'static str, text: &'static str) -> Script {
-        Script::new(why, text).args([&self.state, &self.holder]).limit(Duration::from_secs(180))
-    }
-
-    async fn start(&mut self) -> Result<String> {
-        let services = &self.plan.services;
-        let tags = self.tags()?;
-        let kept: Vec<_> = services.iter().filter_map(|service| service.to.kept.as_ref()).collect();
-        let script = self
-            .script(
-                "to start the idle slot",
-                concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/start.sh")),
-            )
-            .args([self.plan.compose.word(), &self.plan.directory, &(tags.len() / 2).to_string()])
-            .args(tags)
-            .arg(self.plan.needs.len().to_string())
-            .args(&self.plan.needs)
-            .arg(kept.len().to_string())
-            .args(kept.iter().flat_map(|kept| [&kept.container, &kept.restart]))
-            .args(services.iter().filter(|service| service.to.kept.is_none()).map(|service| &service.to.slot))
-            .stdin(self.journal_line()?);
-        let containers = containers(&self.host.run(&script).await?)?;
-        let of = |service: &ServicePlan| {
-            let slot = &service.to.slot;
-            let found = containers.iter().find(|c| c.label("com.docker.compose.service") == slot);
-            found.cloned().with_context(|| format!("compose started no container for {slot}"))
-        };
-        self.started = services.iter().map(of).collect::<Result<_>>()?;
-        let names = self.started.iter().map(|container| container.name.trim_start_matches('/').to_owned());
-        Ok(names.collect::<Vec<_>>().join(", "))
-    }
-
-    /// References, each with the image that it shall name.
-    pub(super) fn tags(&self) -> Result<Vec<String>> {
-        let mut tags = Vec::new();
-        for service in &self.plan.services {
-            let image = service.present.as_ref();
-            let image = image.with_context(|| format!("{} is not on the host after the pull", service.pull))?;
-            tags.extend(service.tags.iter().flat_map(|(reference, _)| [reference.clone(), image.clone()]));
-        }
-        Ok(tags)
-    }
-
-    /// The plan as the first line of a journal.
-    pub(super) fn journal_line(&self) -> Result<String> {
-        Ok(format!("{}\n", serde_json::to_string(&self.plan)?))
-    }
-
-    async fn guard(&mut self) -> Result<String> {
-        let (Some(file), Some(nginx)) = (&self.plan.nginx.guard, &self.nginx) else { return Ok(String::new()) };
-        let script = self
-            .script(
-                "to let idle connections outlive a reload",
-                concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/guard.sh")),
-            )
-            .args([file, nginx, &RELOAD_SECONDS.to_string()])
-            .stdin(include_str!("keepalive.conf"));
-        match self.host.run(&script).await {
-            Ok(_) => Ok(format!("wrote {file}")),
-            Err(error) if format!("{error:#}").contains(r#"unknown directive "keepalive_min_timeout""#) => {
-                Ok("left out: this nginx is older than 1.27.4".to_owned())
-            }
-            Err(error) => {
-                let text = format!(
-                    "nginx did not take {file}, so idle keep-alive connections are cut at the reload: {error:#}"
-                );
-                self.host.reporter.note(Level::Warning, &self.host.name, text);
-                Ok("left out".to_owned())
-            }
-        }
-    }
-
-    async fn health(&mut self, cancel: &Cancel) -> Result<String> {
-        let each =
-            self.plan.services.iter().zip(&self.started).map(|(service, container)| {
-                super::health::wait(self.host, &self.plan.engine, service, container, cancel)
-            });
-        let said = join_all(each).await.into_iter().collect::<Result<Vec<_>>>()?;
-        Ok(said.join(", "))
-    }
-
-    async fn route(&mut self) -> Result<String> {
-        let (before, after) = (self.plan.conf.before.clone(), self.plan.conf.after.clone());
-        self.route_script(&[&before], &after, false).await?;
-        Ok(self.plan.explain(Step::Route))
-    }
-
-    /// Makes nginx's file say `to`, where it says one of `from` or `to` now, and has nginx take it; `back` undoes that.
-    pub(super) async fn route_script(&self, from: &[&str], to: &str, back: bool) -> Result<()> {
-        let conf = &self.plan.conf;
-        let from: Vec<String> = from.iter().map(|text| undo::digest(text)).collect();
-        let script = self
-            .script(
-                "to point nginx at the new slot",
-                concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/route.sh")),
-            )
-            .args([Step::Route.name(), &conf.path, &from.join(" "), &undo::digest(to)])
-            .arg(if conf.in_place { "in-place" } else { "rename" })
-            .arg(self.nginx.clone().unwrap_or_default())
-            .arg(RELOAD_SECONDS.to_string())
-            .arg(if back { "back" } else { "" })
-            .args(self.started.iter().map(|container| &container.id))
-            .stdin(to);
-        self.host.run(&script).await.map(|_| ())
-    }
-
-    async fn nginx_up(&mut self) -> Result<String> {
-        let script = self
-            .script("to start nginx", concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/nginx-up.sh")))
-            .args([
-                self.plan.compose.word(),
-                &self.plan.directory,
-                &self.plan.nginx.service,
-                &RELOAD_SECONDS.to_string(),
-            ]);
-        let containers = containers(&self.host.run(&script).await?)?;
-        self.nginx = containers.first().map(|container| container.id.clone());
-        if self.plan.nginx.guard.is_none() {
-            return Ok(self.plan.nginx.service.clone());
-        }
-        // while nobody is connected yet, nobody can lose a connection to the guard's own reload
-        self.begun.push(Step::Guard);
-        let guard = self.guard().await?;
-        Ok(format!("{}, guard: {guard}", self.plan.nginx.service))
-    }
-
-    async fn drain(&mut self, cancel: &Cancel) -> Result<String> {
-        let nginx = self.nginx.clone().context("nginx does not run")?;
-        let began = Instant::now();
-        let timeout = self.plan.drain_timeout;
-        let (left, most) = tokio::select! {
-            drained = self.drain_workers(&nginx, timeout, false) => drained?,
-            signal = after_signal(cancel) => bail!("{} during the drain: the old slot was left running", signal.name()),
-        };
-        if left > 0 {
-            let text = format!(
-                "{left} of nginx's old workers still had requests after {} s (WebSockets or streams?); their slot is \
-                 stopped all the same. `worker_shutdown_timeout` in nginx.conf bounds them.",
-                timeout.as_secs()
-            );
-            self.host.reporter.note(Level::Warning, &self.host.name, text);
-        }
-        let seconds = began.elapsed().as_secs_f64();
-        self.drained = format!("{} of {most} old nginx workers finished in {seconds:.1} s", most - left);
-        Ok(self.drained.clone())
-    }
-
-    /// Waits for nginx's old workers: how many were left at the end, and how many there were. `back`: while
-    /// putting back.
-    pub(super) async fn drain_workers(&self, nginx: &str, timeout: Duration, back: bool) -> Result<(u64, u64)> {
-        let script = self
-            .script(
-                "to let old requests finish",
-                concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/drain.sh")),
-            )
-            .args([nginx, &timeout.as_secs().to_string(), if back { "back" } else { "" }])
-            .limit(timeout + Duration::from_secs(30));
-        let (mut left, mut most) = (0u64, 0u64);
-        let began = Instant::now();
-        let line = |line: &str| {
-            left = line.trim().parse().unwrap_or(left);
-            most = most.max(left);
-            self.host.reporter.emit(Event::Progress {
-                host: self.host.name.clone(),
-                text: format!("drain: {left} old workers left"),
-                done: began.elapsed().as_secs(),
-                total: timeout.as_secs(),
-                unit: "s",
-            });
-        };
-        self.host.follow(&script, line).await?;
-        Ok((left, most))
-    }
-
-    async fn retire(&mut self) -> Result<String> {
-        let old: Vec<_> = self.plan.services.iter().filter_map(|service| service.from.as_ref()).collect();
-        let timeout = self.plan.services.iter().map(|service| service.stop_timeout).max().unwrap_or_default();
-        let script = self
-            .script(
-                "to stop the old slot",
-                concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/retire.sh")),
-            )
-            .arg(timeout.as_secs().to_string())
-            .args(old.iter().map(|old| &old.container))
-            .limit(timeout + Duration::from_secs(60));
-        let containers = containers(&self.host.run(&script).await?)?;
-        for container in &containers {
-            let slot = container.label("com.docker.compose.service").to_owned();
-            if container.state.exit_code == 137 {
-                let text = format!(
-                    "{slot} was killed: it did not stop within {} s of SIGTERM. Does its PID 1 handle SIGTERM, and is \
-                     `stop_grace_period` long enough?",
-                    timeout.as_secs()
-                );
-                self.host.reporter.note(Level::Warning, &self.host.name, text);
-            }
-            self.stopped.push((slot, container.state.exit_code));
-        }
-        let said = self.stopped.iter().map(|(slot, code)| format!("{slot} ended with {code}"));
-        Ok(said.collect::<Vec<_>>().join(", "))
-    }
-
-    async fn write_record(&mut self) -> Result<String> {
-        let script = self
-            .script(
-                "to write the history",
-                concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/record.sh")),
-            )
-            .args(&self.plan.prune)
-            .stdin(self.released());
-        let pruned = sections(&self.host.run(&script).await?)?.len();
-        Ok(if pruned == 0 { String::new() } else { format!("{pruned} old images removed") })
-    }
 }
-
-/// Gives a drain that is under way a few seconds more once a signal has come.
-async fn after_signal(cancel: &Cancel) -> Signal {
-    let signal = cancel.wait().await;
-    tokio::time::sleep(Duration::from_secs(4)).await;
-    signal
-}
-
-fn containers(output: &[u8]) -> Result<Vec<Container>> {
-    let is_it = |section: &Section| section.name == "containers";
-    let section = sections(output)?.into_iter().find(is_it).context("the host named no container")?;
-    Container::list(&section.text)
-}
-
-/// What a status means, for the health check.
-pub(super) use refusals::meaning;

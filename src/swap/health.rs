@@ -1,7 +1,7 @@
 //! Is the new slot ready? Asked over HTTP from where nginx would ask, while its container is watched.
 
-use super::execute::meaning;
 use super::plan::ServicePlan;
+use super::refusals::meaning;
 use crate::cancel::Cancel;
 use crate::host::Host;
 use crate::host::container::Container;

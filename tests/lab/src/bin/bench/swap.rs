@@ -1,10 +1,12 @@
 //! `cutover deploy`, the reference's deploy script and the least possible, in turns on one instance with one app.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
+use lab::load::Class;
 use lab::{Instance, Kind, Lab, Load, Mix, Options, Project, Report, Script, build_app, cutover};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -32,6 +34,8 @@ struct Round {
     live: Option<f64>,
     /// Until the command ended.
     done: f64,
+    /// cutover's steps; `check` is all before the first.
+    steps: BTreeMap<String, f64>,
     clients: Report,
 }
 
@@ -57,6 +61,11 @@ pub(crate) fn run(program: &Path, rounds: usize) -> Result<Value> {
         }
     }
     Ok(figures(&all, rounds))
+}
+
+/// No slow requests: how long those are would say how long draining takes, and with the reference script stopping.
+fn mix() -> Mix {
+    Mix::of(vec![Class::new_connections(200.0), Class::keep_alive(200.0, 16)])
 }
 
 impl Way {
@@ -86,13 +95,13 @@ impl Bench {
         self.versions += 1;
         let version = format!("v1.0.{}", self.versions);
         build_app(&self.project.image, &version, &START)?;
-        let load = Load::start(&self.project.url(), Mix::near(400.0))?;
-        sleep(Duration::from_secs(5));
+        let load = Load::start(&self.project.url(), mix())?;
+        sleep(Duration::from_secs(2));
         let begun = now();
-        let live = match way {
-            Way::Cutover => Some(self.by_cutover(&version)?),
+        let (live, steps) = match way {
+            Way::Cutover => self.by_cutover(&version)?,
             Way::Reference => self.by_script()?,
-            Way::Bound => Some(self.bound(&version)?),
+            Way::Bound => (Some(self.bound(&version)?), BTreeMap::new()),
         };
         let done = now() - begun;
         let clients = load.stop_blocking()?;
@@ -100,25 +109,33 @@ impl Bench {
         let first = clients.classes.iter().filter_map(|class| Some(class.versions.get(&version)?.first_ms)).min();
         let first = first.with_context(|| format!("no client saw {version}"))?;
         let answered = (clients.started_unix_ms + first) as f64 / 1000.0 - begun;
-        Ok(Round { way, answered, live, done, clients })
+        Ok(Round { way, answered, live, done, steps, clients })
     }
 
-    /// Gives when the step `confirm` had ended.
-    fn by_cutover(&self, version: &str) -> Result<f64> {
+    /// Gives when the step `confirm` had ended, and how long each step took.
+    fn by_cutover(&self, version: &str) -> Result<(Option<f64>, BTreeMap<String, f64>)> {
         let mut deploy = cutover::command(&self.program)?;
         deploy.args(["deploy", "--json", "--version", version]).current_dir(self.config.path());
         let output = deploy.envs(cutover::access(&self.instance)?).output()?;
         let said = String::from_utf8_lossy(&output.stdout);
         ensure!(output.status.success(), "cutover deploy: {}\n{said}", output.status);
-        let mut events = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let confirmed = events.find(|event| event["event"] == "step-end" && event["step"] == "confirm");
-        confirmed.and_then(|event| event["at"].as_f64()).context("cutover confirmed nothing")
+        let events: Vec<Value> = said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let at = |event: &str, step: &str| {
+            let found = events.iter().find(|each| each["event"] == event && each["step"] == step);
+            found.and_then(|event| event["at"].as_f64()).with_context(|| format!("no {event} of {step}: {said}"))
+        };
+        let mut steps = BTreeMap::from([("check".to_owned(), at("step-begin", "pull")?)]);
+        for ended in events.iter().filter(|event| event["event"] == "step-end") {
+            let (name, seconds) = (ended["step"].as_str(), ended["seconds"].as_f64());
+            steps.extend(name.map(str::to_owned).zip(seconds));
+        }
+        Ok((Some(at("step-end", "confirm")?), steps))
     }
 
-    fn by_script(&self) -> Result<Option<f64>> {
+    fn by_script(&self) -> Result<(Option<f64>, BTreeMap<String, f64>)> {
         let output = self.project.deploy_by_script(Script::Anywhere)?;
         ensure!(output.success(), "the deploy script: {}", output.stdout);
-        Ok(None)
+        Ok((None, BTreeMap::new()))
     }
 
     fn bound(&self, version: &str) -> Result<f64> {
@@ -159,12 +176,15 @@ fn figures(rounds: &[Round], count: usize) -> Value {
         println!("{name:<width$}  {answered:>20}  {live:>20}  {done:>20}  {lost} of {requests}");
         ways.push((way, answered, live, done, requests, lost));
     }
+    let steps = steps(rounds);
+    let said = steps.iter().map(|(step, seconds)| format!("{step} {:.2}", seconds.median));
+    println!("\ncutover's steps: {}", said.collect::<Vec<_>>().join(", "));
     let median = |way: Way| ways.iter().find(|each| each.0 == way).map(|each| (each.2.median, each.3.median));
     let (live, _) = median(Way::Cutover).unwrap_or_default();
     let (bound, _) = median(Way::Bound).unwrap_or_default();
     let (_, reference) = median(Way::Reference).unwrap_or_default();
     let (to_bound, to_reference) = (live / bound, live / reference);
-    println!("\ncutover's live : lower bound      {to_bound:.2}  (aim: at most 1.3)");
+    println!("cutover's live : lower bound      {to_bound:.2}  (aim: at most 1.3)");
     println!("cutover's live : reference, done  {to_reference:.2}  (aim: at most 0.6)");
     let ways = ways.into_iter().map(|(way, answered, live, done, requests, lost)| {
         json!({ "way": way.name(), "first_answer_seconds": answered, "live_seconds": live, "done_seconds": done,
@@ -176,9 +196,17 @@ fn figures(rounds: &[Round], count: usize) -> Value {
         "requests_per_second": 400,
         "processors": std::thread::available_parallelism().map_or(0, usize::from),
         "ways": ways.collect::<Vec<_>>(),
+        "cutover_steps_seconds": steps,
         "cutover_live_to_bound": to_bound,
         "cutover_live_to_reference_done": to_reference,
     })
+}
+
+/// How long each of cutover's steps took.
+fn steps(rounds: &[Round]) -> BTreeMap<&str, Spread> {
+    let names: BTreeSet<&str> = rounds.iter().flat_map(|round| round.steps.keys()).map(String::as_str).collect();
+    let of = |name: &str| Spread::of(rounds.iter().filter_map(|round| round.steps.get(name).copied()));
+    names.into_iter().map(|name| (name, of(name))).collect()
 }
 
 fn now() -> f64 {

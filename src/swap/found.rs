@@ -1,0 +1,126 @@
+//! What the compose project says of slots and nginx, before nginx's files are read.
+
+use super::discover;
+use super::findings::Findings;
+use super::history::Record;
+use super::survey::Survey;
+use crate::config::Config;
+use crate::host::compose::Project;
+use crate::host::container::Container;
+
+/// What the compose project says, before nginx's files are read.
+pub(super) struct Found<'a> {
+    pub(super) slots: Vec<[Slot<'a>; 2]>,
+    pub(super) nginx: String,
+    pub(super) nginx_running: Option<&'a Container>,
+    /// What is mounted under `/etc/nginx`: (host, container).
+    pub(super) mounts: Vec<(String, String)>,
+    pub(super) history: &'a [Record],
+}
+
+pub(super) struct Slot<'a> {
+    pub(super) service: String,
+    pub(super) reference: String,
+    pub(super) names: Vec<String>,
+    pub(super) restart: String,
+    pub(super) container: Option<&'a Container>,
+}
+
+pub(super) fn find<'a>(
+    config: &Config,
+    project: &'a Project,
+    project_name: &str,
+    survey: &'a Survey,
+    findings: &mut Findings,
+) -> Option<Found<'a>> {
+    let container = |service: &str| survey.containers.iter().find(|c| c.is_of(project_name, service));
+    let slot = |name: String| {
+        let service = project.services.get(&name)?;
+        let names =
+            std::iter::once(name.clone()).chain(service.container_name.clone().filter(|own| *own != name)).collect();
+        let reference = service.image.clone().unwrap_or_default();
+        let restart = service.restart.clone().unwrap_or_else(|| "no".to_owned());
+        Some(Slot { container: container(&name), service: name, reference, names, restart })
+    };
+    let mut slots = Vec::new();
+    for service in &config.services {
+        match discover::slots(project, service) {
+            Ok([one, two]) => slots.extend(slot(one).zip(slot(two)).map(|(one, two)| [one, two])),
+            Err(why) => findings.refuse(
+                format!("service {}", service.name),
+                why,
+                "name the two compose services with `slots: [blue, green]` in cutover.yml",
+            ),
+        }
+    }
+    let nginx = match discover::nginx(project, config.nginx.service.as_ref().map(|name| name.as_str())) {
+        Ok(nginx) => nginx,
+        Err(why) => {
+            findings.refuse("nginx", why, "name nginx's compose service with `nginx: {service: …}` in cutover.yml");
+            return None;
+        }
+    };
+    if slots.len() != config.services.len() {
+        return None;
+    }
+    let nginx_running = container(&nginx).filter(|container| container.is_running());
+    let mounts = match nginx_running {
+        Some(container) => container.mounts.iter().map(|m| (m.source.clone(), m.destination.clone())).collect(),
+        None => project.services[&nginx].binds.clone(),
+    };
+    let mounts = mounts.into_iter().filter(|(_, to): &(String, String)| to.starts_with("/etc/nginx")).collect();
+    Some(Found { slots, nginx, nginx_running, mounts, history: &survey.history })
+}
+
+impl Found<'_> {
+    /// What to look at on the host.
+    pub(super) fn look(&self, wanted: &[String]) -> super::look::Ask {
+        let all = || self.slots.iter().flatten();
+        let containers = || all().filter_map(|slot| slot.container);
+        let running = containers().filter(|container| container.is_running());
+        let mut images: Vec<String> = containers().map(|container| container.image.clone()).collect();
+        images.extend(all().map(|slot| slot.reference.clone()).filter(|reference| !reference.is_empty()));
+        images.extend(wanted.iter().cloned());
+        images.extend(self.history.iter().flat_map(|record| &record.services).map(|service| service.image.clone()));
+        images.sort_unstable();
+        images.dedup();
+        super::look::Ask {
+            nginx: self.nginx_running.map(|container| container.id.clone()),
+            paths: self.mounts.iter().map(|(from, _)| from.clone()).collect(),
+            pids: running.map(|container| container.state.pid).collect(),
+            images,
+        }
+    }
+
+    /// What nginx may call the slots that don't run.
+    pub(super) fn down(&self) -> Vec<&str> {
+        let runs = |slot: &&Slot<'_>| slot.container.is_some_and(Container::is_running);
+        let down = self.slots.iter().flatten().filter(|slot| !runs(slot));
+        down.flat_map(|slot| &slot.names).map(String::as_str).collect()
+    }
+
+    /// Where the container has a file of the host.
+    pub(super) fn inside(&self, path: &str) -> Option<(String, bool)> {
+        self.mounts.iter().find_map(|(from, to)| {
+            if path == from {
+                return Some((to.clone(), true));
+            }
+            let rest = path.strip_prefix(from.trim_end_matches('/'))?.strip_prefix('/')?;
+            Some((format!("{}/{rest}", to.trim_end_matches('/')), false))
+        })
+    }
+}
+
+/// Services that the slots depend on and that are not running; neither slots nor nginx.
+pub(super) fn needs(project: &Project, project_name: &str, survey: &Survey, found: &Found<'_>) -> Vec<String> {
+    let slots: Vec<&str> = found.slots.iter().flatten().map(|slot| slot.service.as_str()).collect();
+    let wanted = slots.iter().filter_map(|slot| project.services.get(*slot)).flat_map(|service| &service.depends_on);
+    let runs = |name: &str| survey.containers.iter().any(|c| c.is_of(project_name, name) && c.is_running());
+    let mut needs: Vec<String> = wanted
+        .filter(|name| !slots.contains(&name.as_str()) && **name != found.nginx && !runs(name))
+        .cloned()
+        .collect();
+    needs.sort_unstable();
+    needs.dedup();
+    needs
+}
