@@ -6,6 +6,8 @@ use crate::release::digest::Digest;
 use anyhow::{Context as _, Result};
 use std::io::{self, BufReader, Read, Write};
 
+/// Layers that are compressed at once.
+static TURNS: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(1);
 /// One read of a layer.
 const BLOCK: usize = 256 << 10;
 
@@ -16,6 +18,8 @@ pub(super) async fn encode(diff_id: Digest, source: Blob, to: Encoding, cache: C
         Some(blob) => Ok(blob),
         None => make(&diff_id, &source, to, &cache),
     };
+    // a Zstandard compressor takes every processor, and some 10 MiB for each: one at a time bounds the memory
+    let _turn = TURNS.acquire().await?;
     let done = tokio::task::spawn_blocking(work).await.context("the compressor stopped")?;
     done.with_context(|| format!("layer {short} can't be written as {}", to.word()))
 }

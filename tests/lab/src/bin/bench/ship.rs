@@ -163,7 +163,7 @@ impl Bench {
     fn base(&self) -> Result<()> {
         let dir = self.dir.path().display();
         fs::write(self.dir.path().join("base/mark"), format!("{} {}", std::process::id(), self.number))?;
-        sh(&format!("tar -C {dir}/base -c . | docker import - lab/bench-base >/dev/null"))?;
+        sh(&format!("tar -C {dir}/base -c . | docker import - {} >/dev/null", base_name()))?;
         Ok(())
     }
 
@@ -172,7 +172,7 @@ impl Bench {
         let version = image.rsplit(':').next().unwrap_or_default();
         App::new(&self.repository, version).write_context(context.path())?;
         let dockerfile = context.path().join("Dockerfile");
-        fs::write(&dockerfile, fs::read_to_string(&dockerfile)?.replace("lab/node", "lab/bench-base"))?;
+        fs::write(&dockerfile, fs::read_to_string(&dockerfile)?.replace("lab/node", &base_name()))?;
         sh(&format!("docker build -q -t {image} {} >/dev/null", context.path().display())).map(drop)
     }
 
@@ -227,6 +227,11 @@ impl Bench {
         let path = format!("/sys/class/net/{}/statistics/tx_bytes", self.veth);
         Ok(fs::read_to_string(path)?.trim().parse()?)
     }
+}
+
+/// Of this process's own: another bench may run on the same Docker.
+fn base_name() -> String {
+    format!("lab/bench-base:{}", std::process::id())
 }
 
 fn timed(script: &str) -> Result<f64> {
