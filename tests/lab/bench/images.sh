@@ -4,7 +4,7 @@
 
 # Debian's packages come from where this machine has its own from; elsewhere CUTOVER_LAB_MIRROR names a place.
 MIRROR=${CUTOVER_LAB_MIRROR:-$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
-  grep -v '^#' | grep -oE 'https?://[^ ]+/debian/?( |$)' | head -n 1 | tr -d ' ')}
+  grep -v '^#' | grep -oE 'https?://[^ ]+/debian/?( |$)' | head -n 1 | tr -d ' ' || true)}
 BENCH=$here/tests/lab/bench
 MACHINE=openssh-server,docker.io,docker-compose,iproute2,iptables,ca-certificates,curl,procps
 SMALL=base-files,dash,coreutils,sed,grep,findutils
