@@ -65,11 +65,6 @@ impl Lock {
         let said = String::from_utf8_lossy(&child.stderr()).into_owned();
         bail!("the lock under {root} on {} can't be taken: {}", host.name, crate::report::text::inert(said.trim()))
     }
-
-    /// Whether the lock is certainly lost: its channel has ended.
-    pub fn is_lost(&self) -> bool {
-        self.beat.is_finished()
-    }
 }
 
 impl Drop for Lock {

@@ -52,9 +52,6 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// All, in order.
-    pub const ALL: [Phase; 4] = [Phase::Prepare, Phase::Switch, Phase::Watch, Phase::Finish];
-
     /// A title for reports.
     pub fn title(self) -> &'static str {
         match self {
