@@ -24,8 +24,20 @@ while [ "$count" -gt 0 ]; do
   fi
   shift; count=$((count - 1))
 done
+count=$1; shift
+while [ "$count" -gt 0 ]; do
+  opens=$(awk '$1 != "Tcp:" { next } !at { for (i = 2; i <= NF; i++) if ($i == "PassiveOpens") at = i; next } { print $at }' \
+    "/proc/$1/net/snmp" 2>/dev/null)
+  handles=$(awk '$1 == "SigCgt:" { print $2 }' "/proc/$1/status" 2>/dev/null)
+  say received 0 "$1 ${opens:--} ${handles:--}"
+  shift; count=$((count - 1))
+done
+# Each of these takes 0.1 s, so at the same time; the dump is printed after the others.
+{
+  [ -z "$nginx" ] || say nginx-version 0 "$(docker exec "$nginx" nginx -v 2>&1)"
+  [ $# -eq 0 ] || say images 0 "$(docker image inspect "$@" 2>/dev/null)"
+} &
 if [ -n "$nginx" ]; then
-  say nginx-version 0 "$(docker exec "$nginx" nginx -v 2>&1)" &   # at the same time: an exec costs 0.1 s
   # the files on stdout alone: docker exec mixes the two streams as it likes
   dump=$(docker exec "$nginx" nginx -T 2>/dev/null); status=$?
   wait
@@ -35,12 +47,4 @@ if [ -n "$nginx" ]; then
     say nginx-dump 1 "$(docker exec "$nginx" nginx -t 2>&1)"
   fi
 fi
-count=$1; shift
-while [ "$count" -gt 0 ]; do
-  opens=$(awk '$1 != "Tcp:" { next } !at { for (i = 2; i <= NF; i++) if ($i == "PassiveOpens") at = i; next } { print $at }' \
-    "/proc/$1/net/snmp" 2>/dev/null)
-  handles=$(awk '$1 == "SigCgt:" { print $2 }' "/proc/$1/status" 2>/dev/null)
-  say received 0 "$1 ${opens:--} ${handles:--}"
-  shift; count=$((count - 1))
-done
-[ $# -eq 0 ] || say images 0 "$(docker image inspect "$@" 2>/dev/null)"
+wait
