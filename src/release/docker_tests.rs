@@ -205,7 +205,9 @@ async fn an_image_that_was_pushed_elsewhere_is_found() {
 
 #[tokio::test]
 async fn an_error_has_the_last_lines_made_inert_and_no_argument_values() {
-    let stand_in = StandIn::new("'buildx build'*) seq 1 100; printf '::error::x\\033[31m\\n' >&2; exit 7;;");
+    // one stream: how docker's two interleave is the scheduler's choice
+    let script = "'buildx build'*) { seq 1 100; printf '::error::x\\033[31m\\n'; } >&2; exit 7;;";
+    let stand_in = StandIn::new(script);
     let docker = stand_in.docker().await;
     let build = Build { args: vec![("TOKEN".to_owned(), Some("hunter2".to_owned()))], ..plain() };
     let error = docker.build(&image(), &version(), &build, &mut quiet).await.unwrap_err();
