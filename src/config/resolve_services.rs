@@ -175,7 +175,7 @@ fn health(raw: Option<RawHealth>) -> Health {
         host: raw.host.map(|h| h.value),
         status: if status.is_empty() { vec![200..=299] } else { status },
         timeout: raw.timeout.map_or(Duration::from_secs(60), |t| t.value),
-        interval: raw.interval.map_or(Duration::from_millis(100), |i| i.value),
+        interval: raw.interval.map_or(Duration::from_millis(50), |i| i.value),
         successes: raw.successes.map_or(2, |s| s.value),
     }
 }

@@ -30,7 +30,7 @@ fn three_lines_are_enough() {
     assert_eq!((&service.slots, &service.upstream, service.port, service.stop_timeout), (&None, &None, None, None));
     assert_eq!((&*service.health.path, &service.health.host, service.health.successes), ("/", &None, 2));
     assert_eq!(service.health.timeout, Duration::from_secs(60));
-    assert_eq!(service.health.interval, Duration::from_millis(100));
+    assert_eq!(service.health.interval, Duration::from_millis(50));
     assert!(service.health.accepts(204) && !service.health.accepts(301));
     assert_eq!(config.hosts[0].address.to_string(), "deploy@203.0.113.10");
     assert_eq!(config.directory, "/home/deploy/app/backend");

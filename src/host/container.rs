@@ -14,6 +14,8 @@ pub struct Container {
     pub name: String,
     /// The id of its image.
     pub image: String,
+    /// RFC 3339.
+    pub created: String,
     /// How often the engine restarted it.
     pub restart_count: i64,
     /// What it does now.

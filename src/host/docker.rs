@@ -5,7 +5,7 @@ use crate::secret::Secret;
 use anyhow::{Context as _, Result, bail};
 use bollard::auth::DockerCredentials;
 use bollard::models::{ContainerInspectResponse, CreateImageInfo};
-use bollard::query_parameters::{CreateImageOptionsBuilder, LogsOptionsBuilder};
+use bollard::query_parameters::{CreateImageOptionsBuilder, EventsOptionsBuilder, LogsOptionsBuilder};
 use futures_util::StreamExt;
 use hyper::Uri;
 use hyper_util::client::legacy::Client;
@@ -32,6 +32,15 @@ pub struct Login {
     pub password: Secret,
     /// The registry, as docker names it.
     pub server: String,
+}
+
+/// How a container ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Died {
+    /// The exit code, as the engine writes it.
+    pub exit_code: String,
+    /// The kernel killed something in it for lack of memory.
+    pub out_of_memory: bool,
 }
 
 /// How far a pull has come: bytes of the layers that were announced so far.
@@ -78,6 +87,28 @@ impl Docker {
         }
         let all: Vec<&str> = text.lines().collect();
         Ok(all[all.len().saturating_sub(lines)..].iter().map(|line| (*line).to_owned()).collect())
+    }
+
+    /// Waits until a container ends, or gives how it did since `since` (RFC 3339), whether or not it was restarted.
+    pub async fn died(&self, container: &str, since: &str) -> Result<Died> {
+        let since: jiff::Timestamp = since.parse().with_context(|| format!("{container} was made at {since}"))?;
+        let since = format!("{}.{:09}", since.as_second(), since.subsec_nanosecond());
+        let of = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>();
+        let filters = HashMap::from([("container", of(&[container])), ("event", of(&["die", "oom"]))]);
+        let options = EventsOptionsBuilder::new().since(&since).filters(&filters).build();
+        let mut events = Box::pin(self.0.events(Some(options)));
+        let mut out_of_memory = false;
+        while let Some(event) = events.next().await {
+            let event = event.context("the engine's events can't be read")?;
+            if event.action.as_deref() == Some("oom") {
+                out_of_memory = true;
+                continue;
+            }
+            let attributes = event.actor.and_then(|actor| actor.attributes).unwrap_or_default();
+            let exit_code = attributes.get("exitCode").cloned().unwrap_or_else(|| "an unknown code".to_owned());
+            return Ok(Died { exit_code, out_of_memory });
+        }
+        bail!("the engine ended its events: was it restarted?")
     }
 
     /// The id of an image, `None` where the host does not have it.

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 /// How many of a failed container's last lines are shown.
 const LOG_LINES: usize = 20;
 
-/// Waits until the service answers as it should, several times in a row. A container that exits, restarts or runs out
-/// of memory fails at once, with its last lines.
+/// Waits until the service answers as it should, several times in a row. A container that ends meanwhile, restarted or
+/// not, fails at once, with its last lines.
 pub(super) async fn wait(
     host: &Host,
     engine: &str,
@@ -23,64 +23,79 @@ pub(super) async fn wait(
     cancel: &Cancel,
 ) -> Result<String> {
     let began = Instant::now();
-    let address = container.address().with_context(|| format!("{} has no address", service.to.slot))?;
-    let (mut healthy, mut asked, mut last) = (0, 0u32, "nothing was answered".to_owned());
-    while began.elapsed() < service.health.timeout {
-        let tick = tokio::time::sleep(service.health.interval);
-        let (answer, alive) = tokio::join!(ask(host, service, address), alive(host, engine, service, container));
-        alive?;
-        asked += 1;
-        match answer {
-            Ok(answer) if service.health.accepts(answer.status) => healthy += 1,
-            Ok(answer) => {
-                healthy = 0;
-                last = format!("it answered {}{}", answer.status, meaning(answer.status, answer.location.as_deref()));
-            }
-            Err(error) => {
-                healthy = 0;
-                last = format!("{error:#}");
-            }
+    let (slot, health) = (&service.to.slot, &service.health);
+    let mut asked = Asked { times: 0, last: "nothing was answered".to_owned() };
+    let answers = asked.until_healthy(host, service, container, began);
+    let why = tokio::select! {
+        healthy = answers => {
+            healthy?;
+            return Ok(format!("{slot} is healthy after {:.1} s", began.elapsed().as_secs_f64()));
         }
-        if healthy >= service.health.successes {
-            return Ok(format!("{} is healthy after {:.1} s", service.to.slot, began.elapsed().as_secs_f64()));
-        }
-        progress(host, service, &last, began);
-        tokio::select! {
-            () = tick => {}
-            signal = cancel.wait() => bail!("stopped by {}", signal.name()),
+        why = ended(host, engine, container) => format!("{slot} {}", why?),
+        () = tokio::time::sleep(health.timeout) => format!(
+            "{slot} is not healthy after {} s: asked {} times for GET {} on port {}; at last {}",
+            health.timeout.as_secs_f64(), asked.times, health.path, service.port, asked.last
+        ),
+        signal = cancel.wait() => bail!("stopped by {}", signal.name()),
+    };
+    show_logs(host, engine, service, &container.id).await;
+    bail!(why)
+}
+
+/// What was asked so far.
+struct Asked {
+    times: u32,
+    last: String,
+}
+
+impl Asked {
+    async fn until_healthy(
+        &mut self,
+        host: &Host,
+        service: &ServicePlan,
+        container: &Container,
+        began: Instant,
+    ) -> Result<()> {
+        let address = container.address().with_context(|| format!("{} has no address", service.to.slot))?;
+        let mut healthy = 0;
+        loop {
+            let tick = tokio::time::sleep(service.health.interval);
+            let answer = ask(host, service, address).await;
+            self.times += 1;
+            self.last = match answer {
+                Ok(answer) if service.health.accepts(answer.status) => {
+                    healthy += 1;
+                    if healthy >= service.health.successes {
+                        return Ok(());
+                    }
+                    format!("it answered {}", answer.status)
+                }
+                Ok(answer) => {
+                    healthy = 0;
+                    format!("it answered {}{}", answer.status, meaning(answer.status, answer.location.as_deref()))
+                }
+                Err(error) => {
+                    healthy = 0;
+                    format!("{error:#}")
+                }
+            };
+            progress(host, service, &self.last, began);
+            tick.await;
         }
     }
-    show_logs(host, engine, service, &container.id).await;
-    bail!(
-        "{} is not healthy after {} s: asked {asked} times for GET {} on port {}; at last {last}",
-        service.to.slot,
-        service.health.timeout.as_secs_f64(),
-        service.health.path,
-        service.port
-    )
+}
+
+/// How the container ended, once it does. One that ended before it was first looked at counts.
+async fn ended(host: &Host, engine: &str, container: &Container) -> Result<String> {
+    let since = if container.restart_count > 0 { &container.created } else { &container.state.started_at };
+    let died = host.docker(engine)?.died(&container.id, since).await?;
+    let memory = if died.out_of_memory { " for lack of memory" } else { "" };
+    Ok(format!("ended with {}{memory}", died.exit_code))
 }
 
 async fn ask(host: &Host, service: &ServicePlan, address: &str) -> Result<Answer> {
     let name = service.health.host.clone().unwrap_or_else(|| format!("{}:{}", service.to.host, service.port));
     host.get(address, service.port, &name, &service.health.path, Duration::from_secs(5)).await
-}
-
-async fn alive(host: &Host, engine: &str, service: &ServicePlan, container: &Container) -> Result<()> {
-    let slot = &service.to.slot;
-    let now = host.docker(engine)?.inspect(&container.id).await?;
-    let state = now.state.unwrap_or_default();
-    let restarts = now.restart_count.unwrap_or(0);
-    let why = if state.oom_killed == Some(true) {
-        "was killed for lack of memory".to_owned()
-    } else if restarts > 0 || state.restarting == Some(true) {
-        format!("ended with {} and was restarted", state.exit_code.unwrap_or(0))
-    } else if state.running != Some(true) {
-        format!("ended with {}", state.exit_code.unwrap_or(0))
-    } else {
-        return Ok(());
-    };
-    show_logs(host, engine, service, &container.id).await;
-    bail!("{slot} {why}")
 }
 
 async fn show_logs(host: &Host, engine: &str, service: &ServicePlan, container: &str) {
