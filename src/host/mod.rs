@@ -152,7 +152,7 @@ impl Host {
     }
 
     fn ran(&self, script: &Script, began: Instant) {
-        let name = script.text.lines().next().unwrap_or_default().trim_start_matches("# ");
+        let name = script.name();
         let words = script.words.iter().map(|word| ssh::quote(word).unwrap_or_default()).collect::<Vec<_>>().join(" ");
         self.reporter.emit(Event::Command {
             host: self.name.clone(),

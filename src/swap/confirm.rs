@@ -26,15 +26,14 @@ async fn one(swap: &HostSwap<'_>, service: &ServicePlan, container: &Container, 
     let pids = [Some(container.state.pid), None];
     let question = Question { host: swap.host, nginx, probe, pids, port: service.port };
     for _ in 0..ROUNDS {
-        let answer = question.ask().await?;
-        if matches!(answer.status, 502..=504) {
-            bail!("nginx answers {} for {}{}", answer.status, probe.host, probe.path);
+        let (status, reached) = question.reaches(0).await?;
+        if matches!(status, 502..=504) {
+            bail!("nginx answers {status} for {}{}", probe.host, probe.path);
         }
-        if question.reaches(0).await? {
-            return Ok(format!("{} answers {} through nginx", service.to.slot, answer.status));
-        }
-        if question.received().await?[0].opens.is_none() {
-            return Ok(format!("nginx's workers are new and answer {}", answer.status));
+        match reached {
+            Some(true) => return Ok(format!("{} answers {status} through nginx", service.to.slot)),
+            None => return Ok(format!("nginx's workers are new and answer {status}")),
+            Some(false) => {}
         }
     }
     bail!("{}: requests through nginx don't reach {}", service.name, service.to.slot)

@@ -8,7 +8,7 @@ use anyhow::Result;
 
 /// What to look at.
 pub struct Ask {
-    /// nginx's running container.
+    /// nginx's running container, if it is yet to be looked at.
     pub nginx: Option<String>,
     /// Files and directories of the host that are mounted into it.
     pub paths: Vec<String>,
@@ -37,8 +37,29 @@ pub struct Look {
     pub images: Vec<Image>,
 }
 
-/// Looks; changes nothing.
-pub async fn look(host: &Host, ask: &Ask) -> Result<Look> {
+/// What nginx says of itself.
+#[derive(Debug)]
+pub struct Nginx {
+    /// The id of its container.
+    pub container: String,
+    version: Option<semver::Version>,
+    files: Vec<(String, String)>,
+}
+
+impl Nginx {
+    /// From what `nginx -v` and then `nginx -T` printed in that container.
+    pub fn read(container: String, text: &str) -> Nginx {
+        let (first, text) = text.split_once('\n').unwrap_or((text, ""));
+        Nginx { container, version: version(first), files: dump(text) }
+    }
+}
+
+/// Looks; changes nothing. `known` is what nginx has said already, if it was this one.
+pub async fn look(host: &Host, mut ask: Ask, known: Option<Nginx>) -> Result<Look> {
+    let known = known.filter(|known| ask.nginx.as_ref() == Some(&known.container));
+    if known.is_some() {
+        ask.nginx = None;
+    }
     let script = Script::new("to read nginx's configuration", include_str!("scripts/look.sh"))
         .arg(ask.nginx.clone().unwrap_or_default())
         .arg(ask.paths.len().to_string())
@@ -46,7 +67,11 @@ pub async fn look(host: &Host, ask: &Ask) -> Result<Look> {
         .arg(ask.pids.len().to_string())
         .args(ask.pids.iter().map(i64::to_string))
         .args(&ask.images);
-    read(&host.run(&script).await?)
+    let mut look = read(&host.run(&script).await?)?;
+    if let Some(known) = known {
+        (look.nginx_version, look.dump) = (known.version, Some(Ok(known.files)));
+    }
+    Ok(look)
 }
 
 fn read(output: &[u8]) -> Result<Look> {

@@ -160,7 +160,9 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
     variables.extend(stated.map(|name| ("COMPOSE_PROJECT_NAME", name)));
     host.set_environment(&variables);
     let (_, state) = state_paths(config);
-    let survey = survey(host, &config.directory, &state).await?;
+    let nginx = config.nginx.service.as_ref().map_or("nginx", |name| name.as_str());
+    let mut survey = survey(host, &config.directory, &state, nginx).await?;
+    let nginx = survey.nginx.take();
     super::refusals::of_survey(&survey, config, &mut findings);
     let Some((compose, Ok(project))) = &survey.compose else { return Ok((None, findings)) };
     let (Some(directory), Some(Ok(engine))) = (&survey.directory, &survey.engine) else { return Ok((None, findings)) };
@@ -170,7 +172,7 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
     host.set_environment(&variables);
 
     let Some(found) = find(config, project, &project_name, &survey, &mut findings) else { return Ok((None, findings)) };
-    let look = look(host, &found.look(wanted)).await?;
+    let look = look(host, found.look(wanted), nginx).await?;
     super::refusals::of_nginx(&look, found.nginx_running.is_some(), &found.down(), &mut findings);
     let Some(mut seen) = put_together(config, &found, &look, &mut findings) else { return Ok((None, findings)) };
     prove(host, &mut seen, &found, &look).await;

@@ -5,7 +5,7 @@ use crate::host::Host;
 use crate::host::http::Answer;
 use crate::host::nginx::Probe;
 use crate::host::script::Script;
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use futures_util::future::join_all;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -52,21 +52,23 @@ impl Question<'_> {
         if self.pids.iter().all(Option::is_none) {
             return Ok(None);
         }
-        let after = self.ask_often().await?;
+        let (_, after) = self.ask_often().await?;
         let grew = [after[0].grew_since(before[0]), after[1].grew_since(before[1])];
         Ok(tell(grew, [after[0].from_nginx, after[1].from_nginx]))
     }
 
-    /// Whether requests reach `slot`, which nginx has only known since its workers are new. The other slot may receive
-    /// some all the while: from old workers, for clients whose connections they still have.
-    pub async fn reaches(&self, slot: usize) -> Result<bool> {
+    /// The status that nginx answers (502 to 504 if it does so once), and whether requests reach `slot`, which nginx has only known since its
+    /// workers are new; `None`: that can't be read. The other slot may receive some all the while: from old workers, for
+    /// clients whose connections they still have.
+    pub async fn reaches(&self, slot: usize) -> Result<(u16, Option<bool>)> {
         let before = self.received().await?[slot].opens;
-        let after = self.ask_often().await?[slot];
-        Ok(after.from_nginx > 0 || after.grew_since(before))
+        let (status, after) = self.ask_often().await?;
+        let after = after[slot];
+        Ok((status, after.opens.map(|_| after.from_nginx > 0 || after.grew_since(before))))
     }
 
     /// One request through nginx.
-    pub async fn ask(&self) -> Result<Answer> {
+    async fn ask(&self) -> Result<Answer> {
         let Some(address) = self.nginx.first() else { bail!("nginx's container has no address") };
         ask(self.host, address, self.probe).await
     }
@@ -81,12 +83,13 @@ impl Question<'_> {
         Ok(self.pids.map(|pid| pid.and_then(|pid| of_process(&output, pid)).unwrap_or_default()))
     }
 
-    async fn ask_often(&self) -> Result<[Received; 2]> {
-        let answers = join_all((0..REQUESTS).map(|_| self.ask())).await;
-        if let Some(failed) = answers.iter().find_map(|answer| answer.as_ref().err()) {
-            bail!("nginx can't be asked: {failed:#}");
-        }
-        self.received().await
+    /// A status, of an upstream that is not reached if there was one, and what the slots have received after that.
+    async fn ask_often(&self) -> Result<(u16, [Received; 2])> {
+        let answers = join_all((0..REQUESTS).map(|_| self.ask())).await.into_iter().collect::<Result<Vec<_>>>();
+        let answers = answers.map_err(|failed| anyhow!("nginx can't be asked: {failed:#}"))?;
+        let mut statuses = answers.iter().map(|answer| answer.status);
+        let unreached = statuses.clone().find(|status| matches!(status, 502..=504));
+        Ok((unreached.or(statuses.next()).unwrap_or_default(), self.received().await?))
     }
 }
 

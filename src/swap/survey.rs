@@ -2,6 +2,7 @@
 
 use super::history::{self, Record};
 use super::journal::Journal;
+use super::look::Nginx;
 use crate::host::Host;
 use crate::host::compose::Project;
 use crate::host::container::Container;
@@ -47,6 +48,8 @@ pub struct Survey {
     pub user: String,
     /// Version of the engine.
     pub engine: Option<Result<String, String>>,
+    /// What nginx says of itself, where its container was guessed.
+    pub nginx: Option<Nginx>,
     /// Which compose there is, and the project it reads or its complaint.
     pub compose: Option<(Compose, Result<Project, String>)>,
     /// Every container of every compose project.
@@ -63,23 +66,26 @@ pub struct Survey {
     pub journal: Option<Journal>,
 }
 
-/// Surveys a host. `directory` is the project's, `state` that of cutover in it.
-pub async fn survey(host: &Host, directory: &str, state: &str) -> Result<Survey> {
-    let script = Script::new("to see what is on the host", include_str!("scripts/survey.sh")).args([directory, state]);
+/// Surveys a host. `directory` is the project's, `state` that of cutover in it, `nginx` a compose service.
+pub async fn survey(host: &Host, directory: &str, state: &str, nginx: &str) -> Result<Survey> {
+    let script = Script::new("to see what is on the host", include_str!("scripts/survey.sh"));
+    let script = script.args([directory, state, nginx]);
     read(&host.run(&script).await?)
 }
 
 fn read(output: &[u8]) -> Result<Survey> {
     let mut survey = Survey::default();
+    let (mut version, mut nginx) = (String::new(), String::new());
     for section in sections(output)? {
         let text = section.text;
         let answer = if section.status == 0 { Ok(text.clone()) } else { Err(text.clone()) };
         match section.name.as_str() {
             "directory" => survey.directory = answer.ok(),
             "user" => survey.user = text,
-            "engine" => {
-                survey.engine = Some(answer.map(|text| text.split(' ').next().unwrap_or_default().to_owned()));
-            }
+            "version" => version = text.trim().to_owned(),
+            "engine" => survey.engine = Some(answer.map(|_| version.clone())),
+            "nginx" => nginx = text,
+            "nginx-dump" => survey.nginx = Some(Nginx::read(std::mem::take(&mut nginx), &text)),
             "compose-v2" => survey.compose = Some((Compose::V2, project(answer))),
             "compose-v1" => survey.compose = Some((Compose::V1, project(answer))),
             "containers" => survey.containers = Container::list(&text)?,

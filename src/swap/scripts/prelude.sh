@@ -1,4 +1,4 @@
-# What every script of a swap starts with. $1 is the state directory, $2 the holder of the lock; both are shifted away.
+# What every script of a swap starts with, up to the line of dashes. $1 is the state directory, $2 the holder of the lock; both are shifted away.
 set -u
 LC_ALL=C; export LC_ALL
 trap '' HUP PIPE   # a cut connection must not split a step
@@ -114,3 +114,4 @@ replace() {
   fi
   cat "$2" > "$1" && { sync "$1" 2>/dev/null || sync; }
 }
+# ----

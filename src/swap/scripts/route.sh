@@ -8,9 +8,8 @@ if [ -n "$back" ]; then
   [ -e "$state/conf.before" ] || exit 0   # nothing was ever changed
 else
   journal "$step" begin || fail "the journal can't be written"
-  for id in "$@"; do
-    [ "$(docker inspect -f '{{.State.Running}}' "$id" 2>&1)" = true ] || fail "the new slot does not run any more"
-  done
+  running=$(docker inspect -f '{{.State.Running}}' "$@" 2>&1) && case $running in *false*) false ;; esac ||
+    fail "the new slot does not run any more"
 fi
 have=$(digest_of "$file")
 if [ "$have" != "$wanted" ]; then

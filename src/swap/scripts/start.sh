@@ -4,10 +4,13 @@
 stage
 journal start begin || fail "the journal can't be written"
 compose=$1 count=$3; cd "$2" || fail "$2 can't be entered"; shift 3
-while [ "$count" -gt 0 ]; do
-  out=$(docker tag "$2" "$1" 2>&1) || fail "the image can't be tagged $1: $out"
+tagging=''
+while [ "$count" -gt 0 ]; do   # 25 ms each, so all at once
+  { out=$(docker tag "$2" "$1" 2>&1) || fail "the image can't be tagged $1: $out"; } &
+  tagging="$tagging $!"
   shift 2; count=$((count - 1))
 done
+for each in $tagging; do wait "$each" || exit 1; done
 count=$1; shift
 while [ "$count" -gt 0 ]; do
   out=$(compose up -d --no-deps --no-recreate --no-build "$1" 2>&1) || fail "$out"

@@ -1,7 +1,8 @@
-# What is on the host: engine, compose project, containers, disk, history. Words: project directory, state directory.
+# What is on the host: engine, compose project, containers, disk, history, and what nginx says of itself where its
+# container can be guessed. Words: project directory, state directory, nginx's compose service.
 LC_ALL=C; export LC_ALL
 say() { printf '@%s %s %s\n%s\n' "$1" "$2" "$(printf '%s' "$3" | wc -c)" "$3"; }
-dir=$1 state=$2
+dir=$1 state=$2 service=$3
 cd "$dir" 2>/dev/null || { say directory 1 "$dir"; exit 0; }
 say directory 0 "$(pwd -P)"
 say user 0 "$(id -un) $(id -Gn)"
@@ -20,17 +21,23 @@ read_compose() {
     say compose-none 1 ''
   fi
 }
-read_compose &   # it takes as long as the engine's answers; nothing else is printed meanwhile
-# not `docker info`, which starts every plugin of the command line and takes 0.2 s
-engine=$(docker version --format '{{.Server.Version}}' 2>/dev/null); status=$?
-[ $status -eq 0 ] || engine=$(docker ps -q 2>&1 >/dev/null)
-ids=''
-[ $status -ne 0 ] || ids=$(docker ps -aq --no-trunc --filter label=com.docker.compose.project)
+# Two chains of about the same length at the same time; the second prints nothing before the first is done.
+# `docker version` and not `docker info`, which starts every plugin of the command line and takes 0.2 s.
+{ say version 0 "$(docker version --format '{{.Server.Version}}' 2>/dev/null)"; read_compose; } &
+all=$(docker ps -a --no-trunc --filter label=com.docker.compose.project --format \
+  '{{.ID}} {{.State}} {{.Label "com.docker.compose.service"}} {{.Label "com.docker.compose.project.working_dir"}}' 2>&1)
+status=$?
+[ $status -eq 0 ] && ids=$(printf '%s\n' "$all" | cut -d ' ' -f 1) || ids=''
 # shellcheck disable=SC2086 # ids are hexadecimal
 [ -z "$ids" ] || containers=$(docker inspect $ids 2>/dev/null)
+nginx=$(printf '%s\n' "$all" | service=$service dir=$(pwd -P) awk \
+  '$2 == "running" && $3 == ENVIRON["service"] && substr($0, index($0, " /") + 1) == ENVIRON["dir"] { print $1; exit }')
+# the files on stdout alone: docker exec mixes the two streams as it likes
+[ -z "$nginx" ] || dump=$(docker exec "$nginx" sh -c 'nginx -v 2>&1 && exec nginx -T 2>/dev/null' 2>/dev/null) || nginx=''
 wait
-say engine $status "$engine"
+say engine $status "$([ $status -eq 0 ] || printf '%s' "$all")"
 [ -z "$ids" ] || say containers 0 "$containers"
+[ -z "$nginx" ] || { say nginx 0 "$nginx"; say nginx-dump 0 "$dump"; }
 if [ $status -eq 0 ]; then
   root=$(printf '%s\n' "${containers:-}" | sed -n 's|.*"ResolvConfPath": "\(/.*\)/containers/.*|\1|p' | head -n 1)
   [ -d "${root:=/var/lib/docker}" ] || root=/
