@@ -1,4 +1,4 @@
-# Undoes env-file. Words: the file, version.
+# Undoes env-file. Words: the file.
 rm -f "$state/env/next" "$state/env/before.next" "$1.cutover-next"
 if [ -e "$state/env/before" ]; then
   cp -p "$state/env/before" "$1.cutover-next" && mv -f "$1.cutover-next" "$1" || fail "$1 can't be put back"
@@ -7,4 +7,4 @@ elif [ -e "$state/env/absent" ]; then
 else
   exit 0   # it never got that far
 fi
-rm -f "$state/env/$2" "$state/env/before" "$state/env/absent"
+rm -f "$state/env/before" "$state/env/absent"
