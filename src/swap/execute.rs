@@ -240,8 +240,10 @@ impl HostSwap<'_> {
     pub(super) async fn ended(&self) -> Option<(String, String)> {
         for (service, container) in self.plan.services.iter().zip(&self.started) {
             let docker = self.host.docker(&self.plan.engine).ok()?;
-            let state = docker.inspect(&container.id).await.ok()?.state?;
-            if state.running == Some(false) && state.restarting != Some(true) {
+            let now = docker.inspect(&container.id).await.ok()?;
+            let crashed = now.restart_count.is_some_and(|count| count > container.restart_count);
+            let state = now.state?;
+            if crashed || state.running == Some(false) && state.restarting != Some(true) {
                 let text = format!("{} ended after it was confirmed", service.to.slot);
                 return Some((self.host.name.clone(), text));
             }

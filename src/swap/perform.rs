@@ -216,7 +216,9 @@ impl HostSwap<'_> {
                 "to stop the old slot",
                 concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/retire.sh")),
             )
-            .arg(timeout.as_secs().to_string())
+            .args([&timeout.as_secs().to_string(), self.nginx.as_deref().unwrap_or_default()])
+            .args([RELOAD_SECONDS.to_string(), self.started.len().to_string()])
+            .args(self.started.iter().flat_map(|new| [new.id.as_str(), new.address().unwrap_or("-")]))
             .args(old.iter().map(|old| &old.container))
             .limit(timeout + Duration::from_secs(60));
         let containers = containers(&self.host.run(&script).await?)?;
