@@ -1,7 +1,7 @@
 //! Whatever fails, the service stays up and the next run knows what to do.
 //!
 //! A row of the table is a step, a moment and a fault. `CUTOVER_FAULTS=all` runs every row, `CUTOVER_FAULTS="Cut Killed"`
-//! every row of these faults and no other; without it a short selection runs.
+//! every row of these faults, `Cut/health` those of one step; without it a short selection runs.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod common;
@@ -136,7 +136,10 @@ fn rows(fault: Fault, moments: &[Moment]) {
         few.contains(&(*step, *moment))
     };
     let asked = |row: &Row| match std::env::var("CUTOVER_FAULTS") {
-        Ok(which) => which == "all" || which.split_whitespace().any(|name| name == format!("{fault:?}")),
+        Ok(which) => {
+            let names = [format!("{fault:?}"), format!("{fault:?}/{}", row.0)];
+            which == "all" || which.split_whitespace().any(|name| names.iter().any(|known| known == name))
+        }
         Err(_) => few(row),
     };
     let rows: Vec<Row> = table(fault).into_iter().filter(|row| moments.contains(&row.1) && asked(row)).collect();

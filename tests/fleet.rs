@@ -133,7 +133,7 @@ fn whichever_host_fails_at_whichever_phase_all_end_on_the_same_version() {
         these.map(|event| event["host"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     let addresses: Vec<_> = fleet.benches.iter().map(|bench| bench.instance.address.clone()).collect();
-    assert_eq!(ended("confirm", "failed"), [third.clone()], "{ran}");
+    assert_eq!(ended("confirm", "failed"), std::slice::from_ref(&third), "{ran}");
     assert_eq!(ended("route", "done"), addresses[..3], "{ran}");
     assert_eq!(ended("route", "undone").into_iter().collect::<BTreeSet<_>>().len(), 3, "{ran}");
     fleet.assert_all("v1.0.0", "confirm");
