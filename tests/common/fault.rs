@@ -57,7 +57,7 @@ pub const STEPS: [&str; 14] = [
 
 /// The configuration that makes a deploy have them all.
 pub const EVERYTHING: &str = "env-file: {path: .env, values: {RELEASED: RELEASED_ENV}}\nbake: 1s\nhooks:\n  \
-                              release: [node, -e, '0']\n  before-switch: [docker, info]\n  \
+                              release: {command: [node, -e, '0']}\n  before-switch: [docker, info]\n  \
                               after-switch: [docker, container, ls]\n";
 
 /// The steps that only [`EVERYTHING`] has.
