@@ -65,7 +65,7 @@ fn one(bench: &common::Bench, new: &str, fault: Option<Fault>, after: Duration, 
     let load = Load::start(&project.url(), Mix::quick(60.0)).unwrap();
     let deploy = |more: &[&str]| {
         let mut command = bench.command(&[&["deploy", "--version", new], more].concat());
-        command.env("RELEASED_ENV", new);
+        command.env("RELEASED_ENV", format!("released-{new}"));
         command
     };
     let mut running = Running::spawn(deploy(&["--json"]));

@@ -40,7 +40,7 @@ fn matters((step, moment, fault): &Row) -> bool {
 /// Deploys with what the row's step needs.
 fn deploy(bench: &Bench, version: &str, more: &[&str]) -> std::process::Command {
     let mut command = bench.command(&[&["deploy", "--version", version], more].concat());
-    command.env("RELEASED_ENV", version);
+    command.env("RELEASED_ENV", format!("released-{version}"));
     command
 }
 
@@ -92,7 +92,7 @@ fn row(bench: &mut Bench, number: usize, (step, moment, fault): Row) {
     assert_eq!(bench.project.served_version().as_deref(), Some(&*new), "{name}");
     if CONFIGURED.contains(&step) {
         let released = bench.project.ok("grep RELEASED .env").unwrap();
-        assert_eq!(released, format!("RELEASED='{new}'"), "{name}: the env file");
+        assert_eq!(released, format!("RELEASED='released-{new}'"), "{name}: the env file");
     }
     assert_clean(bench, &name);
     let served = if served.as_deref() == Some(&*old) { "old" } else { "new" };
