@@ -7,6 +7,7 @@ pub mod config;
 pub mod github;
 pub mod host;
 pub mod init;
+pub mod parallel;
 pub mod release;
 pub mod report;
 pub mod secret;

@@ -1,48 +1,59 @@
 //! Whatever fails, the service stays up and the next run knows what to do.
 //!
-//! A row of the table is a step, a moment and a fault. `CUTOVER_FAULTS=all` runs every row; otherwise a short selection.
+//! A row of the table is a step, a moment and a fault. `CUTOVER_FAULTS=all` runs every row, `CUTOVER_FAULTS="Cut Killed"`
+//! every row of these faults, `Cut/health` those of one step; without it a short selection runs.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod common;
 
-use common::Bench;
-use common::fault::{Fault, Moment, Running, STEPS, assert_clean, command_of, fragile, inject, repair};
+use common::fault::{CONFIGURED, EVERYTHING, Fault, Moment, Running, STEPS};
+use common::fault::{assert_clean, command_of, fragile, inject, place, repair};
+use common::{Bench, Ran, run};
 use lab::{Load, Mix};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 type Row = (&'static str, Moment, Fault);
 
 /// Every row of a fault.
 fn table(fault: Fault) -> Vec<Row> {
-    if fault == Fault::Silence {
-        return vec![("health", Moment::Before, fault), ("route", Moment::After, fault)];
-    }
     let moments = [Moment::Before, Moment::After];
     let all = STEPS.iter().flat_map(|step| moments.iter().map(move |moment| (*step, *moment, fault)));
     all.filter(matters).collect()
 }
 
-/// A fault that can't matter at a moment is left out: nothing is broken by a configuration that nobody tests any more.
+/// Whether the fault can matter then; docs/faults.md says why it can't.
 fn matters((step, moment, fault): &Row) -> bool {
-    let at = STEPS.iter().position(|known| known == step).unwrap();
-    let runs = at > 1 || (at == 1 && *moment == Moment::After);
+    let (at, before) = (place(step), *moment == Moment::Before);
     match fault {
-        // once the old slot is stopped, a container that dies is restarted by the engine like any other day
-        Fault::NewSlotDies => runs && (at < 6 || (at == 6 && *moment == Moment::Before)),
-        Fault::ConfBroken => at < 4 || (at == 4 && *moment == Moment::Before),
-        Fault::CommandFails => *moment == Moment::Before && command_of(step).is_some(),
-        Fault::DiskFull => *moment == Moment::Before,
-        Fault::SecondClient => *moment == Moment::Before && matches!(*step, "pull" | "route" | "retire"),
+        Fault::NewSlotDies => {
+            let runs = at > place("start") || (*step == "start" && !before);
+            runs && (at < place("drain") || (*step == "drain" && before))
+        }
+        Fault::ConfBroken => at < place("route") || (*step == "route" && before),
+        Fault::CommandFails => before && command_of(step).is_some(),
+        Fault::DiskFull | Fault::SecondClient => before,
         _ => true,
     }
 }
 
+/// Deploys with what the row's step needs.
+fn deploy(bench: &Bench, version: &str, more: &[&str]) -> std::process::Command {
+    let mut command = bench.command(&[&["deploy", "--version", version], more].concat());
+    command.env("RELEASED_ENV", format!("released-{version}"));
+    command
+}
+
 /// One row: the fault comes, one version serves, the next run needs no help, nothing is left behind.
-fn row(bench: &Bench, number: usize, (step, moment, fault): Row) {
+fn row(bench: &mut Bench, number: usize, (step, moment, fault): Row) {
     let name = format!("{fault:?} {moment:?} {step}").to_lowercase();
     let old = bench.project.served_version().expect("a version serves");
     let new = format!("v1.{}.0", number + 1);
     bench.image(&new, &[("START_DELAY_MS", "300")]);
+    bench.config = bench.config.replace(EVERYTHING, "");
+    if CONFIGURED.contains(&step) {
+        bench.config += EVERYTHING;
+    }
     if fault == Fault::SecondClient {
         bench.image("v9.0.0", &[]);
     }
@@ -51,116 +62,157 @@ fn row(bench: &Bench, number: usize, (step, moment, fault): Row) {
         bench.project.ok("rm -f nginx/cutover-keepalive.conf && docker exec nginx nginx -s reload 2>&1").unwrap();
         std::thread::sleep(Duration::from_secs(1));
     }
+    let env = bench.project.ok("cat .env").unwrap();
     let load = Load::start(&bench.project.url(), Mix::quick(60.0)).unwrap();
-    let mut run = Running::start(bench, &["deploy", "--version", &new, "--json"]);
-    assert!(run.until(step, moment), "{name}: no such step\n{}", run.end());
-    inject(bench, &run, step, fault);
-    let ran = run.end();
+    let mut running = Running::spawn(deploy(bench, &new, &["--json"]));
+    assert!(running.until(step, moment), "{name}: no such step\n{}", running.end());
+    inject(bench, &running, step, fault);
+    let ran = running.end();
     repair(bench, fault);
     let report = load.stop_blocking().unwrap();
     let served = bench.project.served_version();
     // what nginx was pointed at when it died, and everything while every container restarts, is lost for anybody
-    let dies = fault == Fault::NewSlotDies && STEPS[5..].contains(&step) || (step, moment) == ("route", Moment::After);
+    let routed = place(step) > place("route") || (step, moment) == ("route", Moment::After);
     if fault != Fault::DockerRestarts {
         let lost = report.failed - report.failures("reset-idle");
-        let may_lose = fault == Fault::NewSlotDies && dies;
+        let may_lose = fault == Fault::NewSlotDies && routed;
         let failures: Vec<_> = report.classes.iter().map(|class| (&class.name, &class.failures)).collect();
         assert!(lost == 0 || may_lose, "{name}: {failures:?}\n{ran}");
         let serves = served.as_deref() == Some(&*old) || served.as_deref() == Some(&*new);
         assert!(serves, "{name}: {served:?} serves\n{ran}");
     }
-    let code = ran.code;
-    let expected = match fault {
-        Fault::Killed => code == -1,
-        Fault::Terminated => matches!(code, 0 | 143),
-        Fault::Cut => matches!(code, 0 | 3 | 4),
-        Fault::Silence => code != 0 || moment == Moment::After,
-        Fault::SecondClient => code == 0,
-        Fault::NewSlotDies | Fault::ConfBroken | Fault::CommandFails | Fault::DiskFull | Fault::DockerRestarts => {
-            matches!(code, 0 | 3)
-        }
-    };
-    assert!(expected, "{name}: exit code {code}\n{ran}");
+    assert!(is_expected(fault, (step, moment), &ran), "{name}: exit code {}\n{ran}", ran.code);
+    if matches!(ran.code, 3 | 143) {
+        assert_eq!(bench.project.ok("cat .env").unwrap(), env, "{name}: the env file was not put back\n{ran}");
+    }
 
     // the next run: recovers if need be, then releases
-    let next = bench.cutover(&["deploy", "--version", &new, "--wait", "60s"]);
+    let next = run(&mut deploy(bench, &new, &["--wait", "60s"]));
     assert_eq!(next.code, 0, "{name}: the next run\n{next}\n--- after\n{ran}");
     assert_eq!(bench.project.served_version().as_deref(), Some(&*new), "{name}");
+    if CONFIGURED.contains(&step) {
+        let released = bench.project.ok("grep RELEASED .env").unwrap();
+        assert_eq!(released, format!("RELEASED='released-{new}'"), "{name}: the env file");
+    }
     assert_clean(bench, &name);
     let served = if served.as_deref() == Some(&*old) { "old" } else { "new" };
-    let code = if code == -1 { "killed".to_owned() } else { code.to_string() };
+    let code = if ran.code == -1 { "killed".to_owned() } else { ran.code.to_string() };
     let moment = format!("{moment:?}").to_lowercase();
     eprintln!("\n| {step} | {moment} | {fault:?} | {code} | {served} | {} | {} |", report.requests, report.failed);
 }
 
-fn rows(fault: Fault) {
-    let bench = fragile();
-    let all = std::env::var("CUTOVER_FAULTS").is_ok_and(|which| which == "all");
-    let few = |(step, moment, fault): &&Row| {
+/// The exit codes that a fault may lead to.
+fn is_expected(fault: Fault, at: (&str, Moment), ran: &Ran) -> bool {
+    match fault {
+        // after the last step it may have ended by itself
+        Fault::Killed => ran.code == -1 || (at, ran.code) == (("record", Moment::After), 0),
+        Fault::Terminated => matches!(ran.code, 0 | 143),
+        Fault::Cut => matches!(ran.code, 0 | 3 | 4),
+        Fault::Silence => matches!(ran.code, 0 | 4),
+        Fault::SecondClient => ran.code == 0,
+        Fault::NewSlotDies | Fault::ConfBroken | Fault::CommandFails | Fault::DiskFull | Fault::DockerRestarts => {
+            matches!(ran.code, 0 | 3)
+        }
+    }
+}
+
+/// The rows of a fault that were asked for. One that fails is said, and the others go on with another instance.
+fn rows(fault: Fault, moments: &[Moment]) {
+    let few = |(step, moment, fault): &Row| {
         let few: &[(&str, Moment)] = match fault {
             Fault::NewSlotDies => &[("route", Moment::Before), ("drain", Moment::Before)],
             Fault::ConfBroken => &[("start", Moment::Before), ("route", Moment::Before)],
             Fault::CommandFails => &[("start", Moment::Before), ("route", Moment::Before), ("drain", Moment::Before)],
-            Fault::DiskFull => &[("start", Moment::Before), ("route", Moment::Before), ("retire", Moment::Before)],
-            Fault::DockerRestarts => &[("route", Moment::Before)],
-            Fault::SecondClient => &[("route", Moment::Before)],
-            _ => &[("health", Moment::Before), ("route", Moment::After), ("retire", Moment::Before)],
+            Fault::DiskFull => &[("env-file", Moment::Before), ("route", Moment::Before), ("retire", Moment::Before)],
+            Fault::DockerRestarts | Fault::SecondClient => &[("route", Moment::Before)],
+            Fault::Silence => &[("health", Moment::Before), ("route", Moment::After)],
+            _ => &[
+                ("hook", Moment::After),
+                ("health", Moment::Before),
+                ("route", Moment::After),
+                ("retire", Moment::Before),
+            ],
         };
-        all || few.contains(&(*step, *moment))
+        few.contains(&(*step, *moment))
     };
-    for (number, each) in table(fault).iter().filter(few).enumerate() {
-        row(&bench, number, *each);
+    let asked = |row: &Row| match std::env::var("CUTOVER_FAULTS") {
+        Ok(which) => {
+            let names = [format!("{fault:?}"), format!("{fault:?}/{}", row.0)];
+            which == "all" || which.split_whitespace().any(|name| names.iter().any(|known| known == name))
+        }
+        Err(_) => few(row),
+    };
+    let rows: Vec<Row> = table(fault).into_iter().filter(|row| moments.contains(&row.1) && asked(row)).collect();
+    let (mut bench, mut failed) = (None, Vec::new());
+    for (number, each) in rows.into_iter().enumerate() {
+        let on = bench.get_or_insert_with(fragile);
+        if catch_unwind(AssertUnwindSafe(|| row(on, number, each))).is_err() {
+            bench = None;
+            failed.push(each);
+        }
     }
+    assert!(failed.is_empty(), "rows that failed: {failed:?}");
 }
 
-#[test]
-fn a_killed_client_leaves_what_the_next_run_finishes_or_puts_back() {
-    rows(Fault::Killed);
-}
+mod matrix {
+    use super::{Fault, Moment, rows};
 
-#[test]
-fn a_cancelled_job_is_put_back_or_finished_in_time() {
-    rows(Fault::Terminated);
-}
+    const BOTH: [Moment; 2] = [Moment::Before, Moment::After];
 
-#[test]
-fn a_cut_connection_is_mended_by_the_same_run_or_the_next() {
-    rows(Fault::Cut);
-}
+    #[test]
+    fn a_killed_client_leaves_what_the_next_run_finishes_or_puts_back() {
+        rows(Fault::Killed, &BOTH);
+    }
 
-#[test]
-fn a_silent_network_frees_the_lock_within_the_lease() {
-    rows(Fault::Silence);
-}
+    #[test]
+    fn a_cancelled_job_is_put_back_or_finished_in_time() {
+        rows(Fault::Terminated, &BOTH);
+    }
 
-#[test]
-fn a_new_slot_that_dies_is_put_back() {
-    rows(Fault::NewSlotDies);
-}
+    #[test]
+    fn a_cut_connection_is_mended_by_the_same_run_or_the_next() {
+        rows(Fault::Cut, &BOTH);
+    }
 
-#[test]
-fn a_configuration_that_breaks_is_put_back() {
-    rows(Fault::ConfBroken);
-}
+    #[test]
+    fn a_network_that_falls_silent_before_a_step_frees_the_lock_within_the_lease() {
+        rows(Fault::Silence, &[Moment::Before]);
+    }
 
-#[test]
-fn a_docker_command_that_fails_is_put_back_or_tried_again() {
-    rows(Fault::CommandFails);
-}
+    #[test]
+    fn a_network_that_falls_silent_after_a_step_frees_the_lock_within_the_lease() {
+        rows(Fault::Silence, &[Moment::After]);
+    }
 
-#[test]
-fn a_full_disk_is_put_back() {
-    rows(Fault::DiskFull);
-}
+    #[test]
+    fn a_new_slot_that_dies_is_put_back() {
+        rows(Fault::NewSlotDies, &BOTH);
+    }
 
-#[test]
-fn a_restart_of_dockerd_costs_only_its_own_time() {
-    rows(Fault::DockerRestarts);
-}
+    #[test]
+    fn a_configuration_that_breaks_is_put_back() {
+        rows(Fault::ConfBroken, &BOTH);
+    }
 
-#[test]
-fn a_second_client_is_sent_away_and_the_first_goes_on() {
-    rows(Fault::SecondClient);
+    #[test]
+    fn a_docker_command_that_fails_is_put_back_or_tried_again() {
+        rows(Fault::CommandFails, &BOTH);
+    }
+
+    #[test]
+    fn a_full_disk_is_put_back() {
+        rows(Fault::DiskFull, &BOTH);
+    }
+
+    #[test]
+    fn a_restart_of_dockerd_costs_only_its_own_time() {
+        rows(Fault::DockerRestarts, &BOTH);
+    }
+
+    #[test]
+    fn a_second_client_is_sent_away_and_the_first_goes_on() {
+        rows(Fault::SecondClient, &BOTH);
+    }
 }
 
 #[test]
@@ -194,4 +246,25 @@ fn a_client_killed_while_it_puts_back_is_put_back_by_the_next() {
     bench.cutover(&["recover", "--wait", "60s"]).expect(0).says("recovered").says("put back the release");
     assert_eq!(bench.project.served_version().as_deref(), Some("v1.0.0"));
     assert_clean(&bench, "killed while putting back");
+}
+
+#[test]
+fn a_new_slot_that_comes_back_elsewhere_while_the_old_one_is_stopped_is_found_by_nginx() {
+    let bench = fragile();
+    bench.deploy("v1.1.0", &[("IGNORE_SIGTERM", "1")]).expect(0);
+    bench.image("v1.2.0", &[]);
+    let address = || {
+        let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+        bench.instance.root(&format!("docker inspect -f '{format}' blue")).unwrap()
+    };
+    let mut run = Running::start(&bench, &["deploy", "--version", "v1.2.0", "--json"]);
+    assert!(run.until("retire", Moment::Before));
+    // the old slot takes its ten seconds; an address is free when the new one looks for one
+    let before = address();
+    let crash = "docker stop $(docker ps -qf label=com.docker.compose.service=redis) >/dev/null && kill -KILL $(docker inspect -f '{{.State.Pid}}' blue)";
+    bench.instance.root(crash).unwrap();
+    let ran = run.end().expect(0);
+    assert_ne!(address(), before, "it came back with the same address\n{ran}");
+    assert_eq!(bench.project.served_version().as_deref(), Some("v1.2.0"), "{ran}");
+    assert_clean(&bench, "crashed");
 }

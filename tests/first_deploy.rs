@@ -70,3 +70,17 @@ fn a_first_deploy_that_fails_leaves_nothing_running() {
     bench.deploy("v1.0.1", &[]).expect(0);
     assert_eq!(bench.project.served_version().as_deref(), Some("v1.0.1"));
 }
+
+#[test]
+fn a_first_deploy_that_fails_behind_nginx_stops_nginx_again() {
+    let bench = Bench::idle(Kind::V2, Options::default());
+    let conf = bench.project.conf().unwrap();
+    // healthy twice, which is what the health check asks; then nginx is started and gets another answer
+    let sick = [("FAIL_AFTER_REQUESTS", "2"), ("FAIL_STATUS", "503")];
+    bench.deploy("v1.0.0", &sick).expect(3).says("nginx answers 503");
+    let running: Vec<_> = bench.instance.docker_ps().unwrap().into_iter().filter(|c| c.state == "running").collect();
+    assert_eq!(running, [], "containers are left running");
+    assert_eq!(bench.project.conf().unwrap(), conf);
+    bench.deploy("v1.0.1", &[]).expect(0);
+    assert_eq!(bench.project.served_version().as_deref(), Some("v1.0.1"));
+}

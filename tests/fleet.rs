@@ -3,9 +3,10 @@
 
 mod common;
 
-use common::fault::{Moment, Running, assert_clean};
+use common::fault::{Moment, Running, assert_clean, let_docker_fail};
 use common::{Bench, Ran, cutover, run};
 use lab::{Instance, Kind, Lab, Options, build_app};
+use std::collections::BTreeSet;
 use std::process::Command;
 use tempfile::TempDir;
 
@@ -69,6 +70,15 @@ impl Fleet {
         }
     }
 
+    /// A line more in one host's env file, so that the new slot there behaves in its own way.
+    fn set(&self, host: usize, line: &str) {
+        self.benches[host].project.ok(&format!("echo {line} >> .env")).unwrap();
+    }
+
+    fn unset(&self, host: usize, key: &str) {
+        self.benches[host].project.ok(&format!("sed -i /{key}/d .env")).unwrap();
+    }
+
     /// Lets the first host's key into all of them.
     fn share_key(&self) {
         let key = self.benches[0].instance.root("cat /lab/authorized_keys").unwrap();
@@ -95,9 +105,9 @@ fn whichever_host_fails_at_whichever_phase_all_end_on_the_same_version() {
     fleet.hosts = right;
 
     // one host's health
-    fleet.benches[2].project.ok("echo CRASH=1 >> .env").unwrap();
+    fleet.set(2, "CRASH=1");
     fleet.deploy("v1.1.0").expect(3).says(&third).says("put back");
-    fleet.benches[2].project.ok("sed -i '/CRASH/d' .env").unwrap();
+    fleet.unset(2, "CRASH");
     fleet.assert_all("v1.0.0", "health");
 
     // one host's nginx, once every slot is healthy
@@ -109,17 +119,53 @@ fn whichever_host_fails_at_whichever_phase_all_end_on_the_same_version() {
     fleet.benches[2].project.ok("rm nginx/broken.conf").unwrap();
     fleet.assert_all("v1.0.0", "route");
 
+    // one host's confirm: its nginx reaches the new slot, which answers 503 by then. One host at a time: those after it
+    // are not switched any more
+    fleet.more = "parallel: 1\n".to_owned();
+    fleet.set(2, "FAIL_AFTER_REQUESTS=2");
+    fleet.set(2, "FAIL_STATUS=503");
+    let ran = run(&mut fleet.command(&["deploy", "--version", "v1.1.0", "--json"])).expect(3);
+    fleet.unset(2, "FAIL_");
+    fleet.more.clear();
+    let steps: Vec<_> = ran.events().into_iter().filter(|event| event["event"] == "step-end").collect();
+    let ended = |step: &str, state: &str| {
+        let these = steps.iter().filter(|event| event["step"] == step && event["state"] == state);
+        these.map(|event| event["host"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let addresses: Vec<_> = fleet.benches.iter().map(|bench| bench.instance.address.clone()).collect();
+    assert_eq!(ended("confirm", "failed"), std::slice::from_ref(&third), "{ran}");
+    assert_eq!(ended("route", "done"), addresses[..3], "{ran}");
+    assert_eq!(ended("route", "undone").into_iter().collect::<BTreeSet<_>>().len(), 3, "{ran}");
+    fleet.assert_all("v1.0.0", "confirm");
+
     // the new version fails while it is watched, on one host only
     fleet.more = "bake: {for: 40s, max-failures: 2}\n".to_owned();
-    fleet.benches[1].project.ok("echo FAIL_AFTER_MS=6000 >> .env").unwrap();
+    fleet.set(1, "FAIL_AFTER_MS=6000");
     fleet.deploy("v1.1.0").expect(3).says("answered 500");
-    fleet.benches[1].project.ok("sed -i '/FAIL_AFTER/d' .env").unwrap();
+    fleet.unset(1, "FAIL_AFTER");
     fleet.more.clear();
     fleet.assert_all("v1.0.0", "bake");
 
-    // the client is killed between phases; the next run puts every host right
-    for (step, moment) in [("health", Moment::After), ("route", Moment::After), ("retire", Moment::Before)] {
-        let version = format!("v1.{}.0", 2 + ["health", "route", "retire"].iter().position(|s| *s == step).unwrap());
+    // one host can't stop its old slot: the new version is live everywhere, and the next run tidies up
+    let_docker_fail(&fleet.benches[2].instance);
+    fleet.benches[2].instance.root("echo stop > /run/docker-fails").unwrap();
+    fleet.deploy("v1.1.0").expect(0).says("the new version is live, but tidying up failed");
+    fleet.benches[2].instance.root("rm /run/docker-fails").unwrap();
+    for bench in &fleet.benches {
+        assert_eq!(bench.project.served_version().as_deref(), Some("v1.1.0"), "retire");
+    }
+    fleet.image("v1.2.0", &[]);
+    fleet.deploy("v1.2.0").expect(0).says("finish the release that an earlier run left");
+    fleet.assert_all("v1.2.0", "retire");
+}
+
+#[test]
+fn a_client_killed_between_phases_leaves_what_the_next_run_puts_right_on_every_host() {
+    let fleet = Fleet::start(4);
+    fleet.share_key();
+    let moments = [("health", Moment::After), ("route", Moment::After), ("retire", Moment::Before)];
+    for (number, (step, moment)) in moments.into_iter().enumerate() {
+        let version = format!("v1.{}.0", 1 + number);
         fleet.image(&version, &[]);
         let mut running = Running::spawn(fleet.command(&["deploy", "--version", &version, "--json"]));
         assert!(running.until(step, moment));
@@ -148,4 +194,30 @@ fn a_host_that_cannot_be_put_back_is_named_and_the_others_are_put_back() {
     lost.root("iptables -D INPUT -p tcp --dport 22 -j DROP").unwrap();
     run(&mut fleet.command(&["recover", "--wait", "60s"])).expect(0).says("recovered");
     fleet.assert_all("v1.0.0", "recovered");
+}
+
+#[test]
+fn no_more_hosts_than_the_limit_are_worked_on_at_the_same_time() {
+    let mut fleet = Fleet::start(4);
+    fleet.share_key();
+    let most = |fleet: &Fleet, version: &str| {
+        fleet.image(version, &[("START_DELAY_MS", "1000")]);
+        let ran = run(&mut fleet.command(&["deploy", "--version", version, "--json"])).expect(0);
+        let (mut busy, mut most) = (BTreeSet::new(), 0);
+        for event in ran.events() {
+            let host = event["host"].as_str().unwrap_or_default().to_owned();
+            match event["event"].as_str() {
+                Some("step-begin") => drop(busy.insert(host)),
+                Some("step-end") => drop(busy.remove(&host)),
+                _ => {}
+            }
+            most = most.max(busy.len());
+        }
+        fleet.assert_all(version, "the limit");
+        most
+    };
+    fleet.more = "parallel: 2\n".to_owned();
+    assert_eq!(most(&fleet, "v1.1.0"), 2);
+    fleet.more.clear();
+    assert_eq!(most(&fleet, "v1.2.0"), 4);
 }

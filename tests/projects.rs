@@ -4,6 +4,7 @@
 
 mod common;
 
+use common::fault::{Moment, Running, assert_clean};
 use common::watch::{pid, state_beside_cutover, until};
 use common::{Bench, access, cutover, run};
 use lab::{Instance, Kind, Lab, Options, Project, build_app};
@@ -138,4 +139,65 @@ fn after_a_restart_of_dockerd_or_of_the_machine_the_live_slot_serves_and_the_old
     bench.instance.restart_dockerd().unwrap();
     bench.project.wait_until_serves("v1.2.0", std::time::Duration::from_secs(60)).unwrap();
     assert!(bench.instance.is_running("blue").unwrap() && !bench.instance.is_running("green").unwrap());
+}
+
+#[test]
+fn two_projects_on_one_host_release_at_the_same_time_and_leave_each_other_alone() {
+    let mut api = Bench::reference(Kind::V2);
+    let options = Options { directory: "/home/deploy/shop".to_owned(), ..Options::default() };
+    let repository = Lab::up().unwrap().repository(&format!("{}/shop", api.instance.name));
+    let mut shop = Bench::of(api.instance.clone(), repository, options);
+    // the same services beside each other: other names and ports outside
+    let apart = "sed -i -e /container_name/d -e s/80:80/8080:80/ -e s/6379:6379/6380:6379/ docker-compose.yml";
+    shop.project.ok(apart).unwrap();
+    let first = shop.image("v5.0.0", &[]);
+    let up = "docker pull -q IMAGE && docker tag IMAGE NAME:latest && docker-compose up -d redis blue 2>&1 && \
+              docker-compose up -d nginx 2>&1";
+    shop.project.ok(&up.replace("IMAGE", &first.by_digest()).replace("NAME", &shop.repository)).unwrap();
+    [&mut api, &mut shop].into_iter().for_each(|bench| bench.config += "keep: 1\n");
+    // containers, images and state of one of the two, by the name of its project and its directory
+    let state = |bench: &Bench| {
+        let name = bench.project.options.directory.rsplit('/').next().unwrap().to_owned();
+        let script = format!(
+            "docker ps -aq --filter label=com.docker.compose.project={name} | xargs docker inspect \
+               -f '{{{{.Name}}}} {{{{.Id}}}} {{{{.Image}}}} {{{{.State.StartedAt}}}} {{{{.HostConfig.RestartPolicy.Name}}}}' | sort
+             docker images --no-trunc --format '{{{{.ID}}}} {{{{.Tag}}}}' {} | sort
+             cd {} && find nginx .cutover -type f | sort | xargs sha256sum",
+            bench.repository, bench.project.options.directory
+        );
+        bench.instance.root(&script).unwrap()
+    };
+
+    // the lock of one is held, and the other releases all the same
+    api.image("v1.1.0", &[("START_DELAY_MS", "5000")]);
+    shop.image("v5.1.0", &[]);
+    let mut running = Running::start(&api, &["deploy", "--version", "v1.1.0", "--json"]);
+    assert!(running.until("health", Moment::Before));
+    shop.cutover(&["deploy", "--version", "v5.1.0"]).expect(0);
+    assert!(!running.is_over(), "they were not at the same time");
+    api.cutover(&["deploy", "--version", "v1.1.0"]).expect(5);
+    running.end().expect(0);
+    assert_eq!(api.project.served_version().as_deref(), Some("v1.1.0"));
+    assert_clean(&api, "two projects");
+
+    // a release, pruning, a failure and a rollback of one change nothing of the other
+    let before = state(&api);
+    assert!(before.contains("cutover-backend-v1.1.0") && before.contains("history.jsonl"), "{before}");
+    shop.deploy("v5.2.0", &[]).expect(0);
+    shop.deploy("v5.3.0", &[]).expect(0).says("old images removed");
+    shop.deploy("v5.4.0", &[("CRASH", "1")]).expect(3);
+    shop.cutover(&["rollback"]).expect(0).says("v5.2.0 is live");
+    assert_eq!(state(&api), before);
+    let before = state(&shop);
+    api.deploy("v1.2.0", &[]).expect(0);
+    api.deploy("v1.3.0", &[]).expect(0);
+    assert_eq!(state(&shop), before);
+    let versions = |bench: &Bench| {
+        let history = bench.cutover(&["history", "--json"]).expect(0).result();
+        let all = history["hosts"][0]["releases"].as_array().unwrap().clone();
+        all.iter().map(|each| each["version"].as_str().unwrap()[..2].to_owned()).collect::<Vec<_>>()
+    };
+    assert!(
+        versions(&api).iter().all(|version| version == "v1") && versions(&shop).iter().all(|version| version == "v5")
+    );
 }

@@ -4,7 +4,9 @@
 mod common;
 
 use common::Bench;
-use lab::Kind;
+use common::watch::{connections, until};
+use lab::load::Class;
+use lab::{Kind, Load, Mix, Options};
 
 fn the_reference_project_swaps_there_and_back(kind: Kind) {
     let bench = Bench::reference(kind);
@@ -37,4 +39,18 @@ fn the_reference_project_swaps_there_and_back_on_compose_v2() {
 #[test]
 fn the_reference_project_swaps_there_and_back_on_compose_1_29() {
     the_reference_project_swaps_there_and_back(Kind::V1);
+}
+
+#[test]
+fn requests_that_take_longer_than_a_stop_are_finished_before_the_old_slot_is_stopped() {
+    let options = Options { stop_grace_period: Some("1s".to_owned()), ..Options::default() };
+    let bench = Bench::with(Kind::V2, options);
+    bench.deploy("v1.1.0", &[]).expect(0);
+    bench.image("v1.2.0", &[]);
+    let load = Load::start(&bench.project.url(), Mix::of(vec![Class::slow(4.0, 5)])).unwrap();
+    // until requests are under way
+    until("five are open", || connections(&bench.instance, "green") >= 5);
+    bench.cutover(&["deploy", "--version", "v1.2.0"]).expect(0);
+    let report = load.stop_blocking().unwrap();
+    assert_eq!(report.failed, 0, "{report}");
 }

@@ -1,15 +1,16 @@
 //! Logging in to the hosts, and seeing what is there.
 
 use super::{Exit, Run, Stop};
-use crate::config::{Address, EnvName, KnownHosts};
+use crate::config::{Address, EnvContent, EnvName, KnownHosts};
 use crate::host::Host;
 use crate::host::ssh::{Options, Session, Target};
+use crate::parallel;
 use crate::release::login::Credentials;
 use crate::report::Level;
 use crate::secret::Secret;
+use crate::swap::env_file::Given;
 use crate::swap::findings::{Finding, Weight};
 use crate::swap::observe::{Observation, observe};
-use futures_util::future::join_all;
 use std::path::{Path, PathBuf};
 
 const KEY: &str = "CUTOVER_SSH_KEY";
@@ -18,7 +19,7 @@ const KNOWN_HOSTS: &str = "CUTOVER_KNOWN_HOSTS";
 const FINGERPRINT: &str = "CUTOVER_HOST_FINGERPRINT";
 
 impl Run {
-    /// Logs in to every host at once. All failures are said together.
+    /// Logs in to every host. All failures are said together.
     pub(crate) async fn connect(&self) -> Result<Vec<Host>, Stop> {
         let options = self.ssh_options()?;
         let each = self.config.hosts.iter().map(|host| {
@@ -26,7 +27,7 @@ impl Run {
             async move { (host.label().to_owned(), Session::connect(&target, options).await) }
         });
         let (mut hosts, mut failures) = (Vec::new(), Vec::new());
-        for (name, session) in join_all(each).await {
+        for (name, session) in parallel::all(self.config.parallel, each).await {
             match session {
                 Ok(session) => hosts.push(Host::new(name, session, self.reporter.clone())),
                 Err(error) => failures.push(format!("{name}: {error}")),
@@ -62,6 +63,24 @@ impl Run {
                 Err(Stop::new(Exit::Usage, what))
             }
             _ => Ok(None),
+        }
+    }
+
+    /// What the env file gets from the environment. A rollback needs nothing, but what is there is hidden.
+    pub(super) fn env_given(&self, rollback: bool) -> Result<Given, Stop> {
+        let Some(file) = &self.config.env_file else { return Ok(Given::Nothing) };
+        let secret = |name: &EnvName| self.secret(Some(name).filter(|_| !rollback), name.as_str());
+        match &file.content {
+            EnvContent::Whole(name) => {
+                let content = secret(name)?;
+                content.iter().for_each(|content| self.reporter.hide_values(content));
+                Ok(content.map_or(Given::Nothing, Given::Whole))
+            }
+            EnvContent::Values(pairs) => {
+                let value = |(key, name): &(EnvName, EnvName)| Ok(secret(name)?.map(|value| (key.to_string(), value)));
+                let values: Result<Vec<_>, Stop> = pairs.iter().filter_map(|pair| value(pair).transpose()).collect();
+                Ok(Given::Values(values?))
+            }
         }
     }
 
@@ -137,7 +156,8 @@ impl Run {
         hosts: &[Host],
         wanted: &[String],
     ) -> Result<Vec<(Option<Observation>, Vec<Finding>)>, Stop> {
-        let seen = join_all(hosts.iter().map(|host| observe(host, &self.config, wanted))).await;
+        let each = hosts.iter().map(|host| observe(host, &self.config, wanted));
+        let seen = parallel::all(self.config.parallel, each).await;
         let seen: anyhow::Result<Vec<_>> = seen.into_iter().collect();
         Ok(seen?.into_iter().map(|(seen, findings)| (seen, findings.0)).collect())
     }

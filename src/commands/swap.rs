@@ -7,6 +7,7 @@ use crate::cli;
 use crate::host::Host;
 use crate::host::docker::Login;
 use crate::host::lock::{Asked, Holder, Lock};
+use crate::parallel;
 use crate::release::version::{Compared, Version};
 use crate::report::{Event, Level};
 use crate::swap::deliver::Shipment;
@@ -16,7 +17,6 @@ use crate::swap::observe::{Observation, state_paths};
 use crate::swap::plan::{Plan, Release};
 use crate::swap::recover::{self, Way};
 use crate::swap::steps::Step;
-use futures_util::future::join_all;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -156,20 +156,16 @@ impl Run {
     ) -> Result<Ended, Stop> {
         let version = plans.first().map(|plan| plan.version.clone()).unwrap_or_default();
         let login = self.credentials()?.map(|c| Login { username: c.username, password: c.password, server: c.server });
-        let content = match &self.config.env_file {
-            Some(file) => self.secret(Some(&file.from_env), file.from_env.as_str())?,
-            None => None,
-        };
-        content.iter().for_each(|content| self.reporter.hide_values(content));
+        let given = self.env_given(plans.first().is_some_and(|plan| plan.rollback))?;
         let (_, state) = state_paths(&self.config);
         let swap = |(host, plan)| {
             let mut swap = HostSwap::new(host, plan, &state, holder, login.clone());
-            swap.env_content = content.clone();
+            swap.env_given = given.clone();
             swap.shipment = shipment.clone();
             swap
         };
         let mut swaps: Vec<HostSwap<'_>> = hosts.iter().zip(plans).map(swap).collect();
-        let done = execute(&mut swaps, &self.cancel, || !super::ask::yes(UNSAFE)).await;
+        let done = execute(&mut swaps, self.config.parallel, &self.cancel, || !super::ask::yes(UNSAFE)).await;
         let broken: Vec<&Host> = hosts.iter().filter(|host| host.session.is_closed()).collect();
         match done {
             Ok(done) => {
@@ -238,7 +234,7 @@ impl Run {
         });
         let each =
             hosts.iter().zip(&seen).map(|(host, seen)| recover::recover(host, seen, &state, holder, way, &self.cancel));
-        let results = join_all(each).await;
+        let results = parallel::all(self.config.parallel, each).await;
         let failed =
             hosts.iter().zip(results).filter_map(|(host, result)| Some(format!("{}: {:#}", host.name, result.err()?)));
         let failed: Vec<String> = failed.collect();

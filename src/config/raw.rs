@@ -92,6 +92,7 @@ raw! {
         drain_timeout: Stated<Duration> = "drain-timeout" read::time,
         bake: RawBake = "bake" RawBake::of,
         keep: Stated<u32> = "keep" |e| read::number(e, 1..=1000),
+        parallel: Stated<u32> = "parallel" |e| read::number(e, 1..=1000),
         lock: RawLock = "lock" RawLock::read,
         hooks: RawHooks = "hooks" RawHooks::read,
         env_file: RawEnvFile = "env-file" RawEnvFile::read,

@@ -7,6 +7,7 @@ use super::raw::raw;
 use super::read::{self, Entry, Stated};
 use super::types::{KnownHosts, WhenReleased};
 use super::yaml::Value;
+use crate::report::text::one_line;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -101,6 +102,7 @@ raw! {
     RawEnvFile {
         path: Stated<String> = "path" |e| read::text_as(e, checks::host_file),
         from_env: Stated<EnvName> = "from-env" read::variable,
+        values: Stated<Vec<(EnvName, EnvName)>> = "values" env_values,
     }
 }
 
@@ -149,6 +151,22 @@ impl RawHostHook {
         }
         Ok(RawHostHook { command: Some(read::words(entry)?), ..Self::empty(entry.key.at) })
     }
+}
+
+/// A map from keys of the file to variables, or a list of variables whose names are the keys.
+fn env_values(entry: &Entry) -> Result<Stated<Vec<(EnvName, EnvName)>>, Wrong> {
+    let expected = "a map such as {DB_PASSWORD: NAME_OF_A_VARIABLE}, or a list of variables";
+    let variable = |e: &Entry| read::variable(e).map(|name| name.value);
+    let key = |e: &Entry| {
+        let wrong = || format!("{}: found a key that is no name; expected {expected}", one_line(&e.key.text, 60));
+        e.key.text.parse::<EnvName>().map_err(|_| Wrong::new(e.key.at, wrong()))
+    };
+    let pairs: Result<Vec<_>, Wrong> = match entry.node.value {
+        Value::List(_) => entry.items(expected)?.iter().map(|e| variable(e).map(|name| (name.clone(), name))).collect(),
+        _ => entry.entries(expected)?.iter().map(|e| Ok((key(e)?, variable(e)?))).collect(),
+    };
+    let pairs = pairs?;
+    if pairs.is_empty() { Err(entry.wrong(expected)) } else { Ok(entry.stated(pairs)) }
 }
 
 /// A status may be a bare number.

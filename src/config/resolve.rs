@@ -7,8 +7,8 @@ use super::raw_parts::{RawBake, RawEnvFile, RawGitHub, RawHooks, RawNginx, RawRe
 use super::read::{self, Stated};
 use super::resolve_services;
 use super::types::{
-    Bake, Config, EnvFile, GitHub, Hooks, HostHook, Latest, Nginx, Registry, ReleaseHook, Service, Ssh, WhenMissing,
-    WhenReleased,
+    Bake, Config, EnvContent, EnvFile, GitHub, Hooks, HostHook, Latest, Nginx, Registry, ReleaseHook, Service, Ssh,
+    WhenMissing, WhenReleased,
 };
 use super::{Host, Name};
 use std::path::Path;
@@ -41,6 +41,7 @@ pub(super) fn config(raw: Raw, root: &Path, environment: Option<&str>) -> Result
         drain_timeout: raw.drain_timeout.map_or(Duration::from_secs(60), |d| d.value),
         bake: raw.bake.map(bake).transpose()?.flatten(),
         keep: raw.keep.map_or(5, |k| k.value as usize),
+        parallel: raw.parallel.map(|p| p.value as usize),
         lock_wait: raw.lock.and_then(|l| l.wait).map_or(Duration::ZERO, |w| w.value),
         env_file: raw.env_file.map(env_file).transpose()?,
         github: github(raw.github),
@@ -90,6 +91,11 @@ fn overlaid(mut raw: Raw, environment: Option<&str>) -> Result<(Raw, Option<Stat
     let (name, over) = all.list.into_iter().find(|(name, _)| name.value == *asked).ok_or(unknown)?;
     if over.host.is_some() || over.hosts.is_some() {
         (raw.host, raw.hosts) = (None, None);
+    }
+    if let (Some(under), Some(over)) = (&mut raw.env_file, &over.env_file)
+        && (over.from_env.is_some() || over.values.is_some())
+    {
+        (under.from_env, under.values) = (None, None);
     }
     Ok((over.over(raw), Some(name)))
 }
@@ -185,11 +191,21 @@ fn bake(raw: RawBake) -> Result<Option<Bake>, Wrong> {
 }
 
 fn env_file(raw: RawEnvFile) -> Result<EnvFile, Wrong> {
-    let lacks =
-        |key| Wrong::new(raw.at, format!("`env-file` without `{key}`; expected `path: FILE` and `from-env: NAME`"));
+    let lacks = |key| {
+        let expected = "expected `path: FILE`, and `from-env: NAME` or `values: {KEY: NAME}`";
+        Wrong::new(raw.at, format!("`env-file` without `{key}`; {expected}"))
+    };
     let path = raw.path.ok_or_else(|| lacks("path"))?.value;
-    let from_env = raw.from_env.ok_or_else(|| lacks("from-env"))?.value;
-    Ok(EnvFile { path, from_env })
+    let content = match (raw.from_env, raw.values) {
+        (Some(whole), None) => EnvContent::Whole(whole.value),
+        (None, Some(values)) => EnvContent::Values(values.value),
+        (None, None) => return Err(lacks("from-env")),
+        (Some(whole), Some(values)) => {
+            let at = whole.key.max(values.key);
+            return Err(Wrong::new(at, "`from-env` and `values` together; expected one of them"));
+        }
+    };
+    Ok(EnvFile { path, content })
 }
 
 fn github(raw: Option<RawGitHub>) -> GitHub {

@@ -37,7 +37,7 @@ fn three_lines_are_enough() {
     assert_eq!((config.keep, config.drain_timeout, config.lock_wait), (5, Duration::from_secs(60), Duration::ZERO));
     assert_eq!((config.latest, config.when_missing), (Latest::Confirmed, WhenMissing::Skip));
     assert!(config.nginx.keepalive_guard && config.compose_files.is_empty() && config.environment.is_none());
-    assert_eq!((config.registry, config.bake, config.env_file), (None, None, None));
+    assert_eq!((config.registry, config.bake, config.env_file, config.parallel), (None, None, None, None));
     assert_eq!((config.ssh, config.hooks), (Ssh::default(), Hooks::default()));
 }
 
@@ -115,6 +115,17 @@ environments:
     let production = good(text, Some("production"));
     assert_eq!((production.hosts.len(), &production.services[0].build), (2, &None));
     assert_eq!(good(text, None).bake.map(|b| b.duration.as_secs()), Some(60));
+}
+
+#[test]
+fn an_environment_may_have_single_values_where_the_rest_has_a_whole_env_file() {
+    let text = format!(
+        "{THREE}env-file: {{path: .env, from-env: ALL}}\nenvironments:\n  staging: {{env-file: {{values: [TOKEN]}}}}\n"
+    );
+    let content = |environment| good(&text, environment).env_file.map(|file| (file.path, file.content));
+    let token: EnvName = "TOKEN".parse().unwrap();
+    assert_eq!(content(Some("staging")), Some((".env".to_owned(), EnvContent::Values(vec![(token.clone(), token)]))));
+    assert_eq!(content(None), Some((".env".to_owned(), EnvContent::Whole("ALL".parse().unwrap()))));
 }
 
 #[test]

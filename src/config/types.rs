@@ -39,6 +39,8 @@ pub struct Config {
     pub bake: Option<Bake>,
     /// How many releases are kept on a host for rollback; at least 1.
     pub keep: usize,
+    /// How many hosts are worked on at the same time; `None`: all.
+    pub parallel: Option<usize>,
     /// How long to wait for another run's lock; zero: not at all.
     pub lock_wait: Duration,
     /// Commands around the switch.
@@ -271,11 +273,20 @@ pub enum WhenReleased {
     Never,
 }
 
-/// A secret env file: its content travels from a variable of this side to a file on the host, byte for byte.
+/// A secret env file: what travels from variables of this side to a file on the host, byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvFile {
     /// The file on the host, relative to `directory` or absolute.
     pub path: String,
-    /// The variable that holds the content.
-    pub from_env: EnvName,
+    /// What it gets.
+    pub content: EnvContent,
+}
+
+/// What an env file gets from here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EnvContent {
+    /// The whole file is the value of this variable.
+    Whole(EnvName),
+    /// Keys of the file, each with the variable that holds its value. Everything else in the file stays.
+    Values(Vec<(EnvName, EnvName)>),
 }

@@ -1,6 +1,7 @@
 //! Runs plans: each phase on every host at once, and everything put back if one fails before the new version is live.
 
 use super::deliver::Shipment;
+use super::env_file::Given;
 use super::history::{self, Outcome, Record, ServiceRecord};
 use super::plan::Plan;
 use super::steps::{Phase, Step};
@@ -10,11 +11,11 @@ use crate::host::Host;
 use crate::host::container::Container;
 use crate::host::docker::Login;
 use crate::host::lock::Holder;
+use crate::parallel;
 use crate::report::Level;
-use crate::secret::Secret;
 use anyhow::Result;
-use futures_util::future::join_all;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Seconds that nginx may take to replace its workers after a reload.
@@ -48,8 +49,8 @@ pub struct HostSwap<'a> {
     pub drained: String,
     /// Who releases, from where: for the history.
     pub by: String,
-    /// What the env file shall hold.
-    pub env_content: Option<Secret>,
+    /// What the env file gets.
+    pub env_given: Given,
 }
 
 /// Why a release did not become live, and what came of putting it back.
@@ -80,7 +81,7 @@ impl<'a> HostSwap<'a> {
             seconds: BTreeMap::new(),
             stopped: Vec::new(),
             drained: String::new(),
-            env_content: None,
+            env_given: Given::default(),
         }
     }
 
@@ -119,11 +120,12 @@ impl<'a> HostSwap<'a> {
     }
 }
 
-/// Swaps every host, in phases. Gives when every host was confirmed, and whether everything is tidy.
+/// Swaps every host, in phases, at most `limit` hosts at a time. Gives when every host was confirmed, and whether everything is tidy.
 ///
 /// `keep` is asked before a switch is put back although the release's own command can't be: true leaves the new version.
 pub async fn execute(
     swaps: &mut [HostSwap<'_>],
+    limit: Option<usize>,
     cancel: &Cancel,
     keep: impl FnOnce() -> bool,
 ) -> Result<Done, Failure> {
@@ -135,7 +137,8 @@ pub async fn execute(
         if let Some(swap) = swaps.first() {
             swap.host.reporter.phase(phase.title());
         }
-        let results = join_all(swaps.iter_mut().map(|swap| swap.phase(phase, cancel))).await;
+        let failed = AtomicBool::new(false);
+        let results = parallel::all(limit, swaps.iter_mut().map(|swap| swap.phase(phase, &failed, cancel))).await;
         let names = swaps.iter().map(|swap| swap.host.name.clone());
         let failed = names.zip(results).filter_map(|(host, result)| Some((host, format!("{:#}", result.err()?))));
         let causes: Vec<(String, String)> = failed.collect();
@@ -154,8 +157,8 @@ pub async fn execute(
     if let Some(swap) = swaps.first() {
         swap.host.reporter.phase(Phase::Finish.title());
     }
-    let drained = join_all(swaps.iter_mut().map(|swap| swap.drain_phase(cancel))).await;
-    let ended = join_all(swaps.iter().map(HostSwap::ended)).await;
+    let drained = parallel::all(limit, swaps.iter_mut().map(|swap| swap.drain_phase(cancel))).await;
+    let ended = parallel::all(limit, swaps.iter().map(HostSwap::ended)).await;
     let ended: Vec<(String, String)> = ended.into_iter().flatten().collect();
     if let Some((_, reason)) = ended.first() {
         // every old slot still runs, and only the old slots do
@@ -167,7 +170,7 @@ pub async fn execute(
         drained?;
         swap.retire_phase(cancel).await
     });
-    let results = join_all(retired).await;
+    let results = parallel::all(limit, retired).await;
     let mut tidy = true;
     for (swap, result) in swaps.iter().zip(results) {
         if let Err(error) = result {
@@ -203,12 +206,15 @@ impl HostSwap<'_> {
         self.begun.contains(&Step::Hook) && self.plan.hook.as_ref().is_some_and(|hook| hook.irreversible)
     }
 
-    async fn phase(&mut self, phase: Phase, cancel: &Cancel) -> Result<()> {
+    /// The steps of a phase before the last. Where another host has failed meanwhile, none is begun any more.
+    async fn phase(&mut self, phase: Phase, failed: &AtomicBool, cancel: &Cancel) -> Result<()> {
         for step in self.plan.steps().into_iter().filter(|step| step.phase() == phase) {
-            if phase != Phase::Finish && cancel.raised().is_some() {
+            if cancel.raised().is_some() || failed.load(Ordering::Relaxed) {
                 return Ok(());
             }
-            self.step(step, cancel).await?;
+            let result = self.step(step, cancel).await;
+            failed.fetch_or(result.is_err(), Ordering::Relaxed);
+            result?;
         }
         Ok(())
     }
@@ -234,8 +240,10 @@ impl HostSwap<'_> {
     pub(super) async fn ended(&self) -> Option<(String, String)> {
         for (service, container) in self.plan.services.iter().zip(&self.started) {
             let docker = self.host.docker(&self.plan.engine).ok()?;
-            let state = docker.inspect(&container.id).await.ok()?.state?;
-            if state.running == Some(false) && state.restarting != Some(true) {
+            let now = docker.inspect(&container.id).await.ok()?;
+            let crashed = now.restart_count.is_some_and(|count| count > container.restart_count);
+            let state = now.state?;
+            if crashed || state.running == Some(false) && state.restarting != Some(true) {
                 let text = format!("{} ended after it was confirmed", service.to.slot);
                 return Some((self.host.name.clone(), text));
             }

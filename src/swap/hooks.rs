@@ -1,4 +1,4 @@
-//! Commands of the project's own around the switch, and its env file.
+//! Commands of the project's own around the switch.
 
 use super::execute::HostSwap;
 use super::steps::Step;
@@ -9,22 +9,6 @@ use anyhow::{Context as _, Result};
 use std::time::Duration;
 
 impl HostSwap<'_> {
-    /// Writes the env file; its content travels on stdin and is nowhere shown.
-    pub(super) async fn env_file(&mut self) -> Result<String> {
-        let Some(file) = &self.plan.env_file else { return Ok(String::new()) };
-        let content = self.env_content.as_ref().map_or("", |content| content.expose());
-        let live = self.plan.services.iter().find_map(|service| service.from.as_ref()?.version.clone());
-        let text = concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/env-file.sh"));
-        let script = self
-            .script("to write the env file", text)
-            .args([file, &self.plan.version])
-            .arg(if self.plan.rollback { "rollback" } else { "" })
-            .arg(live.unwrap_or_default())
-            .stdin(self.journal_line()? + content);
-        self.host.run(&script).await?;
-        Ok(file.clone())
-    }
-
     /// Runs the release's own command in the new image, its output shown line by line.
     pub(super) async fn release_hook(&mut self) -> Result<String> {
         let hook = self.plan.hook.clone().context("no command to run")?;

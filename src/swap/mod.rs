@@ -7,6 +7,7 @@ mod bake;
 mod confirm;
 pub mod deliver;
 pub mod discover;
+pub mod env_file;
 pub mod execute;
 pub mod findings;
 mod found;

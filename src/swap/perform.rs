@@ -216,7 +216,9 @@ impl HostSwap<'_> {
                 "to stop the old slot",
                 concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/retire.sh")),
             )
-            .arg(timeout.as_secs().to_string())
+            .args([&timeout.as_secs().to_string(), self.nginx.as_deref().unwrap_or_default()])
+            .args([RELOAD_SECONDS.to_string(), self.started.len().to_string()])
+            .args(self.started.iter().flat_map(|new| [new.id.as_str(), new.address().unwrap_or("-")]))
             .args(old.iter().map(|old| &old.container))
             .limit(timeout + Duration::from_secs(60));
         let containers = containers(&self.host.run(&script).await?)?;
@@ -242,6 +244,9 @@ impl HostSwap<'_> {
                 "to write the history",
                 concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/record.sh")),
             )
+            .args([self.plan.env_file.as_deref().unwrap_or_default(), &self.plan.version])
+            .arg(self.plan.keep.len().to_string())
+            .args(&self.plan.keep)
             .args(&self.plan.prune)
             .stdin(self.released());
         let pruned = sections(&self.host.run(&script).await?)?.len();

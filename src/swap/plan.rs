@@ -44,6 +44,9 @@ pub struct Plan {
     pub drain_timeout: Duration,
     /// Tags that need not be kept afterwards.
     pub prune: Vec<String>,
+    /// Versions whose env files are kept afterwards.
+    #[serde(default)]
+    pub keep: Vec<String>,
     /// Goes back to an earlier version.
     pub rollback: bool,
 }
@@ -188,6 +191,7 @@ impl Plan {
                 irreversible: hook.irreversible,
             })
         });
+        let keep = super::prune::Keep::new(seen, &release.version, config.keep);
         Ok(Plan {
             id: release.id.clone(),
             hook,
@@ -215,7 +219,8 @@ impl Plan {
             },
             needs: seen.needs.clone(),
             drain_timeout: config.drain_timeout,
-            prune: super::prune::unneeded(seen, &release.version, config.keep),
+            prune: keep.unneeded(),
+            keep: keep.versions(),
         })
     }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 /// What a runner that cancels a job leaves time for.
 const HURRIED: Duration = Duration::from_secs(2);
 
-/// Puts every host back as it was. What could not be put back comes back: host and reason.
+/// Puts every host back as it was, all at once whatever the limit: a cancelled job has no time. What could not be put back comes back: host and reason.
 pub async fn all(swaps: &mut [HostSwap<'_>], reason: &str, hurried: bool) -> Vec<(String, String)> {
     if let Some(swap) = swaps.first() {
         swap.host.reporter.phase("Put back: the old version goes on serving");
@@ -79,7 +79,7 @@ async fn step_back(swap: &HostSwap<'_>, step: Step) -> Result<()> {
         Step::Route => return unroute(swap).await,
         Step::NginxUp => Some(nginx_down(swap)),
         Step::Guard => unguard(swap),
-        Step::EnvFile => unenv_file(swap),
+        Step::EnvFile => swap.unenv_file(),
         _ => Some(unstart(swap)),
     };
     match script {
@@ -130,16 +130,10 @@ fn unstart(swap: &HostSwap<'_>) -> Script {
         .args(tags.flat_map(|(reference, image)| [reference.clone(), image.clone().unwrap_or_else(|| "-".into())]))
 }
 
-fn unenv_file(swap: &HostSwap<'_>) -> Option<Script> {
-    let text = concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/unenv-file.sh"));
-    let file = swap.plan.env_file.as_ref()?;
-    Some(swap.script("to put the env file back", text).args([file, &swap.plan.version]))
-}
-
 async fn close_journal(swap: &HostSwap<'_>, reason: &str) -> Result<()> {
     let text = concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/record.sh"));
     let line = swap.record(Outcome::PutBack, reason);
-    run(swap, swap.script("to close the journal", text).stdin(line)).await
+    run(swap, swap.script("to close the journal", text).args(["", "", "0"]).stdin(line)).await
 }
 
 /// SHA-256 of a text, in hexadecimal.

@@ -37,8 +37,36 @@ pub enum Fault {
     SecondClient,
 }
 
-/// The steps of a plain deploy.
-pub const STEPS: [&str; 9] = ["pull", "start", "guard", "health", "route", "confirm", "drain", "retire", "record"];
+/// The steps of a deploy with everything that can be configured, in order.
+pub const STEPS: [&str; 14] = [
+    "pull",
+    "env-file",
+    "hook",
+    "start",
+    "guard",
+    "health",
+    "before-switch",
+    "route",
+    "confirm",
+    "bake",
+    "after-switch",
+    "drain",
+    "retire",
+    "record",
+];
+
+/// The configuration that makes a deploy have them all.
+pub const EVERYTHING: &str = "env-file: {path: .env, values: {RELEASED: RELEASED_ENV}}\nbake: 1s\nhooks:\n  \
+                              release: {command: [node, -e, '0']}\n  before-switch: [docker, info]\n  \
+                              after-switch: [docker, container, ls]\n";
+
+/// The steps that only [`EVERYTHING`] has.
+pub const CONFIGURED: [&str; 5] = ["env-file", "hook", "before-switch", "bake", "after-switch"];
+
+/// Where a step stands.
+pub fn place(step: &str) -> usize {
+    STEPS.iter().position(|known| *known == step).expect("a step")
+}
 
 /// Stands in for docker: the arguments that the file names make it fail.
 const DOCKER: &str = "#!/bin/sh\nif read -r word 2>/dev/null < /run/docker-fails; then\n  case \" $* \" in *\" $word \"*) \
@@ -106,6 +134,9 @@ impl Running {
 pub fn command_of(step: &str) -> Option<&'static str> {
     match step {
         "pull" => Some("pull"),
+        "hook" => Some("run"),
+        "before-switch" => Some("info"),
+        "after-switch" => Some("container"),
         "start" => Some("up"),
         "guard" | "route" => Some("exec"),
         "drain" => Some("top"),
@@ -164,16 +195,22 @@ pub fn fragile() -> Bench {
     let instance = lab::Instance::start(lab::Kind::V2).unwrap();
     let options = lab::Options::default();
     let directory = &options.directory;
-    let script = format!(
+    let mount = format!(
         "mkdir -p {directory} && mount -t tmpfs -o size=8m,mode=755 none {directory} &&
-         chown -R deploy:deploy /home/deploy/app && cat > /usr/local/bin/docker <<'END'\n{DOCKER}END\n
-         chmod 755 /usr/local/bin/docker"
+         chown -R deploy:deploy /home/deploy/app"
     );
-    instance.root(&script).unwrap();
+    instance.root(&mount).unwrap();
+    let_docker_fail(&instance);
     let bench = Bench::on(instance, options);
     let first = bench.image("v1.0.0", &[]);
     bench.project.bring_up(&[&first]).unwrap();
     bench
+}
+
+/// From now on a word in /run/docker-fails makes the docker commands that have it fail.
+pub fn let_docker_fail(instance: &lab::Instance) {
+    let path = "/usr/local/bin/docker";
+    instance.root(&format!("cat > {path} <<'END'\n{DOCKER}END\nchmod 755 {path}")).unwrap();
 }
 
 /// The slot that serves no requests: the one that nginx's file does not name.
@@ -186,8 +223,11 @@ pub fn idle_slot(bench: &Bench) -> &'static str {
 pub fn assert_clean(bench: &Bench, name: &str) {
     let running = [bench.instance.is_running("blue").unwrap(), bench.instance.is_running("green").unwrap()];
     assert_eq!(running.iter().filter(|running| **running).count(), 1, "{name}: {running:?}");
-    let left = "find . -name '*cutover-next' -o -name journal.jsonl -o -name '*.next' -o -name 'conf.before'";
+    let left =
+        "find . -name '*cutover-next' -o -name journal.jsonl -o -name '*.next' -o -name next -o -name 'conf.before'";
     assert_eq!(bench.project.ok(left).unwrap(), "", "{name}: files are left");
+    let hooks = bench.instance.root("docker ps -aq --filter name=cutover-hook").unwrap();
+    assert_eq!(hooks, "", "{name}: a hook's container is left");
     let policies =
         bench.project.ok("docker inspect -f '{{.State.Running}} {{.HostConfig.RestartPolicy.Name}}' blue green");
     for line in policies.unwrap_or_default().lines() {

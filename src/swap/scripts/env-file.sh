@@ -1,16 +1,27 @@
-# Puts the env file in its place, whole or not at all, and keeps the previous one. stdin: the plan, then the content; for
-# a rollback the content that the version had is used again, if it is still there. Words: the file, version, rollback or
-# '', the version that is live or ''.
+# Puts the env file in its place, whole or not at all, and keeps the previous one. stdin: the plan, then the content or the
+# values. Words: the file, version, `whole`, `values` or `kept` (a rollback uses the content that the version had, if it is
+# still there), the version that is live or '', the first and the last line of the values in the file.
 stage
 rm -f "$state/env/before" "$state/env/absent"   # an earlier release's, which undoing must not take for this one's
 journal env-file begin || fail "the journal can't be written"
-file=$1 version=$2 rollback=$3 live=$4
+file=$1 version=$2 mode=$3 live=$4 first=$5 last=$6
+next=$state/env/next
 mkdir -p "$state/env" || fail "$state/env can't be made"
-cat > "$state/env/next" || fail "$state/env can't be written"
-if [ -n "$rollback" ]; then
-  [ -s "$state/env/$version" ] || { rm -f "$state/env/next"; journal env-file end; exit 0; }
-  cat "$state/env/$version" > "$state/env/next" || fail "$state/env can't be written"
-fi
+: > "$next" || fail "$state/env can't be written"
+case $mode in
+  kept)
+    [ -s "$state/env/$version" ] || { rm -f "$next"; journal env-file end; exit 0; }
+    cat "$state/env/$version" > "$next" ;;
+  values)
+    if [ -e "$file" ]; then
+      # a range without its end would take the rest of the file with it
+      [ "$(grep -cxF "$first" "$file")" = "$(grep -cxF "$last" "$file")" ] || fail "$file: only one of these lines is there: $first, $last"
+      sed "/^$first\$/,/^$last\$/d" "$file" > "$next" || fail "$file can't be read"
+      [ -z "$(tail -c 1 "$next")" ] || echo >> "$next"
+    fi
+    cat >> "$next" ;;
+  *) cat > "$next" ;;
+esac || fail "$state/env can't be written"
 if [ -e "$file" ]; then
   cp -p "$file" "$state/env/before.next" && mv -f "$state/env/before.next" "$state/env/before" || fail "$file can't be kept"
 else
@@ -19,8 +30,8 @@ fi
 if [ -n "$live" ] && [ ! -e "$state/env/$live" ] && [ -e "$file" ]; then   # what was there before cutover's first
   cp "$file" "$state/env/$live" || fail "$file can't be kept"
 fi
-cp "$state/env/next" "$state/env/$version" && cp "$state/env/next" "$file.cutover-next" && chmod 600 "$file.cutover-next" &&
+cp "$next" "$file.cutover-next" && chmod 600 "$file.cutover-next" &&
   { sync "$file.cutover-next" 2>/dev/null || sync; } && mv -f "$file.cutover-next" "$file" ||
-  { rm -f "$file.cutover-next" "$state/env/$version"; fail "$file can't be written"; }
-rm -f "$state/env/next"
+  { rm -f "$file.cutover-next"; fail "$file can't be written"; }
+rm -f "$next"
 journal env-file end

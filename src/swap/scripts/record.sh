@@ -1,5 +1,18 @@
-# Writes the outcome into the history and ends the journal. stdin: the line. Words: images that need not be kept.
+# Writes the outcome into the history and ends the journal. stdin: the line. Words: the env file that the release put there
+# or '', its version, how many versions' env files are kept, those versions, then images that need not be kept.
+file=$1 version=$2 count=$3; shift 3
+if [ -n "$file" ] && [ -e "$file" ]; then
+  mkdir -p "$state/env" && cp "$file" "$state/env/next" && mv -f "$state/env/next" "$state/env/$version" ||
+    { rm -f "$state/env/next"; fail "$file can't be kept for a rollback"; }
+fi
 cat >> "$state/history.jsonl" && { sync "$state/history.jsonl" 2>/dev/null || sync; } || fail "the history can't be written"
 rm -f "$state/journal.jsonl" "$state/conf.before"
+kept=' before absent '   # the file of before the release, until the next
+while [ "$count" -gt 0 ]; do kept="$kept$1 "; shift; count=$((count - 1)); done
+if [ -n "$file" ]; then
+  for each in "$state"/env/*; do
+    case $kept in *" ${each##*/} "*) ;; *) rm -f "$each" ;; esac
+  done
+fi
 for image in "$@"; do docker rmi "$image" >/dev/null 2>&1 && say pruned 0 "$image"; done
 exit 0

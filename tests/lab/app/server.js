@@ -14,6 +14,7 @@ const port = number('PORT', 3001);
 const startDelay = number('START_DELAY_MS', 0);
 const unhealthy = number('UNHEALTHY_MS', 0);
 const failAfterRequests = number('FAIL_AFTER_REQUESTS', Infinity);
+const failStatus = number('FAIL_STATUS', 500);
 const failAfter = number('FAIL_AFTER_MS', Infinity);
 const exitAfterRequests = number('EXIT_AFTER_REQUESTS', Infinity);
 
@@ -43,7 +44,7 @@ const server = http.createServer((request, response) => {
   requests += 1;
   if (requests > exitAfterRequests) process.exit(1);
   if (unhealthy < 0 || age < unhealthy) return send(response, 503, { version, error: 'warming up' });
-  if (requests > failAfterRequests || age > failAfter) return send(response, 500, { version, error: 'broken' });
+  if (requests > failAfterRequests || age > failAfter) return send(response, failStatus, { version, error: 'broken' });
 
   const url = new URL(request.url, 'http://app');
   const status = url.pathname.match(/^(?:\/[a-z]+)?\/status\/(\d{3})$/);

@@ -1,0 +1,125 @@
+//! The env file: single values, what compose makes of them, and how long earlier files are kept.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use common::{Bench, Ran, run};
+use lab::Kind;
+
+/// What a secret may look like.
+const VALUES: [(&str, &str); 16] = [
+    ("PASSWORD", "pa$1wor$D"),
+    ("PEM", "-----BEGIN KEY-----\nMIIB+/secretline1==\nMIIB+/secretline2==\n-----END KEY-----\n"),
+    ("QUOTES", "it's \"secret\" 'x'"),
+    ("DOLLARS", "$$secret ${HOME} ${A:-b} ${ $( `id` $"),
+    ("BACKSLASH", "C:\\new\\\\secret\\"),
+    ("ESCAPED", "secret\\' \\\" \\$x \\${y} \\n\\\\"),
+    ("APOSTROPHE", "'"),
+    ("LINES", "secret\r\nof another system\rand an old one\n"),
+    ("BLANKS", "  secret \t "),
+    ("HASH", "secret #no comment"),
+    ("EQUALS", "=secret=="),
+    ("LETTERS", "sécrët 版 🔑"),
+    ("JSON", "{\"a\": \"b\\n\", 'c': [\"$d\"]}"),
+    ("MARKER", "secret\n# cutover: end of values\nKEPT=lost"),
+    ("SHELL", "; rm -rf / & $(touch /tmp/secret) | > < * ?"),
+    ("REPLACED", "new-secret"),
+];
+
+const BEFORE: &str = "# a comment\r\nREPLACED=old\nexport OTHER=\"it is\" # kept\n\n  KEPT=kept-as-it-is";
+
+fn with(bench: &Bench, values: &[(&str, &str)], words: &[&str]) -> Ran {
+    run(bench.command(words).envs(values.iter().map(|(key, value)| (format!("MY_{key}"), *value))))
+}
+
+fn environment(bench: &Bench, container: &str) -> Vec<String> {
+    let text = bench.project.ok(&format!("docker inspect -f '{{{{json .Config.Env}}}}' {container}")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+fn kept(bench: &Bench) -> String {
+    bench.project.ok("ls -A .cutover/default/env | grep -v before").unwrap()
+}
+
+fn single_values(kind: Kind) {
+    let mut bench = Bench::reference(kind);
+    let keys: Vec<String> = VALUES.iter().map(|(key, _)| format!("{key}: MY_{key}")).collect();
+    bench.config += &format!("env-file: {{path: .env, values: {{{}}}}}\n", keys.join(", "));
+    bench.instance.write(&bench.project.path(".env"), BEFORE).unwrap();
+    bench.image("v1.1.0", &[]);
+    let deploy = ["deploy", "--version", "v1.1.0", "--json", "-v"];
+    // a variable that is not there is no empty secret
+    with(&bench, &VALUES[1..], &deploy).expect(2).says("MY_PASSWORD");
+    let first = with(&bench, &VALUES, &deploy).expect(0);
+    let seen = environment(&bench, "green");
+    for (key, value) in VALUES {
+        assert!(seen.contains(&format!("{key}={value}")), "{key} is not {value:?} in {seen:?}");
+    }
+    assert!(seen.contains(&"OTHER=it is".to_owned()) && seen.contains(&"KEPT=kept-as-it-is".to_owned()), "{seen:?}");
+    let file = bench.instance.read(&bench.project.path(".env")).unwrap();
+    assert!(file.starts_with(&format!("{BEFORE}\n# cutover: ")), "{file}");
+    assert_eq!(bench.project.ok("stat -c '%a %U' .env .cutover/default/env/v1.1.0").unwrap(), "600 deploy\n600 deploy");
+
+    // the next release replaces the values and no other line
+    bench.image("v1.2.0", &[]);
+    let others = VALUES.map(|(key, _)| (key, "another-secret"));
+    let second = with(&bench, &others, &["deploy", "--version", "v1.2.0"]).expect(0);
+    let replaced = bench.instance.read(&bench.project.path(".env")).unwrap();
+    assert!(replaced.starts_with(&format!("{BEFORE}\n# cutover: ")), "{replaced}");
+    assert_eq!((replaced.matches("='another-secret'").count(), replaced.matches("# cutover:").count()), (16, 2));
+
+    // going back needs none of the secrets
+    let third = bench.cutover(&["rollback"]).expect(0);
+    assert_eq!(bench.instance.read(&bench.project.path(".env")).unwrap(), file);
+    // a line of ours that somebody took away takes nothing else with it
+    bench.project.ok("sed -i '/cutover: end/d' .env && cp .env torn").unwrap();
+    bench.image("v1.3.0", &[]);
+    with(&bench, &VALUES, &["deploy", "--version", "v1.3.0"]).expect(3).says("only one of these lines is there");
+    bench.project.ok("cmp .env torn").unwrap();
+    for ran in [first, second, third, bench.cutover(&["history", "--json"])] {
+        for secret in ["pa$1wor", "secretline", "another-secret", "C:\\new", "touch /tmp"] {
+            assert!(!ran.to_string().contains(secret), "{secret} is shown: {ran}");
+        }
+    }
+    let known = bench.project.ok("grep -rlF -e 'pa$1wor$D' -e secretline .cutover || true").unwrap();
+    assert_eq!(known, ".cutover/default/env/v1.1.0");
+}
+
+#[test]
+fn single_values_arrive_byte_for_byte_with_compose_v2() {
+    single_values(Kind::V2);
+}
+
+#[test]
+fn single_values_arrive_byte_for_byte_with_docker_compose_1_29() {
+    single_values(Kind::V1);
+}
+
+#[test]
+fn env_files_are_kept_as_long_as_their_versions_and_survive_a_rollback_that_fails() {
+    let mut bench = Bench::reference(Kind::V2);
+    bench.config += "keep: 2\nenv-file: {path: .env, from-env: MY_ENV}\n";
+    let deploy = |version: &str, settings: &[(&str, &str)]| {
+        bench.image(version, settings);
+        let content = format!("OF={version}");
+        with(&bench, &[("ENV", &content)], &["deploy", "--version", version])
+    };
+    let file = || bench.instance.read(&bench.project.path(".env")).unwrap();
+    deploy("v1.1.0", &[]).expect(0);
+    assert_eq!(kept(&bench), "v1.1.0");
+    let before = bench.project.ok("cat .cutover/default/env/before").unwrap();
+    assert!(before.contains("NODE_ENV"), "the file that was there first is lost: {before}");
+    deploy("v1.2.0", &[]).expect(0);
+    deploy("v1.3.0", &[]).expect(0);
+    deploy("v1.4.0", &[("CRASH", "1")]).expect(3);
+    assert_eq!(file(), "OF=v1.3.0");
+    deploy("v1.5.0", &[]).expect(0);
+    assert_eq!(kept(&bench), "v1.3.0\nv1.5.0");
+
+    bench.instance.write(&bench.project.path("nginx/broken.conf"), "this is no directive\n").unwrap();
+    bench.cutover(&["rollback"]).expect(3);
+    bench.project.ok("rm nginx/broken.conf").unwrap();
+    assert_eq!((file(), kept(&bench)), ("OF=v1.5.0".to_owned(), "v1.3.0\nv1.5.0".to_owned()));
+    bench.cutover(&["rollback"]).expect(0);
+    assert_eq!((file(), kept(&bench)), ("OF=v1.3.0".to_owned(), "v1.3.0\nv1.5.0".to_owned()));
+}
