@@ -89,6 +89,10 @@ impl DockerCli {
         Ok(docker)
     }
 
+    pub(super) fn program(&self) -> &std::ffi::OsStr {
+        &self.program
+    }
+
     /// Whether `docker buildx` works.
     pub fn has_buildx(&self) -> bool {
         self.buildx
@@ -240,7 +244,7 @@ async fn feed(pipe: Option<ChildStdin>, input: Option<Vec<u8>>) {
 /// Splits at `\n` and `\r`; what is longer than a line may be is cut.
 async fn pump(pipe: Option<impl AsyncRead + Unpin>, stream: Stream, to: mpsc::Sender<Line>) {
     let Some(mut pipe) = pipe else { return };
-    let mut block = [0_u8; 8 * 1024];
+    let mut block = vec![0_u8; 8 << 10];
     let mut line: Vec<u8> = Vec::new();
     while let Ok(read @ 1..) = pipe.read(&mut block).await {
         for &byte in &block[..read] {

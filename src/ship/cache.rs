@@ -4,7 +4,7 @@ use super::bytes::Source;
 use super::image::{Blob, Encoding};
 use crate::release::digest::Digest;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read as _, Seek as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -46,6 +46,11 @@ impl Cache {
         let _ = File::options().append(true).open(&path).and_then(|file| file.set_modified(SystemTime::now()));
         let size = file.metadata().ok()?.len();
         Some(Blob { encoding, digest, size, bytes: Source::File(Arc::new(file), 0) })
+    }
+
+    /// A layer that is there, however it is written.
+    pub fn any(&self, diff_id: &Digest) -> Option<Blob> {
+        [Encoding::Plain, Encoding::Zstd, Encoding::Gzip].into_iter().find_map(|each| self.find(diff_id, each))
     }
 
     /// A file to write a layer into.
@@ -101,7 +106,22 @@ pub struct Written {
     pub size: u64,
 }
 
+impl Written {
+    /// All of it, if it is no larger than this.
+    pub fn read(mut self, most: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.file.rewind()?;
+        self.file.take(most as u64 + 1).read_to_end(&mut bytes)?;
+        if bytes.len() > most { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
+    }
+}
+
 impl Writer {
+    /// Bytes so far.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
     /// The end.
     pub fn finish(self) -> io::Result<Written> {
         use sha2::Digest as _;

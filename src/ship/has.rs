@@ -98,7 +98,8 @@ async fn ask(host: &Host, script: &Script, image: &Image) -> Result<Has> {
     }
     said.truncate(last);
     let mut has = read(&said)?;
-    let missing: u64 = image.layers[has.common(image)..].iter().map(|layer| layer.source.size).sum();
+    // of a layer that has not come yet nothing is known
+    let missing: u64 = image.layers[has.common(image)..].iter().map(|layer| layer.size().unwrap_or(MUCH + 1)).sum();
     if missing > MUCH {
         let mut noise = vec![0; MEASURED];
         getrandom::fill(&mut noise).map_err(|error| anyhow!("no random bytes: {error}"))?;

@@ -83,7 +83,7 @@ pub async fn send(delivery: &Delivery<'_>) -> Result<Sent> {
     let text = format!(
         "sent {} of {} as {} {way}, {:.1} MiB/s",
         size(bytes),
-        size(image.size()),
+        size(image.size),
         encoding.word(),
         bytes as f64 / seconds / 1_048_576.0
     );
@@ -95,9 +95,8 @@ pub async fn send(delivery: &Delivery<'_>) -> Result<Sent> {
 fn by_load(image: &Image, has: &Has) -> Option<String> {
     let common = &image.layers[..has.common(image)];
     let unknown = common.iter().filter(|layer| has.sent(&layer.diff_id).is_none());
-    let bytes: u64 = unknown.map(|layer| layer.source.size).sum();
-    let why = || format!("{} of layers are there from elsewhere", size(bytes));
-    (!has.containerd && bytes > NEGLIGIBLE).then(why)
+    let bytes: u64 = unknown.map(|layer| layer.size().unwrap_or(NEGLIGIBLE + 1)).sum();
+    (!has.containerd && bytes > NEGLIGIBLE).then(|| "it has layers from elsewhere".to_owned())
 }
 
 /// Without the layers that the host has; then the whole image.

@@ -21,6 +21,8 @@ pub struct Shipment {
     pub images: Vec<Option<Arc<Image>>>,
     /// Where their layers are kept.
     pub cache: Option<Cache>,
+    /// Those whose layers Docker here does not know by digest.
+    pub unknown: Vec<Arc<Image>>,
 }
 
 impl Shipment {
