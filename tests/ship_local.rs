@@ -28,7 +28,7 @@ struct Here {
 }
 
 impl Here {
-    async fn new(name: &str) -> Here {
+    fn new(name: &str) -> Here {
         let dir = TempDir::new().unwrap();
         let lab = Lab::up().unwrap();
         let envs = lab.docker();
@@ -37,7 +37,7 @@ impl Here {
             .filter_map(|(name, value)| Some(format!("{}='{}' ", name.to_str()?, value?.to_str()?)))
             .collect();
         let real = Command::new("sh").args(["-c", "command -v docker"]).output().unwrap().stdout;
-        let docker = at(&dir, &format!("exec env {envs} {} \"$@\"", String::from_utf8(real).unwrap().trim())).await;
+        let docker = at(&dir, &format!("exec env {envs} {} \"$@\"", String::from_utf8(real).unwrap().trim()));
         let cache = Cache::at(&dir.path().join("cache")).unwrap();
         Here { docker, cache, repository: lab.repository(name), dir }
     }
@@ -92,11 +92,11 @@ impl Drop for Here {
 }
 
 /// An executable that stands in for docker.
-async fn at(dir: &TempDir, script: &str) -> Arc<DockerCli> {
+fn at(dir: &TempDir, script: &str) -> Arc<DockerCli> {
     let path = dir.path().join("docker");
     std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    Arc::new(DockerCli::at(&path).await.unwrap())
+    Arc::new(DockerCli::plain(&path))
 }
 
 /// Every layer is what its diff id says.
@@ -111,7 +111,7 @@ async fn assert_whole(image: &Image, cache: &Cache) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn docker_hands_over_what_is_new_once_it_knows_the_rest() {
-    let here = Here::new("handed").await;
+    let here = Here::new("handed");
     let base = here.base();
     let first = here.read(&here.build(&base, "v1")).await;
     assert!(first.unknown && first.how == "docker save: much of it is new", "{}", first.how);
@@ -155,7 +155,7 @@ async fn an_image_that_somebody_else_pushed_is_not_taken() {
         Digest::of(b"asked for"),
         tar.display()
     );
-    let docker = at(&dir, &docker).await;
+    let docker = at(&dir, &docker);
     let cache = Cache::at(&dir.path().join("cache")).unwrap();
     let read = local::image(&docker, "team/app:v1", &cache).await.unwrap();
     assert_eq!(read.how, "docker save: another image came than the one asked for");

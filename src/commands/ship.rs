@@ -69,7 +69,7 @@ impl Run {
                 done.map(|image| Local { image, how: String::new(), unknown: false })
             }
             None => {
-                let docker = Arc::new(DockerCli::find().await.map_err(failed)?);
+                let docker = Arc::new(DockerCli::plain("docker"));
                 self.until_signal(local::image(&docker, reference, cache)).await?.map_err(failed)
             }
         };
@@ -91,7 +91,8 @@ impl Run {
         let Some(cache) = &shipment.cache else { return };
         for image in &shipment.unknown {
             let running = self.reporter.step("", "note", "have Docker here note its layers, for the next release");
-            let taught = async { local::teach(&DockerCli::find().await?, image, cache, &self.reporter).await };
+            let docker = DockerCli::plain("docker");
+            let taught = local::teach(&docker, image, cache, &self.reporter);
             let taught = tokio::select! {
                 taught = taught => taught,
                 signal = self.cancel.wait() => Err(anyhow::anyhow!("stopped by {}", signal.name())),

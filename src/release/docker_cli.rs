@@ -78,9 +78,14 @@ impl DockerCli {
         DockerCli::at("docker").await
     }
 
+    /// `docker` on the PATH, for what needs no buildx.
+    pub fn plain(program: impl Into<OsString>) -> DockerCli {
+        DockerCli { program: program.into(), buildx: false, login: None }
+    }
+
     /// As `find`, with a program that may be elsewhere.
     pub async fn at(program: impl Into<OsString>) -> Result<DockerCli, DockerError> {
-        let mut docker = DockerCli { program: program.into(), buildx: false, login: None };
+        let mut docker = DockerCli::plain(program);
         docker.buildx = match docker.run(Job::new("looking for buildx", ["buildx", "version"])).await {
             Ok(_) => true,
             Err(error) if error.not_found => return Err(error),

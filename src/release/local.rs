@@ -20,18 +20,19 @@ impl DockerCli {
     pub async fn classic(&self, reference: &str) -> Result<Classic, DockerError> {
         let purpose = format!("inspecting {reference}");
         let run = |words: &[&str]| self.run(Job::new(&purpose, words));
-        let image = ["image", "inspect", "--format", "{{.Id}} {{.Size}}", reference];
+        let image = ["image", "inspect", "--format", "{{.Id}} {{.Size}} {{json .RepoDigests}}", reference];
         let place = ["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"];
-        let store = ["info", "--format", "{{json .DriverStatus}}"];
-        let (image, place, store) = tokio::try_join!(run(&image), run(&place), run(&store))?;
+        let (image, place) = tokio::try_join!(run(&image), run(&place))?;
         let not = |what: &str| DockerError::before(&purpose, what);
         if !place.starts_with("unix://") {
             return Err(not("Docker runs elsewhere"));
         }
-        if store.contains("io.containerd.snapshotter") {
+        let words: Vec<&str> = image.split_whitespace().collect();
+        let [id, size, digests @ ..] = &words[..] else { return Err(not(&format!("docker printed {image:?}"))) };
+        // it calls an image by the digest of its manifest
+        if digests.iter().any(|digest| digest.contains(id)) {
             return Err(not("Docker uses containerd's store"));
         }
-        let (id, size) = image.trim().split_once(' ').unwrap_or_default();
         match (id.parse(), size.parse()) {
             (Ok(id), Ok(size)) => Ok(Classic { id, size }),
             _ => Err(not(&format!("docker printed {image:?}"))),

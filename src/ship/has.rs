@@ -58,12 +58,14 @@ impl Sent {
 
 impl Has {
     /// Asks the host: one round trip; one more, and a MiB, where much is to be sent.
-    pub(super) async fn ask(host: &Host, image: &Image, record: &str) -> Result<Has> {
+    pub(super) async fn ask(host: &Host, engine: &str, image: &Image, record: &str) -> Result<Has> {
         let script = Script::new("to see which layers it has", include_str!("scripts/has.sh"))
             .arg(MEASURED.to_string())
             .arg(record);
-        let asked = tokio::time::timeout(Duration::from_secs(60), ask(host, &script, image));
-        asked.await.context("no answer within 60 s")?.with_context(|| format!("on {}, {}", host.name, script.why))
+        let both = async { tokio::try_join!(ask(host, &script, image), host.docker(engine)?.has_containerd_store()) };
+        let asked = tokio::time::timeout(Duration::from_secs(60), both).await.context("no answer within 60 s");
+        let asked = asked.and_then(|asked| asked).with_context(|| format!("on {}, {}", host.name, script.why));
+        asked.map(|(has, containerd)| Has { containerd, ..has })
     }
 
     /// How many of the image's lowest layers the host has.
@@ -115,7 +117,6 @@ fn read(said: &[u8]) -> Result<Has> {
     let mut has = Has::default();
     for section in sections(said)? {
         match section.name.as_str() {
-            "store" => has.containerd = section.text.contains("io.containerd.snapshotter"),
             "layers" => has.chains = section.text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect(),
             "sent" => has.sent = section.text.lines().filter_map(Sent::read).collect(),
             _ => {}

@@ -71,7 +71,8 @@ impl Intake {
                     async move { Ok::<_, Infallible>(intake.answer(request).await) }
                 });
                 // docker tries TLS first
-                let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                let _ =
+                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
             });
             while open.try_join_next().is_some() {}
         }

@@ -61,7 +61,7 @@ impl Delivery<'_> {
 pub async fn send(delivery: &Delivery<'_>) -> Result<Sent> {
     let began = Instant::now();
     let (host, image) = (delivery.host, delivery.image);
-    let has = Has::ask(host, image, &delivery.record).await?;
+    let has = Has::ask(host, delivery.engine, image, &delivery.record).await?;
     let encoding = has.encoding(delivery.engine);
     let meter = Arc::new(Meter::new(host.reporter.clone(), &host.name, &format!("send {}", delivery.name)));
     let (id, way) = match by_load(image, &has) {

@@ -139,12 +139,7 @@ impl Offers {
     }
 
     /// Offers one after the other until the server accepts one; five at most.
-    pub(super) async fn log_in(
-        &self,
-        handle: &mut Handle<Client>,
-        user: &str,
-        trips: &Trips,
-    ) -> Result<(), Refusal> {
+    pub(super) async fn log_in(&self, handle: &mut Handle<Client>, user: &str, trips: &Trips) -> Result<(), Refusal> {
         trips.one(); // ssh-userauth, RFC 4253 section 10
         let mut refusal = Refusal { missing: self.missing.clone(), ..Refusal::default() };
         let hash = self.rsa_hash(handle).await;

@@ -103,7 +103,8 @@ impl Session {
     /// [`ForwardError::Prohibited`], also if the port is taken: SSH has one answer for both.
     pub async fn remote_forward(&self, address: &str, port: u16) -> Result<RemoteForward, ForwardError> {
         let wait = self.inner.trips.begin();
-        let forward = forward::remote(&self.inner.handle, &self.inner.forwards, address, port, self.inner.patience).await;
+        let forward =
+            forward::remote(&self.inner.handle, &self.inner.forwards, address, port, self.inner.patience).await;
         wait.end();
         forward
     }

@@ -2,7 +2,6 @@
 # end. Words: how many bytes, the file of the layers that went there before.
 LC_ALL=C; export LC_ALL
 say() { printf '@%s %s %s\n%s\n' "$1" "$2" "$(printf '%s' "$3" | wc -c)" "$3"; }
-say store 0 "$(docker info -f '{{json .DriverStatus}}' 2>/dev/null)"
 say layers 0 "$(docker image ls -q --no-trunc 2>/dev/null | sort -u | xargs docker image inspect -f '{{json .RootFS.Layers}}' 2>/dev/null)"
 say sent 0 "$(cat "$2" 2>/dev/null)"
 echo ready
