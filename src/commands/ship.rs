@@ -51,7 +51,7 @@ impl Run {
                 }
             });
         }
-        Ok(Shipment { images, cache: Some(cache), unknown })
+        Ok(Shipment::new(images, cache, unknown))
     }
 
     /// One image, with a step that says so.

@@ -122,7 +122,9 @@ impl Run {
         let images = wanted.references.clone();
         let holder = holder(&version.to_string());
         let _locks = self.until_signal(self.lock(hosts, &holder, options.wait.as_deref())).await??;
-        let seen = self.until_signal(self.observe(hosts, &images)).await??;
+        let both = async { tokio::join!(self.observe(hosts, &images), wanted.shipment.ask_ahead(hosts, &self.config)) };
+        let (seen, ()) = self.until_signal(both).await?;
+        let seen = seen?;
         let seen = match self.recover(hosts, seen, &holder, None).await? {
             (true, _) => self.observe(hosts, &images).await?,
             (false, seen) => seen,

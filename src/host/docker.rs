@@ -80,12 +80,6 @@ impl Docker {
         Ok(all[all.len().saturating_sub(lines)..].iter().map(|line| (*line).to_owned()).collect())
     }
 
-    /// Whether images are in containerd's store, and not in Docker's classic one.
-    pub async fn has_containerd_store(&self) -> Result<bool> {
-        let status = self.0.info().await.context("Docker does not say how it keeps images")?.driver_status;
-        Ok(status.into_iter().flatten().flatten().any(|word| word.starts_with("io.containerd.snapshotter")))
-    }
-
     /// The id of an image, `None` where the host does not have it.
     pub async fn image_id(&self, reference: &str) -> Result<Option<String>> {
         match self.0.inspect_image(reference).await {

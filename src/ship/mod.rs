@@ -21,4 +21,5 @@ pub mod registry;
 pub mod send;
 
 pub use cache::Cache;
+pub use has::Has;
 pub use image::{Blob, Encoding, Export, Image, Layer};

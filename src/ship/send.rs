@@ -57,12 +57,16 @@ impl Delivery<'_> {
     }
 }
 
-/// Sends the image. The host's Docker verifies every layer and the configuration by digest.
-pub async fn send(delivery: &Delivery<'_>) -> Result<Sent> {
+/// Sends the image. The host's Docker verifies every layer and the configuration by digest. `asked` is what the host has,
+/// where that is known.
+pub async fn send(delivery: &Delivery<'_>, asked: Option<Has>) -> Result<Sent> {
     let began = Instant::now();
     let (host, image) = (delivery.host, delivery.image);
-    let has = Has::ask(host, delivery.engine, image, &delivery.record).await?;
-    let encoding = has.encoding(delivery.engine);
+    let has = match asked {
+        Some(has) => has,
+        None => Has::ask(host, &delivery.record).await?,
+    };
+    let encoding = has.encoding(host, delivery.engine, image).await?;
     let meter = Arc::new(Meter::new(host.reporter.clone(), &host.name, &format!("send {}", delivery.name)));
     let (id, way) = match by_load(image, &has) {
         Some(why) => {
@@ -76,7 +80,7 @@ pub async fn send(delivery: &Delivery<'_>) -> Result<Sent> {
             }
         },
     };
-    if !has.containerd && id != image.id.as_str() {
+    if has.is_classic() && id != image.id.as_str() {
         bail!("the host has {id} now, which is not the image {}", image.id);
     }
     let (bytes, seconds) = (meter.done(), began.elapsed().as_secs_f64());
@@ -96,7 +100,7 @@ fn by_load(image: &Image, has: &Has) -> Option<String> {
     let common = &image.layers[..has.common(image)];
     let unknown = common.iter().filter(|layer| has.sent(&layer.diff_id).is_none());
     let bytes: u64 = unknown.map(|layer| layer.size().unwrap_or(NEGLIGIBLE + 1)).sum();
-    (!has.containerd && bytes > NEGLIGIBLE).then(|| "it has layers from elsewhere".to_owned())
+    (!has.is_containerd() && bytes > NEGLIGIBLE).then(|| "it has layers from elsewhere".to_owned())
 }
 
 /// Without the layers that the host has; then the whole image.

@@ -12,7 +12,7 @@ wait "$pull" || exit 1
 docker image inspect -f '{{.Id}}' "$from" &
 id=$!
 docker tag "$from" "$name" && wait "$id" || exit 1
-docker rmi "$from" >/dev/null &
-removal=$!
+# nobody waits for this one
+docker rmi "$from" </dev/null >/dev/null 2>&1 &
 mkdir -p "$(dirname "$file")" && printf '%s\n' "$@" > "$file.next" && mv -f "$file.next" "$file"
-wait "$removal"
+exit 0
