@@ -54,12 +54,7 @@ impl Sent {
     fn read(line: &str) -> Option<Sent> {
         let mut words = line.split(' ');
         let diff_id = words.next()?.parse().ok()?;
-        let encoding = match words.next()? {
-            "tar" => Encoding::Plain,
-            "gzip" => Encoding::Gzip,
-            "zstd" => Encoding::Zstd,
-            _ => return None,
-        };
+        let encoding = Encoding::of_word(words.next()?)?;
         Some(Sent { diff_id, encoding, digest: words.next()?.parse().ok()?, size: words.next()?.parse().ok()? })
     }
 }

@@ -34,6 +34,11 @@ impl Encoding {
         }
     }
 
+    /// The encoding of this word.
+    pub fn of_word(word: &str) -> Option<Encoding> {
+        [Encoding::Plain, Encoding::Gzip, Encoding::Zstd].into_iter().find(|each| each.word() == word)
+    }
+
     /// The OCI media type of a layer so written.
     pub fn media_type(self) -> &'static str {
         match self {
