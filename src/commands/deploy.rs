@@ -24,6 +24,9 @@ pub(super) async fn deploy(run: &Run, options: &cli::Deploy) -> Result<Exit, Sto
     github.begin(&github.commit()).await;
     let ended = run.swap(&hosts, &version, &wanted, &options.swap).await;
     github.end(&ended).await;
+    if matches!(ended, Ok(Exit::Done)) {
+        run.teach(&wanted.shipment).await;
+    }
     ended
 }
 

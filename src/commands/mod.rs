@@ -8,6 +8,7 @@ mod documents;
 mod github;
 mod history;
 mod init;
+mod lock;
 mod plan;
 mod recover;
 mod release;

@@ -64,6 +64,9 @@ async fn build_and_swap(
     let others = services.zip(&pushed).map(|(service, pushed)| pinned(&service.image, &pushed.digest));
     let wanted = run.wanted(shipment, others);
     let exit = run.swap(hosts, version, &wanted, &options.swap).await?;
+    if exit == Exit::Done {
+        run.teach(&wanted.shipment).await;
+    }
     if exit == Exit::Done && moves && run.config.latest == Latest::Confirmed {
         run.move_latest(&docker, &pushed).await;
     }

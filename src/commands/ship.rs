@@ -1,11 +1,13 @@
 //! Images that go to the hosts over SSH, read where this runs.
 
 use super::build::failed;
+use super::session::variable;
 use super::{Exit, Run, Stop};
 use crate::release::build::reference;
 use crate::release::docker_cli::DockerCli;
 use crate::release::push::pinned;
 use crate::release::version::Version;
+use crate::ship::local::{self, Local};
 use crate::ship::{Cache, Image, read};
 use crate::swap::deliver::Shipment;
 use std::path::PathBuf;
@@ -33,7 +35,7 @@ impl Run {
             return Ok(Shipment::default());
         }
         let cache = Cache::open().map_err(|error| Stop::from(anyhow::anyhow!("no directory for layers: {error}")))?;
-        let mut images: Vec<Option<Arc<Image>>> = Vec::new();
+        let (mut images, mut unknown) = (Vec::<Option<Arc<Image>>>::new(), Vec::new());
         for (number, service) in self.config.services.iter().enumerate() {
             let twin = self.config.services[..number].iter().position(|other| other.image == service.image);
             let twin = twin.filter(|twin| files[*twin] == files[number]).and_then(|twin| images[twin].clone());
@@ -42,15 +44,18 @@ impl Run {
                 (true, Some(twin)) => Some(twin),
                 (true, None) => {
                     let reference = reference(&service.image, version);
-                    Some(Arc::new(self.read_image(&reference, files[number].clone(), &cache).await?))
+                    let read = self.read_image(&reference, files[number].clone(), &cache).await?;
+                    let image = Arc::new(read.image);
+                    unknown.extend(read.unknown.then(|| Arc::clone(&image)));
+                    Some(image)
                 }
             });
         }
-        Ok(Shipment { images, cache: Some(cache) })
+        Ok(Shipment::new(images, cache, unknown))
     }
 
     /// One image, with a step that says so.
-    async fn read_image(&self, reference: &str, file: Option<PathBuf>, cache: &Cache) -> Result<Image, Stop> {
+    async fn read_image(&self, reference: &str, file: Option<PathBuf>, cache: &Cache) -> Result<Local, Stop> {
         let place = file.as_ref().map_or_else(|| "docker".to_owned(), |file| file.display().to_string());
         let running = self.reporter.step("", "read", format!("read {reference} from {place}"));
         let read = match file {
@@ -58,22 +63,45 @@ impl Run {
                 let cache = cache.clone();
                 let work = tokio::task::spawn_blocking(move || read::path(&file, &cache));
                 let done = self.until_signal(work).await?.map_err(anyhow::Error::from).and_then(|read| read);
-                done.map_err(|error| {
+                let done = done.map_err(|error| {
                     Stop::new(Exit::PutBack, format!("{place}: {error:#}\nnothing was changed on any host"))
-                })
+                });
+                done.map(|image| Local { image, how: String::new(), unknown: false })
             }
             None => {
-                let docker = DockerCli::find().await.map_err(failed)?;
-                let cache = cache.clone();
-                let saved = docker.save(reference, move |archive| read::save(archive, &cache));
-                self.until_signal(saved).await?.map_err(failed)
+                let docker = Arc::new(DockerCli::plain("docker"));
+                self.until_signal(local::image(&docker, reference, cache)).await?.map_err(failed)
             }
         };
         match &read {
-            Ok(image) => running.done(format!("{} in {} layers", image.digest, image.layers.len())),
+            Ok(Local { image, how, .. }) => {
+                let how = if how.is_empty() { String::new() } else { format!(", by {how}") };
+                running.done(format!("{} in {} layers{how}", image.digest, image.layers.len()))
+            }
             Err(_) => running.failed(""),
         };
         read
+    }
+
+    /// Once a release is live, has Docker here learn what makes the next one fast. A hosted runner's forgets it anyway.
+    pub(super) async fn teach(&self, shipment: &Shipment) {
+        if variable("RUNNER_ENVIRONMENT").is_some_and(|kind| kind == "github-hosted") {
+            return;
+        }
+        let Some(cache) = &shipment.cache else { return };
+        for image in &shipment.unknown {
+            let running = self.reporter.step("", "note", "have Docker here note its layers, for the next release");
+            let docker = DockerCli::plain("docker");
+            let taught = local::teach(&docker, image, cache, &self.reporter);
+            let taught = tokio::select! {
+                taught = taught => taught,
+                signal = self.cancel.wait() => Err(anyhow::anyhow!("stopped by {}", signal.name())),
+            };
+            match taught {
+                Ok(()) => running.done(""),
+                Err(error) => running.failed(format!("{error:#}")),
+            };
+        }
     }
 
     /// `[SERVICE=]PATH` for each service.

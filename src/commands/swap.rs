@@ -2,11 +2,11 @@
 
 use super::session::variable;
 use super::ship::Wanted;
-use super::{Exit, Run, Stop, cli_duration};
+use super::{Exit, Run, Stop};
 use crate::cli;
 use crate::host::Host;
 use crate::host::docker::Login;
-use crate::host::lock::{Asked, Holder, Lock};
+use crate::host::lock::Holder;
 use crate::parallel;
 use crate::release::version::{Compared, Version};
 use crate::report::{Event, Level};
@@ -122,7 +122,9 @@ impl Run {
         let images = wanted.references.clone();
         let holder = holder(&version.to_string());
         let _locks = self.until_signal(self.lock(hosts, &holder, options.wait.as_deref())).await??;
-        let seen = self.until_signal(self.observe(hosts, &images)).await??;
+        let both = async { tokio::join!(self.observe(hosts, &images), wanted.shipment.ask_ahead(hosts, &self.config)) };
+        let (seen, ()) = self.until_signal(both).await?;
+        let seen = seen?;
         let seen = match self.recover(hosts, seen, &holder, None).await? {
             (true, _) => self.observe(hosts, &images).await?,
             (false, seen) => seen,
@@ -239,32 +241,6 @@ impl Run {
             hosts.iter().zip(results).filter_map(|(host, result)| Some(format!("{}: {:#}", host.name, result.err()?)));
         let failed: Vec<String> = failed.collect();
         if failed.is_empty() { Ok((true, seen)) } else { Err(Stop::new(Exit::Stuck, failed.join("\n"))) }
-    }
-
-    /// Takes the lock of every host, in the order of their names, so that two releases never wait for each other.
-    pub(super) async fn lock(&self, hosts: &[Host], holder: &Holder, wait: Option<&str>) -> Result<Vec<Lock>, Stop> {
-        let wait = wait.map(cli_duration).transpose()?.unwrap_or(self.config.lock_wait);
-        let (root, _) = state_paths(&self.config);
-        let mut order: Vec<&Host> = hosts.iter().collect();
-        order.sort_by(|a, b| a.name.cmp(&b.name));
-        let mut locks = Vec::new();
-        for host in order {
-            let waiting = |about: &str| {
-                if !wait.is_zero() {
-                    let text = format!("locked by {about}; waiting up to {} s", wait.as_secs());
-                    self.reporter.note(Level::Info, &host.name, text);
-                }
-            };
-            match Lock::ask(host, &root, holder, wait, waiting).await? {
-                Asked::Held(lock) => locks.push(lock),
-                Asked::Busy(about) => {
-                    let message =
-                        format!("{} is locked by another run: {about}\nwait for it with --wait 10m", host.name);
-                    return Err(Stop::new(Exit::Locked, message));
-                }
-            }
-        }
-        Ok(locks)
     }
 }
 

@@ -78,15 +78,24 @@ impl DockerCli {
         DockerCli::at("docker").await
     }
 
+    /// `docker` on the PATH, for what needs no buildx.
+    pub fn plain(program: impl Into<OsString>) -> DockerCli {
+        DockerCli { program: program.into(), buildx: false, login: None }
+    }
+
     /// As `find`, with a program that may be elsewhere.
     pub async fn at(program: impl Into<OsString>) -> Result<DockerCli, DockerError> {
-        let mut docker = DockerCli { program: program.into(), buildx: false, login: None };
+        let mut docker = DockerCli::plain(program);
         docker.buildx = match docker.run(Job::new("looking for buildx", ["buildx", "version"])).await {
             Ok(_) => true,
             Err(error) if error.not_found => return Err(error),
             Err(_) => false,
         };
         Ok(docker)
+    }
+
+    pub(super) fn program(&self) -> &std::ffi::OsStr {
+        &self.program
     }
 
     /// Whether `docker buildx` works.
@@ -240,7 +249,7 @@ async fn feed(pipe: Option<ChildStdin>, input: Option<Vec<u8>>) {
 /// Splits at `\n` and `\r`; what is longer than a line may be is cut.
 async fn pump(pipe: Option<impl AsyncRead + Unpin>, stream: Stream, to: mpsc::Sender<Line>) {
     let Some(mut pipe) = pipe else { return };
-    let mut block = [0_u8; 8 * 1024];
+    let mut block = vec![0_u8; 8 << 10];
     let mut line: Vec<u8> = Vec::new();
     while let Ok(read @ 1..) = pipe.read(&mut block).await {
         for &byte in &block[..read] {

@@ -2,9 +2,10 @@
 pub mod build;
 pub mod digest;
 pub mod docker_cli;
-mod docker_error;
+pub mod docker_error;
 #[cfg(test)]
 mod docker_tests;
+pub mod local;
 pub mod login;
 pub mod push;
 pub mod source;

@@ -4,7 +4,7 @@ use super::bytes::Source;
 use super::image::{Blob, Encoding};
 use crate::release::digest::Digest;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read as _, Seek as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -38,14 +38,29 @@ impl Cache {
     /// A layer that is there.
     pub fn find(&self, diff_id: &Digest, encoding: Encoding) -> Option<Blob> {
         let start = format!("{}.{}.", diff_id.hex(), encoding.word());
+        self.file(|name| name.starts_with(&start))
+    }
+
+    /// The layer that is written with this digest.
+    pub fn by_digest(&self, digest: &Digest) -> Option<Blob> {
+        self.file(|name| name.ends_with(digest.hex()))
+    }
+
+    fn file(&self, wanted: impl Fn(&str) -> bool) -> Option<Blob> {
         let entry =
-            fs::read_dir(&*self.0).ok()?.flatten().find(|e| e.file_name().to_string_lossy().starts_with(&start));
+            fs::read_dir(&*self.0).ok()?.flatten().find(|entry| entry.file_name().to_str().is_some_and(&wanted));
         let path = entry?.path();
-        let digest = format!("sha256:{}", path.extension()?.to_str()?).parse().ok()?;
+        let [_, encoding, digest] = path.file_name()?.to_str()?.split('.').collect::<Vec<_>>()[..] else { return None };
+        let (encoding, digest) = (Encoding::of_word(encoding)?, format!("sha256:{digest}").parse().ok()?);
         let file = File::open(&path).ok()?;
         let _ = File::options().append(true).open(&path).and_then(|file| file.set_modified(SystemTime::now()));
         let size = file.metadata().ok()?.len();
         Some(Blob { encoding, digest, size, bytes: Source::File(Arc::new(file), 0) })
+    }
+
+    /// A layer that is there, however it is written.
+    pub fn any(&self, diff_id: &Digest) -> Option<Blob> {
+        [Encoding::Plain, Encoding::Zstd, Encoding::Gzip].into_iter().find_map(|each| self.find(diff_id, each))
     }
 
     /// A file to write a layer into.
@@ -101,7 +116,22 @@ pub struct Written {
     pub size: u64,
 }
 
+impl Written {
+    /// All of it, if it is no larger than this.
+    pub fn read(mut self, most: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.file.rewind()?;
+        self.file.take(most as u64 + 1).read_to_end(&mut bytes)?;
+        if bytes.len() > most { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
+    }
+}
+
 impl Writer {
+    /// Bytes so far.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
     /// The end.
     pub fn finish(self) -> io::Result<Written> {
         use sha2::Digest as _;
@@ -121,5 +151,27 @@ impl Write for Writer {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_layer_is_found_by_what_it_is_and_by_how_it_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::at(dir.path()).unwrap();
+        let mut writer = cache.writer().unwrap();
+        writer.write_all(b"written").unwrap();
+        let diff_id = Digest::of(b"plain");
+        let kept = cache.keep(&diff_id, Encoding::Gzip, writer.finish().unwrap()).unwrap();
+        assert_eq!(kept.digest, Digest::of(b"written"));
+        for found in [cache.find(&diff_id, Encoding::Gzip), cache.by_digest(&kept.digest), cache.any(&diff_id)] {
+            let found = found.unwrap();
+            assert_eq!((found.encoding, &found.digest, found.size), (Encoding::Gzip, &kept.digest, 7));
+        }
+        assert!(cache.find(&diff_id, Encoding::Plain).is_none() && cache.by_digest(&diff_id).is_none());
     }
 }

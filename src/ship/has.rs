@@ -5,6 +5,7 @@ use crate::host::Host;
 use crate::host::script::{Script, sections};
 use crate::release::digest::Digest;
 use anyhow::{Context as _, Result, anyhow, ensure};
+use serde::Deserialize;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
@@ -17,15 +18,22 @@ const FAST: f64 = 80e6;
 
 /// What a host has.
 #[derive(Debug, Default)]
-pub(super) struct Has {
-    /// Docker keeps images in containerd's store, which finds layers by content, whatever their digest as sent.
-    pub(super) containerd: bool,
+pub struct Has {
+    /// Docker keeps images in containerd's store, which finds layers by content, whatever their digest as sent. `None`:
+    /// there is no image to tell by.
+    containerd: Option<bool>,
     /// Layers of each image, lowest first.
     chains: Vec<Vec<Digest>>,
     /// Layers that an earlier release of this service sent.
     pub(super) sent: Vec<Sent>,
-    /// Bytes a second, a round trip included; 0 where it was not measured.
-    pub(super) rate: f64,
+}
+
+/// One image, as the script prints it.
+#[derive(Deserialize)]
+struct Listed {
+    id: String,
+    digests: Option<Vec<String>>,
+    layers: Vec<Digest>,
 }
 
 /// One layer as it was sent.
@@ -46,24 +54,26 @@ impl Sent {
     fn read(line: &str) -> Option<Sent> {
         let mut words = line.split(' ');
         let diff_id = words.next()?.parse().ok()?;
-        let encoding = match words.next()? {
-            "tar" => Encoding::Plain,
-            "gzip" => Encoding::Gzip,
-            "zstd" => Encoding::Zstd,
-            _ => return None,
-        };
+        let encoding = Encoding::of_word(words.next()?)?;
         Some(Sent { diff_id, encoding, digest: words.next()?.parse().ok()?, size: words.next()?.parse().ok()? })
     }
 }
 
 impl Has {
-    /// Asks the host: one round trip; one more, and a MiB, where much is to be sent.
-    pub(super) async fn ask(host: &Host, image: &Image, record: &str) -> Result<Has> {
-        let script = Script::new("to see which layers it has", include_str!("scripts/has.sh"))
-            .arg(MEASURED.to_string())
-            .arg(record);
-        let asked = tokio::time::timeout(Duration::from_secs(60), ask(host, &script, image));
-        asked.await.context("no answer within 60 s")?.with_context(|| format!("on {}, {}", host.name, script.why))
+    /// Asks the host.
+    pub async fn ask(host: &Host, record: &str) -> Result<Has> {
+        let script = Script::new("to see which layers it has", include_str!("scripts/has.sh")).arg(record);
+        read(&host.run(&script).await?)
+    }
+
+    /// Images are certainly in containerd's store.
+    pub(super) fn is_containerd(&self) -> bool {
+        self.containerd == Some(true)
+    }
+
+    /// Images are certainly in Docker's classic store.
+    pub(super) fn is_classic(&self) -> bool {
+        self.containerd == Some(false)
     }
 
     /// How many of the image's lowest layers the host has.
@@ -77,45 +87,57 @@ impl Has {
         self.sent.iter().find(|sent| sent.diff_id == *diff_id)
     }
 
-    /// How to write layers for this host: `engine` is its version. 20.10 can't read zstd.
-    pub(super) fn encoding(&self, engine: &str) -> Encoding {
-        let major: u32 = engine.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0);
-        match (self.rate > FAST, major >= 23) {
-            (true, _) => Encoding::Plain,
-            (false, true) => Encoding::Zstd,
-            (false, false) => Encoding::Gzip,
-        }
+    /// How to write layers for this host: `engine` is its version. Where much is to be sent, the link is measured.
+    pub(super) async fn encoding(&self, host: &Host, engine: &str, image: &Image) -> Result<Encoding> {
+        // of a layer that has not come yet nothing is known
+        let missing = image.layers[self.common(image)..].iter().map(|layer| layer.size().unwrap_or(MUCH + 1));
+        let rate = if missing.sum::<u64>() > MUCH { measure(host).await? } else { 0.0 };
+        Ok(suited(rate, engine))
     }
 }
 
-async fn ask(host: &Host, script: &Script, image: &Image) -> Result<Has> {
-    let mut child = host.start(script).await?;
-    let mut lines = BufReader::new(&mut child.stdout);
-    let (mut said, mut last) = (Vec::new(), 0);
-    while &said[last..] != b"ready\n" {
-        last = said.len();
-        ensure!(lines.read_until(b'\n', &mut said).await? > 0, "the host's answer ended early");
+/// What suits a link of so many bytes a second, and an engine: 20.10 can't read zstd.
+fn suited(rate: f64, engine: &str) -> Encoding {
+    let major: u32 = engine.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0);
+    match (rate > FAST, major >= 23) {
+        (true, _) => Encoding::Plain,
+        (false, true) => Encoding::Zstd,
+        (false, false) => Encoding::Gzip,
     }
-    said.truncate(last);
-    let mut has = read(&said)?;
-    let missing: u64 = image.layers[has.common(image)..].iter().map(|layer| layer.source.size).sum();
-    if missing > MUCH {
+}
+
+/// Bytes a second, a round trip included.
+async fn measure(host: &Host) -> Result<f64> {
+    const TAKE: &str = "echo ready; head -c \"$1\" >/dev/null; echo measured";
+    let script = Script::new("to measure the link", TAKE).arg(MEASURED.to_string());
+    let work = async {
+        let mut child = host.start(&script).await?;
+        let mut lines = BufReader::new(&mut child.stdout).lines();
         let mut noise = vec![0; MEASURED];
         getrandom::fill(&mut noise).map_err(|error| anyhow!("no random bytes: {error}"))?;
+        ensure!(lines.next_line().await?.is_some(), "no answer");
         let began = Instant::now();
         child.stdin.write_all(&noise).await?;
-        lines.read_until(b'\n', &mut said).await?;
-        has.rate = MEASURED as f64 / began.elapsed().as_secs_f64().max(1e-6);
-    }
-    Ok(has)
+        ensure!(lines.next_line().await?.is_some(), "no answer");
+        Ok(MEASURED as f64 / began.elapsed().as_secs_f64().max(1e-6))
+    };
+    let measured = tokio::time::timeout(Duration::from_secs(60), work).await.context("no end within 60 s");
+    measured.and_then(|measured| measured).with_context(|| format!("on {}, {}", host.name, script.why))
 }
 
 fn read(said: &[u8]) -> Result<Has> {
     let mut has = Has::default();
     for section in sections(said)? {
         match section.name.as_str() {
-            "store" => has.containerd = section.text.contains("io.containerd.snapshotter"),
-            "layers" => has.chains = section.text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect(),
+            "images" => {
+                for line in section.text.lines() {
+                    let Ok(Listed { id, digests, layers }) = serde_json::from_str(line) else { continue };
+                    // containerd's store calls an image by the digest of its manifest
+                    let named = digests.iter().flatten().any(|digest| digest.ends_with(&id));
+                    has.containerd = Some(named || has.is_containerd());
+                    has.chains.push(layers);
+                }
+            }
             "sent" => has.sent = section.text.lines().filter_map(Sent::read).collect(),
             _ => {}
         }
@@ -138,9 +160,22 @@ mod tests {
 
     #[test]
     fn what_an_engine_reads_and_the_link_needs_decides() {
-        let has = |rate| Has { rate, ..Has::default() };
-        assert_eq!(has(1e9).encoding("20.10.24"), Encoding::Plain);
-        assert_eq!(has(1e6).encoding("20.10.24"), Encoding::Gzip);
-        assert_eq!(has(1e6).encoding("26.1.5+dfsg1"), Encoding::Zstd);
+        assert_eq!(suited(1e9, "20.10.24"), Encoding::Plain);
+        assert_eq!(suited(1e6, "20.10.24"), Encoding::Gzip);
+        assert_eq!(suited(1e6, "26.1.5+dfsg1"), Encoding::Zstd);
+    }
+
+    #[test]
+    fn the_store_is_told_by_how_it_calls_images() {
+        let (id, layer) = (Digest::of(b"id"), Digest::of(b"layer"));
+        let said = |digests: &str| {
+            let line = format!("{{\"id\":\"{id}\",\"digests\":{digests},\"layers\":[\"{layer}\"]}}");
+            read(format!("@images 0 {}\n{line}\n", line.len()).as_bytes()).unwrap()
+        };
+        assert!(said("[]").is_classic() && said("null").is_classic());
+        assert!(said(&format!("[\"a/b@{layer}\"]")).is_classic());
+        assert!(said(&format!("[\"a/b@{id}\"]")).is_containerd());
+        let nothing = read(b"@images 0 0\n\n").unwrap();
+        assert!(!nothing.is_classic() && !nothing.is_containerd());
     }
 }

@@ -5,9 +5,11 @@ use super::cache::Cache;
 use super::encode;
 use super::oci::{self, Descriptor};
 use crate::release::digest::Digest;
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+use futures_util::future::BoxFuture;
 use hyper::body::Bytes;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use tokio::sync::OnceCell;
 
 /// How a layer's tar is written (OCI image spec, "Image Layer Filesystem Changeset", media types).
@@ -30,6 +32,11 @@ impl Encoding {
             Encoding::Gzip => "gzip",
             Encoding::Zstd => "zstd",
         }
+    }
+
+    /// The encoding of this word.
+    pub fn of_word(word: &str) -> Option<Encoding> {
+        [Encoding::Plain, Encoding::Gzip, Encoding::Zstd].into_iter().find(|each| each.word() == word)
     }
 
     /// The OCI media type of a layer so written.
@@ -76,29 +83,25 @@ impl Blob {
 pub struct Layer {
     /// SHA-256 of its tar.
     pub diff_id: Digest,
-    /// As it was read.
-    pub source: Blob,
+    source: OnceCell<Blob>,
     others: [OnceCell<Blob>; 3],
 }
 
 impl Layer {
-    /// A layer as it was read.
-    pub fn new(diff_id: Digest, source: Blob) -> Self {
-        Layer { diff_id, source, others: Default::default() }
+    fn new(diff_id: Digest, source: Option<Blob>) -> Self {
+        Layer { diff_id, source: OnceCell::new_with(source), others: Default::default() }
     }
 
-    /// The layer in this encoding: as it was read, from the cache, or encoded now; once for all hosts.
-    pub async fn encoded(&self, encoding: Encoding, cache: &Cache) -> Result<&Blob> {
-        if self.source.encoding == encoding {
-            return Ok(&self.source);
-        }
-        let make = || encode::encode(self.diff_id.clone(), self.source.clone(), encoding, cache.clone());
-        self.others[encoding as usize].get_or_try_init(make).await
+    /// Bytes as it was read; `None` where Docker has kept it back so far.
+    pub fn size(&self) -> Option<u64> {
+        self.source.get().map(|blob| blob.size)
     }
 }
 
+/// Reads all of an image that came without some of its layers.
+pub type Export = Box<dyn Fn() -> BoxFuture<'static, Result<Image>> + Send + Sync>;
+
 /// An image that was read here.
-#[derive(Debug)]
 pub struct Image {
     /// The configuration's bytes; their digest is what Docker's classic store calls the image's id.
     pub config: Bytes,
@@ -106,15 +109,31 @@ pub struct Image {
     pub id: Digest,
     /// The layers, lowest first.
     pub layers: Vec<Layer>,
-    /// The image's manifest: its own, where it came with one, else with the layers as they are.
-    pub manifest: Bytes,
-    /// SHA-256 of the manifest: the digest that plans, reports and histories name.
+    /// The image's own manifest, where it came with one.
+    pub manifest: Option<Bytes>,
+    /// The digest that plans, reports and histories name: of the image's own manifest, else its id.
     pub digest: Digest,
+    /// Bytes of all layers, as far as is known.
+    pub size: u64,
+    export: Option<Export>,
+    exported: OnceCell<()>,
 }
 
 impl Image {
     /// Puts an image together. `manifest` is its own, where it came with one.
     pub fn new(config: Bytes, layers: Vec<Blob>, manifest: Option<Bytes>) -> Result<Image> {
+        let size = layers.iter().map(|layer| layer.size).sum();
+        Image::part(config, layers.into_iter().map(Some).collect(), manifest, size, None)
+    }
+
+    /// Puts an image together, some of whose layers only `export` brings; `size` are the bytes of all layers.
+    pub(super) fn part(
+        config: Bytes,
+        layers: Vec<Option<Blob>>,
+        manifest: Option<Bytes>,
+        size: u64,
+        export: Option<Export>,
+    ) -> Result<Image> {
         let diff_ids = oci::diff_ids(&config)?;
         ensure!(
             diff_ids.len() == layers.len(),
@@ -122,23 +141,50 @@ impl Image {
             diff_ids.len(),
             layers.len()
         );
-        for (diff_id, layer) in diff_ids.iter().zip(&layers) {
+        for (diff_id, layer) in diff_ids.iter().zip(layers.iter().flatten()) {
             let right = layer.encoding != Encoding::Plain || layer.digest == *diff_id;
             ensure!(right, "layer {} arrived damaged: its digest is {}", diff_id.short(), layer.digest.short());
         }
         let id = Digest::of(&config);
-        let layers: Vec<Layer> = diff_ids.into_iter().zip(layers).map(|(id, blob)| Layer::new(id, blob)).collect();
-        let own = || {
-            let descriptors: Vec<_> = layers.iter().map(|layer| layer.source.descriptor()).collect();
-            oci::manifest(&id, config.len(), &descriptors)
-        };
-        let manifest = manifest.unwrap_or_else(own);
-        let digest = Digest::of(&manifest);
-        Ok(Image { config, id, layers, manifest, digest })
+        let digest = manifest.as_ref().map_or_else(|| id.clone(), |manifest| Digest::of(manifest));
+        let layers = diff_ids.into_iter().zip(layers).map(|(id, blob)| Layer::new(id, blob)).collect();
+        Ok(Image { config, id, layers, manifest, digest, size, export, exported: OnceCell::new() })
     }
 
-    /// Bytes of all layers as they were read.
-    pub fn size(&self) -> u64 {
-        self.layers.iter().map(|layer| layer.source.size).sum()
+    /// A layer as it was read; all that is lacking is read now.
+    pub async fn source(&self, at: usize) -> Result<&Blob> {
+        if self.layers[at].source.get().is_none() {
+            self.exported.get_or_try_init(|| self.export()).await?;
+        }
+        self.layers[at].source.get().context("a layer did not come")
+    }
+
+    /// A layer in this encoding: as it was read, from the cache, or encoded now; once for all hosts.
+    pub async fn encoded(&self, at: usize, encoding: Encoding, cache: &Cache) -> Result<&Blob> {
+        let source = self.source(at).await?;
+        if source.encoding == encoding {
+            return Ok(source);
+        }
+        let layer = &self.layers[at];
+        let make = || encode::encode(layer.diff_id.clone(), source.clone(), encoding, cache.clone());
+        layer.others[encoding as usize].get_or_try_init(make).await
+    }
+
+    async fn export(&self) -> Result<()> {
+        let whole = self.export.as_ref().context("a layer is missing")?().await?;
+        ensure!(whole.id == self.id, "it is the image {} meanwhile, not {}", whole.id.short(), self.id.short());
+        for (layer, found) in self.layers.iter().zip(whole.layers) {
+            if let Some(blob) = found.source.into_inner() {
+                // what is there is the same layer
+                let _ = layer.source.set(blob);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Image").field("id", &self.id).field("layers", &self.layers).finish_non_exhaustive()
     }
 }

@@ -25,8 +25,8 @@ pub(super) async fn load(
     encoding: Encoding,
     meter: &Arc<Meter>,
 ) -> Result<String> {
-    let layers = &delivery.image.layers;
-    let missing = layers.iter().skip(from).map(|layer| layer.encoded(encoding, delivery.cache));
+    let image = delivery.image;
+    let missing = (from..image.layers.len()).map(|at| image.encoded(at, encoding, delivery.cache));
     let blobs = try_join_all(missing).await.context("the image can't be prepared")?;
     meter.expect(blobs.iter().map(|blob| blob.size).sum());
     let script = Script::new("to load the image", include_str!("scripts/load.sh")).arg(&delivery.name).limit(LIMIT);

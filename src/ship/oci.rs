@@ -60,13 +60,21 @@ pub(super) struct Manifest {
     pub(super) layers: Vec<Descriptor>,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Config {
+    #[serde(default)]
+    author: String,
+    #[serde(default)]
+    architecture: String,
+    #[serde(default)]
+    os: String,
     rootfs: RootFs,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct RootFs {
+    #[serde(default, rename = "type")]
+    kind: String,
     #[serde(default)]
     diff_ids: Vec<Digest>,
 }
@@ -99,8 +107,17 @@ impl Descriptor {
 
 /// The layers' diff ids in an image's configuration.
 pub(super) fn diff_ids(config: &[u8]) -> Result<Vec<Digest>> {
-    let config: Config = serde_json::from_slice(config).context("the image's configuration can't be read")?;
-    Ok(config.rootfs.diff_ids)
+    Ok(read(config)?.rootfs.diff_ids)
+}
+
+/// A configuration of an image with the same layers that is good for nothing, and the only one of this author.
+pub(super) fn bare_config(config: &[u8], author: &str) -> Result<Bytes> {
+    let config = Config { author: author.to_owned(), ..read(config)? };
+    Ok(serde_json::to_vec(&config)?.into())
+}
+
+fn read(config: &[u8]) -> Result<Config> {
+    serde_json::from_slice(config).context("the image's configuration can't be read")
 }
 
 /// A manifest of these layers: the same layers give the same bytes.

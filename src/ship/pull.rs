@@ -115,8 +115,9 @@ async fn wire(delivery: &Delivery<'_>, has: &Has, encoding: Encoding, meter: &Ar
         if let Some(sent) = has.sent(&layer.diff_id).filter(|_| at < common) {
             return Ok((sent.clone(), None));
         }
-        let encoding = if at < common { layer.source.encoding } else { suited(layer.source.encoding, encoding) };
-        let blob = layer.encoded(encoding, delivery.cache).await?;
+        let source = image.source(at).await?.encoding;
+        let encoding = if at < common { source } else { suited(source, encoding) };
+        let blob = image.encoded(at, encoding, delivery.cache).await?;
         let sent = Sent { diff_id: layer.diff_id.clone(), encoding, digest: blob.digest.clone(), size: blob.size };
         Ok::<_, anyhow::Error>((sent, Some((blob.clone(), at >= common))))
     });
@@ -127,7 +128,7 @@ async fn wire(delivery: &Delivery<'_>, has: &Has, encoding: Encoding, meter: &Ar
         .iter()
         .map(|(sent, _)| oci::Descriptor::new(sent.encoding.media_type(), &sent.digest, sent.size))
         .collect();
-    let manifest = manifest(image, &named, &descriptors);
+    let manifest = manifest(image, &descriptors);
     let (sent, blobs): (Vec<_>, Vec<_>) = named.into_iter().unzip();
     let layers = blobs.into_iter().flatten().map(|(blob, _)| (blob.digest.clone(), blob)).collect();
     let registry = Registry {
@@ -140,10 +141,12 @@ async fn wire(delivery: &Delivery<'_>, has: &Has, encoding: Encoding, meter: &Ar
     Ok(Wire { registry, sent })
 }
 
-/// The image's own manifest where every layer travels as it was read.
-fn manifest<T>(image: &Image, named: &[(Sent, T)], descriptors: &[oci::Descriptor]) -> Bytes {
-    let own = named.iter().zip(&image.layers).all(|((sent, _), layer)| sent.digest == layer.source.digest);
-    if own { image.manifest.clone() } else { oci::manifest(&image.id, image.config.len(), descriptors) }
+/// The image's own manifest where every layer travels as it names them.
+fn manifest(image: &Image, descriptors: &[oci::Descriptor]) -> Bytes {
+    let named = |own: &&Bytes| serde_json::from_slice(own).map(|own: oci::Manifest| own.layers).unwrap_or_default();
+    let same = |own: &&Bytes| named(own).iter().map(|layer| &layer.digest).eq(descriptors.iter().map(|d| &d.digest));
+    let own = image.manifest.as_ref().filter(same).cloned();
+    own.unwrap_or_else(|| oci::manifest(&image.id, image.config.len(), descriptors))
 }
 
 /// A layer that came compressed stays so, unless the engine can't read it.

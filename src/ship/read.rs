@@ -118,7 +118,7 @@ fn spool<R: Read>(name: &str, entry: &mut tar::Entry<'_, R>, cache: &Cache) -> R
     }
     // a layer that is stored by its digest and was read before
     let named = name.strip_prefix("blobs/sha256/").and_then(|hex| format!("sha256:{hex}").parse().ok());
-    if let Some(blob) = named.and_then(|digest| cache.find(&digest, Encoding::Plain)) {
+    if let Some(blob) = named.and_then(|digest| cache.by_digest(&digest)) {
         return Ok(Entry::Cached(blob));
     }
     let mut out = cache.writer()?;

@@ -20,7 +20,7 @@ use std::io;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-type Body = UnsyncBoxBody<Bytes, io::Error>;
+pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// What the registry has.
 pub struct Registry {
@@ -137,7 +137,7 @@ fn document<B>(media_type: &str, digest: Option<&Digest>, bytes: Bytes, request:
     finish(builder.body(if request.method() == Method::HEAD { empty() } else { full(bytes) }))
 }
 
-fn refusal(status: StatusCode, code: &str, message: &str) -> Response<Body> {
+pub(super) fn refusal(status: StatusCode, code: &str, message: &str) -> Response<Body> {
     let text = serde_json::json!({ "errors": [{ "code": code, "message": message }] }).to_string();
     let builder = Response::builder().status(status).header(CONTENT_TYPE, "application/json");
     finish(builder.body(full(text.into())))
@@ -148,15 +148,15 @@ fn unsatisfiable(size: u64) -> Response<Body> {
     finish(builder.header(CONTENT_RANGE, format!("bytes */{size}")).body(empty()))
 }
 
-fn full(bytes: Bytes) -> Body {
+pub(super) fn full(bytes: Bytes) -> Body {
     Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
 }
 
-fn empty() -> Body {
+pub(super) fn empty() -> Body {
     full(Bytes::new())
 }
 
-fn finish(response: Result<Response<Body>, hyper::http::Error>) -> Response<Body> {
+pub(super) fn finish(response: Result<Response<Body>, hyper::http::Error>) -> Response<Body> {
     response.unwrap_or_else(|_| {
         let mut response = Response::new(empty());
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;

@@ -57,12 +57,16 @@ impl Delivery<'_> {
     }
 }
 
-/// Sends the image. The host's Docker verifies every layer and the configuration by digest.
-pub async fn send(delivery: &Delivery<'_>) -> Result<Sent> {
+/// Sends the image. The host's Docker verifies every layer and the configuration by digest. `asked` is what the host has,
+/// where that is known.
+pub async fn send(delivery: &Delivery<'_>, asked: Option<Has>) -> Result<Sent> {
     let began = Instant::now();
     let (host, image) = (delivery.host, delivery.image);
-    let has = Has::ask(host, image, &delivery.record).await?;
-    let encoding = has.encoding(delivery.engine);
+    let has = match asked {
+        Some(has) => has,
+        None => Has::ask(host, &delivery.record).await?,
+    };
+    let encoding = has.encoding(host, delivery.engine, image).await?;
     let meter = Arc::new(Meter::new(host.reporter.clone(), &host.name, &format!("send {}", delivery.name)));
     let (id, way) = match by_load(image, &has) {
         Some(why) => {
@@ -76,14 +80,14 @@ pub async fn send(delivery: &Delivery<'_>) -> Result<Sent> {
             }
         },
     };
-    if !has.containerd && id != image.id.as_str() {
+    if has.is_classic() && id != image.id.as_str() {
         bail!("the host has {id} now, which is not the image {}", image.id);
     }
     let (bytes, seconds) = (meter.done(), began.elapsed().as_secs_f64());
     let text = format!(
         "sent {} of {} as {} {way}, {:.1} MiB/s",
         size(bytes),
-        size(image.size()),
+        size(image.size),
         encoding.word(),
         bytes as f64 / seconds / 1_048_576.0
     );
@@ -95,9 +99,8 @@ pub async fn send(delivery: &Delivery<'_>) -> Result<Sent> {
 fn by_load(image: &Image, has: &Has) -> Option<String> {
     let common = &image.layers[..has.common(image)];
     let unknown = common.iter().filter(|layer| has.sent(&layer.diff_id).is_none());
-    let bytes: u64 = unknown.map(|layer| layer.source.size).sum();
-    let why = || format!("{} of layers are there from elsewhere", size(bytes));
-    (!has.containerd && bytes > NEGLIGIBLE).then(why)
+    let bytes: u64 = unknown.map(|layer| layer.size().unwrap_or(NEGLIGIBLE + 1)).sum();
+    (!has.is_containerd() && bytes > NEGLIGIBLE).then(|| "it has layers from elsewhere".to_owned())
 }
 
 /// Without the layers that the host has; then the whole image.

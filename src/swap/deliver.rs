@@ -1,17 +1,20 @@
 //! The image comes to a host: from a registry, or from here over SSH.
 
 use super::execute::HostSwap;
-use super::observe::Observation;
+use super::observe::{Observation, state_paths};
 use super::plan::Plan;
 use crate::cancel::Cancel;
+use crate::config::Config;
 use crate::host::Host;
 use crate::host::docker::{Docker, Login, Pulled};
 use crate::host::script::Script;
 use crate::report::Event;
 use crate::ship::send::{Delivery, send};
-use crate::ship::{Cache, Image};
+use crate::ship::{Cache, Has, Image};
 use anyhow::{Context as _, Result, bail};
-use std::sync::Arc;
+use futures_util::future::join_all;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The images of a release that were read here; the same for every host.
@@ -21,9 +24,36 @@ pub struct Shipment {
     pub images: Vec<Option<Arc<Image>>>,
     /// Where their layers are kept.
     pub cache: Option<Cache>,
+    /// Those whose layers Docker here does not know by digest.
+    pub unknown: Vec<Arc<Image>>,
+    /// What hosts have, by host and record, asked ahead.
+    asked: Arc<Mutex<HashMap<(String, String), Has>>>,
 }
 
 impl Shipment {
+    /// Images, and where their layers are kept.
+    pub fn new(images: Vec<Option<Arc<Image>>>, cache: Cache, unknown: Vec<Arc<Image>>) -> Shipment {
+        Shipment { images, cache: Some(cache), unknown, asked: Arc::default() }
+    }
+
+    /// Asks the hosts what they have while they are observed. What is not answered is asked again when it is needed.
+    pub async fn ask_ahead(&self, hosts: &[Host], config: &Config) {
+        let (_, state) = state_paths(config);
+        let services = config.services.iter().zip(&self.images).filter(|(_, image)| image.is_some());
+        let records: Vec<String> = services.map(|(service, _)| record(&state, service.name.as_str())).collect();
+        let each = hosts.iter().flat_map(|host| records.iter().map(move |record| (host, record)));
+        join_all(each.map(async |(host, record)| {
+            if let Ok(has) = Has::ask(host, record).await {
+                self.asked().insert((host.name.clone(), record.clone()), has);
+            }
+        }))
+        .await;
+    }
+
+    fn asked(&self) -> MutexGuard<'_, HashMap<(String, String), Has>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Lets the plan know which of the images the host has already: Docker's classic store calls an image by its
     /// configuration's digest, containerd's by its manifest's.
     pub fn note_present(&self, plan: &mut Plan, seen: &Observation) {
@@ -81,16 +111,16 @@ impl HostSwap<'_> {
         };
         // the tag that keeps the release's image
         let name = service.tags.last().map(|(name, _)| name.clone()).context("the plan has no name for the image")?;
-        send(&Delivery {
-            host: self.host,
-            image,
-            cache,
-            engine: &self.plan.engine,
-            name,
-            record: format!("{}/layers-{}", self.state, service.name),
-        })
-        .await
+        let record = record(&self.state, &service.name);
+        let asked = self.shipment.asked().remove(&(self.host.name.clone(), record.clone()));
+        let delivery = Delivery { host: self.host, image, cache, engine: &self.plan.engine, name, record };
+        send(&delivery, asked).await
     }
+}
+
+/// The host's file of the layers that were sent for a service.
+fn record(state: &str, service: &str) -> String {
+    format!("{state}/layers-{service}")
 }
 
 /// Pulls through the API, so that the password never rests on the host. Gives the image's id.

@@ -7,6 +7,7 @@ use super::history::{self, Record};
 use super::journal::Journal;
 use super::look::{Look, look};
 use super::probe::Question;
+use super::refusals::ask_slot;
 use super::survey::{Compose, Disk, survey};
 use crate::config::{Config, Health, Service};
 use crate::host::Host;
@@ -14,6 +15,7 @@ use crate::host::container::{Container, Image};
 use crate::host::nginx::{Probe, Upstream, probe_for};
 use crate::release::version::Version;
 use anyhow::Result;
+use futures_util::future::join_all;
 use std::time::Duration;
 
 /// Name of the file that the keep-alive guard is, beside nginx's configuration file.
@@ -175,7 +177,10 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
     let look = look(host, found.look(wanted), nginx).await?;
     super::refusals::of_nginx(&look, found.nginx_running.is_some(), &found.down(), &mut findings);
     let Some(mut seen) = put_together(config, &found, &look, &mut findings) else { return Ok((None, findings)) };
-    prove(host, &mut seen, &found, &look).await;
+    // the slot that the file names is most likely the live one: it is asked while that is proved
+    let early = seen.services.iter().map(|service| ask_slot(host, service, service.in_conf, found.nginx_running));
+    let (early, live) = tokio::join!(join_all(early), prove(host, &seen, &found, &look));
+    seen.services.iter_mut().zip(live).for_each(|(service, live)| service.live = live);
     let nginx = NginxSeen {
         guard: guard(&look, &seen.conf, &mut findings),
         service: found.nginx.clone(),
@@ -198,7 +203,7 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
         journal: survey.journal,
         disk: survey.disk,
     };
-    super::refusals::of_slots(host, &observation, project, &look, &mut findings).await;
+    super::refusals::of_slots(host, &observation, project, &look, early, &mut findings).await;
     Ok((Some(observation), findings))
 }
 
@@ -329,21 +334,23 @@ fn version_of(container: &Container, image: Option<&Image>, history: &[Record], 
 }
 
 /// Finds out which slots really receive what nginx is asked for.
-async fn prove(host: &Host, seen: &mut PutTogether, found: &Found<'_>, look: &Look) {
+async fn prove(host: &Host, seen: &PutTogether, found: &Found<'_>, look: &Look) -> Vec<Live> {
     let nginx = found.nginx_running.map(Container::addresses).unwrap_or_default();
-    for service in &mut seen.services {
+    let mut all = Vec::new();
+    for service in &seen.services {
         let pids = |slot: &SlotSeen| slot.container.as_ref().filter(|c| c.is_running()).map(|c| c.state.pid);
         let pids = [pids(&service.slots[0]), pids(&service.slots[1])];
-        let assumed = pids[service.in_conf].map_or(Live::None, |_| Live::Assumed(service.in_conf));
-        service.live = assumed;
+        let mut live = pids[service.in_conf].map_or(Live::None, |_| Live::Assumed(service.in_conf));
         if let (false, Some(probe)) = (nginx.is_empty(), &service.probe) {
             let before = pids.map(|pid| pid.and_then(|pid| look.received(pid)));
             let question = Question { host, nginx: &nginx, probe, pids, port: service.port };
             if let Ok(Some(slot)) = question.who_answers(before).await {
-                service.live = Live::Proved(slot);
+                live = Live::Proved(slot);
             }
         }
+        all.push(live);
     }
+    all
 }
 
 /// Where the guard would be written: nginx is new enough, reads the directory of its file at http level, and nobody has

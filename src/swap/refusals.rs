@@ -7,7 +7,10 @@ use super::survey::{Compose, Survey};
 use crate::config::Config;
 use crate::host::Host;
 use crate::host::compose::Project;
+use crate::host::container::Container;
+use crate::host::http::Answer;
 use crate::report::text::one_line;
+use anyhow::Result;
 use std::time::Duration;
 
 const MIB: u64 = 1024 * 1024;
@@ -125,15 +128,25 @@ pub(super) fn of_conf(path: &str, text: &str, inside: &str, in_place: bool, look
     }
 }
 
-/// The slots: references that can't follow a release, PID 1, stop times, health paths.
-pub(super) async fn of_slots(host: &Host, seen: &Observation, project: &Project, look: &Look, findings: &mut Findings) {
-    for service in &seen.services {
+/// The slots: references that can't follow a release, PID 1, stop times, health paths. `early`: what the slot in nginx's
+/// file answered, of each service.
+pub(super) async fn of_slots(
+    host: &Host,
+    seen: &Observation,
+    project: &Project,
+    look: &Look,
+    early: Vec<Option<Result<Answer>>>,
+    findings: &mut Findings,
+) {
+    for (service, early) in seen.services.iter().zip(early) {
         for slot in &service.slots {
             of_reference(slot, project, findings);
         }
         if let Some(slot) = service.live.slot() {
             of_process(service, &service.slots[slot], look, findings);
-            of_health(host, seen, service, &service.slots[slot], findings).await;
+            let nginx = seen.nginx.running.as_ref();
+            let answer = if slot == service.in_conf { early } else { ask_slot(host, service, slot, nginx).await };
+            of_health(seen, service, &service.slots[slot], answer, findings);
         }
     }
 }
@@ -180,18 +193,36 @@ fn of_process(service: &ServiceSeen, slot: &SlotSeen, look: &Look, findings: &mu
     }
 }
 
-async fn of_health(host: &Host, seen: &Observation, service: &ServiceSeen, slot: &SlotSeen, findings: &mut Findings) {
+/// Asks a slot for its health path, where it has an address.
+pub(super) async fn ask_slot(
+    host: &Host,
+    service: &ServiceSeen,
+    slot: usize,
+    nginx: Option<&Container>,
+) -> Option<Result<Answer>> {
+    let slot = &service.slots[slot];
+    let container = slot.container.as_ref()?;
+    let address = nginx.and_then(|nginx| container.address_beside(nginx)).or(container.address())?;
+    let asked = service.health.host.clone().unwrap_or(format!("{}:{}", slot.host, service.port));
+    Some(host.get(address, service.port, &asked, &service.health.path, Duration::from_secs(5)).await)
+}
+
+fn of_health(
+    seen: &Observation,
+    service: &ServiceSeen,
+    slot: &SlotSeen,
+    answer: Option<Result<Answer>>,
+    findings: &mut Findings,
+) {
     let Some(container) = &slot.container else { return };
-    let beside = seen.nginx.running.as_ref().map(|nginx| container.address_beside(nginx));
     let about = format!("slot {}", slot.service);
-    if beside == Some(None) {
+    if seen.nginx.running.as_ref().is_some_and(|nginx| container.address_beside(nginx).is_none()) {
         let what = format!("it is on no network with {}", seen.nginx.service);
         findings.refuse(&about, what, "give both a common network in the compose file");
     }
-    let Some(address) = beside.flatten().or(container.address()) else { return };
+    let Some(answer) = answer else { return };
     let path = &service.health.path;
-    let asked = service.health.host.clone().unwrap_or(format!("{}:{}", slot.host, service.port));
-    match host.get(address, service.port, &asked, path, Duration::from_secs(5)).await {
+    match answer {
         Ok(answer) if service.health.accepts(answer.status) => {}
         Ok(answer) => {
             let what = format!(

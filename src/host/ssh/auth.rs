@@ -1,7 +1,6 @@
 //! Logging in: which keys are offered, in which order, and what a refusal means. RFC 4252 section 7, "publickey" only.
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use russh::client::{AuthResult, Handle};
@@ -16,6 +15,7 @@ use super::error::ConnectError;
 use super::handler::Client;
 use super::keys;
 use super::known_hosts::fingerprint;
+use super::trips::Trips;
 use crate::report::text::one_line;
 use crate::secret::Secret;
 
@@ -139,21 +139,16 @@ impl Offers {
     }
 
     /// Offers one after the other until the server accepts one; five at most.
-    pub(super) async fn log_in(
-        &self,
-        handle: &mut Handle<Client>,
-        user: &str,
-        round_trips: &AtomicU32,
-    ) -> Result<(), Refusal> {
-        round_trips.fetch_add(1, Ordering::Relaxed); // ssh-userauth, RFC 4253 section 10
+    pub(super) async fn log_in(&self, handle: &mut Handle<Client>, user: &str, trips: &Trips) -> Result<(), Refusal> {
+        trips.one(); // ssh-userauth, RFC 4253 section 10
         let mut refusal = Refusal { missing: self.missing.clone(), ..Refusal::default() };
         let hash = self.rsa_hash(handle).await;
         for offer in self.list.iter().take(MOST_OFFERS) {
             refusal.offered.push(offer.describe());
-            round_trips.fetch_add(1, Ordering::Relaxed);
+            trips.one();
             match offer.try_with(handle, user, hash).await {
                 Ok(AuthResult::Success) => {
-                    round_trips.fetch_add(1, Ordering::Relaxed);
+                    trips.one();
                     return Ok(());
                 }
                 Ok(AuthResult::Failure { remaining_methods, partial_success }) => {

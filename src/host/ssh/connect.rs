@@ -1,5 +1,4 @@
 //! From a target to an encrypted connection to the right host: resolve, dial, key exchange, host key.
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use super::forward::Forwards;
 use super::handler::{Client, Fault, Learned, Shared, lock};
 use super::route::Hop;
 use super::target::place;
+use super::trips::Trips;
 use super::trust::Trust;
 use crate::report::text::one_line;
 
@@ -49,7 +49,7 @@ pub(super) struct Connected {
     pub(super) learned: Shared<Learned>,
     pub(super) forwards: Arc<Forwards>,
     pub(super) closed: watch::Receiver<()>,
-    pub(super) round_trips: Arc<AtomicU32>,
+    pub(super) trips: Trips,
 }
 
 /// Why an attempt failed, and whether another one may help.
@@ -101,7 +101,8 @@ async fn attempt_once(
     via: Option<&Session>,
     timing: Timing,
 ) -> Result<Connected, Failure> {
-    let round_trips = Arc::new(AtomicU32::new(1));
+    let trips = Trips::default();
+    trips.one();
     let carrier: Box<dyn Carrier> = match via {
         None => Box::new(dial(hop, timing).await?),
         Some(session) => {
@@ -109,8 +110,9 @@ async fn attempt_once(
             Box::new(opened.map_err(|cause| Failure::Passing(format!("through the jump host: {cause}")))?)
         }
     };
-    round_trips.fetch_add(2, Ordering::Relaxed); // identification, key exchange
-    handshake(carrier, hop, trust, without, timing, round_trips).await
+    trips.one(); // identification
+    trips.one(); // key exchange
+    handshake(carrier, hop, trust, without, timing, trips).await
 }
 
 async fn dial(hop: &Hop, timing: Timing) -> Result<TcpStream, Failure> {
@@ -165,7 +167,7 @@ async fn handshake(
     trust: &Trust,
     without: &[Algorithm],
     timing: Timing,
-    round_trips: Arc<AtomicU32>,
+    trips: Trips,
 ) -> Result<Connected, Failure> {
     let learned: Shared<Learned> = Arc::new(Mutex::default());
     let forwards = Arc::new(Forwards::default());
@@ -174,7 +176,7 @@ async fn handshake(
     let config = Arc::new(config(trust, without, timing));
     let connecting = client::connect_stream(config, carrier, client);
     match tokio::time::timeout(timing.connect, connecting).await {
-        Ok(Ok(handle)) => Ok(Connected { handle, learned, forwards, closed, round_trips }),
+        Ok(Ok(handle)) => Ok(Connected { handle, learned, forwards, closed, trips }),
         Ok(Err(fault)) => Err(failure(fault, hop, &learned)),
         Err(_) => Err(Failure::Passing(format!(
             "it accepts connections, but did not finish the SSH key exchange within {} s",

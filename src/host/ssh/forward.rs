@@ -11,6 +11,7 @@ use super::error::ForwardError;
 use super::handler::{Client, lock};
 use super::pool::OpenChannel;
 use super::stream::{self, Stream};
+use super::trips::Trips;
 
 /// Forwarded connections that may wait for [`RemoteForward::next`]; further ones are refused.
 const WAITING: usize = 64;
@@ -152,19 +153,22 @@ pub(super) async fn remote(
 
 pub(super) async fn direct(
     handle: &Arc<Handle<Client>>,
+    trips: &Trips,
     host: &str,
     port: u16,
     patience: Duration,
 ) -> Result<Stream, ForwardError> {
     let (handle, host) = (handle.clone(), host.to_owned());
+    let (wait, own) = (trips.begin(), trips.clone());
     // A task of its own: if the caller gives up, the channel is still closed when the server confirms it.
     let opening = tokio::spawn(async move {
         let channel = handle.channel_open_direct_tcpip(host, port.into(), "127.0.0.1", 0).await?;
-        Ok::<_, russh::Error>(OpenChannel::new(channel))
+        Ok::<_, russh::Error>(OpenChannel::new(channel, own))
     });
     let channel = tokio::time::timeout(patience, opening)
         .await
         .map_err(|_| ForwardError::Timeout)?
         .map_err(|_| ForwardError::Disconnected)??;
+    wait.end();
     Ok(stream::connection(channel))
 }

@@ -18,6 +18,7 @@ mod route;
 mod session;
 mod stream;
 mod target;
+mod trips;
 mod trust;
 
 use std::fmt;

@@ -1,5 +1,4 @@
 //! Session channels: at most eight at once, and one opened ahead so that a command costs one round trip.
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::error::ExecError;
 use super::handler::{Client, lock};
+use super::trips::{Exchange, Trips, Wait};
 
 /// sshd's MaxSessions is 10; one more is the spare, and one is left for a session that sshd has not yet cleaned up.
 const AT_ONCE: usize = 8;
@@ -26,18 +26,24 @@ pub(super) struct OpenChannel {
     closed: bool,
     /// Given back when the channel is closed.
     permit: Option<OwnedSemaphorePermit>,
+    /// What is sent here waits for an answer.
+    pub(super) exchange: Arc<Exchange>,
 }
 
 impl OpenChannel {
-    pub(super) fn new(channel: Channel<Msg>) -> Self {
+    pub(super) fn new(channel: Channel<Msg>, trips: Trips) -> Self {
         let (read, write) = channel.split();
-        Self { read, write: Arc::new(write), closed: false, permit: None }
+        let exchange = Arc::new(Exchange::new(trips));
+        Self { read, write: Arc::new(write), closed: false, permit: None, exchange }
     }
 
     /// The next message; after the channel's end always `None`. Dropping the future loses nothing.
     pub(super) async fn next(&mut self) -> Option<ChannelMsg> {
         let message = self.read.wait().await;
         self.closed |= matches!(message, None | Some(ChannelMsg::Close));
+        if !matches!(message, Some(ChannelMsg::WindowAdjusted { .. })) {
+            self.exchange.came();
+        }
         message
     }
 }
@@ -55,19 +61,20 @@ impl Drop for OpenChannel {
     }
 }
 
-type Opened = Result<OpenChannel, russh::Error>;
+/// A channel, and the wait for it, which ends when somebody had to wait.
+type Opened = Result<(OpenChannel, Wait), russh::Error>;
 
 /// The session channels of one connection.
 pub(super) struct Pool {
     handle: Arc<Handle<Client>>,
     permits: Arc<Semaphore>,
     spare: Mutex<Option<JoinHandle<Opened>>>,
-    round_trips: Arc<AtomicU32>,
+    trips: Trips,
 }
 
 impl Pool {
-    pub(super) fn new(handle: Arc<Handle<Client>>, round_trips: Arc<AtomicU32>) -> Self {
-        let pool = Self { handle, permits: Arc::new(Semaphore::new(AT_ONCE)), spare: Mutex::default(), round_trips };
+    pub(super) fn new(handle: Arc<Handle<Client>>, trips: Trips) -> Self {
+        let pool = Self { handle, permits: Arc::new(Semaphore::new(AT_ONCE)), spare: Mutex::default(), trips };
         pool.open_ahead();
         pool
     }
@@ -83,8 +90,8 @@ impl Pool {
             None => self.open().await?,
         };
         channel.permit = Some(permit);
+        channel.exchange.sent();
         channel.write.exec(true, command).await.map_err(|_| ExecError::Disconnected)?;
-        self.round_trips.fetch_add(1, Ordering::Relaxed);
         self.open_ahead();
         Ok(channel)
     }
@@ -92,27 +99,27 @@ impl Pool {
     /// The channel that was opened ahead, if there is one and the server has not closed it since.
     async fn take_spare(&self) -> Option<OpenChannel> {
         let opening = lock(&self.spare).take()?;
-        if !opening.is_finished() {
-            self.round_trips.fetch_add(1, Ordering::Relaxed);
-        }
-        let mut channel = opening.await.ok()?.ok()?;
+        let (mut channel, wait) = opening.await.ok()?.ok()?;
+        wait.end();
         channel.next().now_or_never().is_none().then_some(channel)
     }
 
     fn open_ahead(&self) {
         let mut spare = lock(&self.spare);
         if spare.is_none() {
-            *spare = Some(tokio::spawn(opening(self.handle.clone())));
+            *spare = Some(tokio::spawn(opening(self.handle.clone(), self.trips.clone())));
         }
     }
 
     async fn open(&self) -> Result<OpenChannel, ExecError> {
         for attempt in 1..=OPEN_ATTEMPTS {
-            self.round_trips.fetch_add(1, Ordering::Relaxed);
             // A task of its own: if the caller gives up, the channel is still closed when the server confirms it.
-            let opened = tokio::spawn(opening(self.handle.clone())).await;
+            let opened = tokio::spawn(opening(self.handle.clone(), self.trips.clone())).await;
             match opened.map_err(|_| ExecError::Disconnected)? {
-                Ok(channel) => return Ok(channel),
+                Ok((channel, wait)) => {
+                    wait.end();
+                    return Ok(channel);
+                }
                 Err(russh::Error::ChannelOpenFailure(reason)) if attempt < OPEN_ATTEMPTS && passes(&reason) => {
                     tokio::time::sleep(Duration::from_millis(20) * attempt).await;
                 }
@@ -130,6 +137,8 @@ fn passes(reason: &ChannelOpenFailure) -> bool {
     matches!(reason, ChannelOpenFailure::ConnectFailed | ChannelOpenFailure::ResourceShortage)
 }
 
-async fn opening(handle: Arc<Handle<Client>>) -> Opened {
-    handle.channel_open_session().await.map(OpenChannel::new)
+async fn opening(handle: Arc<Handle<Client>>, trips: Trips) -> Opened {
+    let wait = trips.begin();
+    let channel = handle.channel_open_session().await?;
+    Ok((OpenChannel::new(channel, trips), wait))
 }

@@ -1,7 +1,6 @@
 //! The connection that the rest of cutover uses.
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use russh::Disconnect;
@@ -20,6 +19,7 @@ use super::pool::Pool;
 use super::route::{Hop, route};
 use super::stream::{self, Child, Stream};
 use super::target::Target;
+use super::trips::Trips;
 
 /// A login may wait for a person to touch a security key.
 const LOGIN_WITHIN: Duration = Duration::from_secs(60);
@@ -38,7 +38,7 @@ struct Inner {
     forwards: Arc<Forwards>,
     learned: Shared<Learned>,
     closed: watch::Receiver<()>,
-    round_trips: Arc<AtomicU32>,
+    trips: Trips,
     place: String,
     user: String,
     patience: Duration,
@@ -94,8 +94,7 @@ impl Session {
     /// # Errors
     /// [`ForwardError::Prohibited`] by sshd_config(5); [`ForwardError::ConnectFailed`] if nothing answers there.
     pub async fn direct_tcpip(&self, host: &str, port: u16) -> Result<Stream, ForwardError> {
-        self.inner.round_trips.fetch_add(1, Ordering::Relaxed);
-        forward::direct(&self.inner.handle, host, port, self.inner.patience).await
+        forward::direct(&self.inner.handle, &self.inner.trips, host, port, self.inner.patience).await
     }
 
     /// Lets the host listen on `address:port`, and brings the connections to us. Port 0 is one that the host chooses.
@@ -103,8 +102,11 @@ impl Session {
     /// # Errors
     /// [`ForwardError::Prohibited`], also if the port is taken: SSH has one answer for both.
     pub async fn remote_forward(&self, address: &str, port: u16) -> Result<RemoteForward, ForwardError> {
-        self.inner.round_trips.fetch_add(1, Ordering::Relaxed);
-        forward::remote(&self.inner.handle, &self.inner.forwards, address, port, self.inner.patience).await
+        let wait = self.inner.trips.begin();
+        let forward =
+            forward::remote(&self.inner.handle, &self.inner.forwards, address, port, self.inner.patience).await;
+        wait.end();
+        forward
     }
 
     /// Whether the connection has ended.
@@ -150,9 +152,9 @@ impl Session {
     }
 
     /// How many times something waited for the network and back, one after the other: connecting, login, opening
-    /// channels, starting commands. What happens ahead of its use does not count.
+    /// channels, commands, requests and their answers. What happens at the same time or ahead of its use does not count.
     pub fn round_trips(&self) -> u32 {
-        self.inner.round_trips.load(Ordering::Relaxed)
+        self.inner.trips.count()
     }
 }
 
@@ -171,15 +173,15 @@ async fn connect_hop(hop: &Hop, options: &Options, via: Option<Session>) -> Resu
     let timing = Timing { connect: options.connect_timeout, keepalive: options.keepalive };
     let mut connected = verified(hop, options, via.as_ref(), timing).await?;
     log_in(hop, &offers, &mut connected).await?;
-    let Connected { handle, learned, forwards, closed, round_trips } = connected;
+    let Connected { handle, learned, forwards, closed, trips } = connected;
     let handle = Arc::new(handle);
     let inner = Inner {
-        pool: Pool::new(handle.clone(), round_trips.clone()),
+        pool: Pool::new(handle.clone(), trips.clone()),
         handle,
         forwards,
         learned,
         closed,
-        round_trips,
+        trips,
         place: hop.place(),
         user: hop.user.clone(),
         patience: options.connect_timeout,
@@ -229,7 +231,7 @@ async fn verified(
 }
 
 async fn log_in(hop: &Hop, offers: &Offers, connected: &mut Connected) -> Result<(), ConnectError> {
-    let login = offers.log_in(&mut connected.handle, &hop.user, &connected.round_trips);
+    let login = offers.log_in(&mut connected.handle, &hop.user, &connected.trips);
     let refusal = match tokio::time::timeout(LOGIN_WITHIN, login).await {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(refusal)) => refusal,

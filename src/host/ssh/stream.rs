@@ -14,6 +14,7 @@ use super::error::ExecError;
 use super::exec::Ending;
 use super::handler::lock;
 use super::pool::OpenChannel;
+use super::trips::{Exchange, Trips};
 use crate::report::text::one_line;
 
 /// What fits in between a channel and its user, each way.
@@ -129,7 +130,7 @@ struct Pump<R, W> {
 
 /// A connection that the host forwarded to us, or we to it.
 pub(super) fn forwarded(channel: Channel<Msg>) -> Stream {
-    stream(OpenChannel::new(channel), false)
+    stream(OpenChannel::new(channel, Trips::default()), false)
 }
 
 /// A connection from us into the host's network.
@@ -169,7 +170,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
     async fn run(self) {
         let Self { mut channel, from_user, mut to_user, stderr, end, open, is_command } = self;
         let write = channel.write.clone();
-        let outward = outward(&write, from_user);
+        let exchange = channel.exchange.clone();
+        let outward = outward(&write, from_user, &exchange);
         let result = {
             let inward = inward(&mut channel, &mut to_user, &stderr, is_command);
             tokio::pin!(outward, inward);
@@ -194,13 +196,17 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
     }
 }
 
-async fn outward<R: AsyncRead + Unpin>(write: &ChannelWriteHalf<Msg>, mut from_user: R) {
+async fn outward<R: AsyncRead + Unpin>(write: &ChannelWriteHalf<Msg>, mut from_user: R, exchange: &Exchange) {
     loop {
         let mut chunk = Vec::with_capacity(CHUNK);
         match from_user.read_buf(&mut chunk).await {
             Ok(0) | Err(_) => break,
-            Ok(_) if write.data_bytes(chunk).await.is_err() => return,
-            Ok(_) => {}
+            Ok(_) => {
+                exchange.sent();
+                if write.data_bytes(chunk).await.is_err() {
+                    return;
+                }
+            }
         }
     }
     let _ = write.eof().await;

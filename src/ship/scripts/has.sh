@@ -1,10 +1,6 @@
-# What the host has that matters to an image on its way; then bytes come on stdin by which the link is measured, or its
-# end. Words: how many bytes, the file of the layers that went there before.
+# What the host has that matters to an image on its way. Words: the file of the layers that went there before.
 LC_ALL=C; export LC_ALL
 say() { printf '@%s %s %s\n%s\n' "$1" "$2" "$(printf '%s' "$3" | wc -c)" "$3"; }
-say store 0 "$(docker info -f '{{json .DriverStatus}}' 2>/dev/null)"
-say layers 0 "$(docker image ls -q --no-trunc 2>/dev/null | sort -u | xargs docker image inspect -f '{{json .RootFS.Layers}}' 2>/dev/null)"
-say sent 0 "$(cat "$2" 2>/dev/null)"
-echo ready
-head -c "$1" >/dev/null
-echo measured
+say images 0 "$(docker image ls -q --no-trunc 2>/dev/null | sort -u |
+  xargs docker image inspect -f '{"id":"{{.Id}}","digests":{{json .RepoDigests}},"layers":{{json .RootFS.Layers}}}' 2>/dev/null)"
+say sent 0 "$(cat "$1" 2>/dev/null)"

@@ -8,7 +8,11 @@ docker pull -q "$from" </dev/null >/dev/null &
 pull=$!
 { read -r _ <&3; kill "$pull"; } >/dev/null 2>&1 &
 wait "$pull" || exit 1
-docker tag "$from" "$name" && id=$(docker image inspect -f '{{.Id}}' "$name") || exit 1
-docker rmi "$from" >/dev/null || exit 1
+# each docker command takes a while to start: two at once
+docker image inspect -f '{{.Id}}' "$from" &
+id=$!
+docker tag "$from" "$name" && wait "$id" || exit 1
+# nobody waits for this one
+docker rmi "$from" </dev/null >/dev/null 2>&1 &
 mkdir -p "$(dirname "$file")" && printf '%s\n' "$@" > "$file.next" && mv -f "$file.next" "$file"
-echo "$id"
+exit 0

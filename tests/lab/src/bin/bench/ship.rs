@@ -1,18 +1,17 @@
 //! An image comes to a host: first all of it, then with one line changed. cutover, pipes into `docker load`, a registry.
 
 use std::fs;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
-use lab::load::Proxy;
-use lab::{App, Instance, Kind, Lab, Options, Project, build_app, cutover};
+use anyhow::{Context, Result};
+use lab::App;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::stats::Spread;
+use crate::chart::{self, Group};
+use crate::site::{Site, sh, timed};
+use crate::stats::{Figures, Spread};
 
 /// One way of the slow link.
 const ONE_WAY: Duration = Duration::from_millis(10);
@@ -40,21 +39,17 @@ struct Sent {
 }
 
 struct Bench {
-    program: PathBuf,
-    instance: Instance,
-    repository: String,
-    dir: TempDir,
-    number: u32,
+    site: Site,
     /// The instance's end of the bridge, on this side.
     veth: String,
-    proxy: Option<Proxy>,
-    runtime: tokio::runtime::Runtime,
 }
 
 /// Runs the rounds, prints a table, gives the figures.
-pub(crate) fn run(program: &Path, rounds: usize) -> Result<Value> {
+pub(crate) fn run(program: &Path, rounds: usize) -> Result<Figures> {
     let mut all = Vec::new();
-    let mut bench = Bench::set_up(program, Kind::V2)?;
+    let mut bench = Bench::set_up(program)?;
+    // what is in Docker's caches is so for all
+    bench.send(LINKS[0], CHANGES[0], Way::Cutover)?;
     for link in LINKS {
         bench.link(link == LINKS[0])?;
         for round in 1..=rounds {
@@ -90,52 +85,26 @@ impl Way {
 }
 
 impl Bench {
-    fn set_up(program: &Path, kind: Kind) -> Result<Bench> {
-        let lab = Lab::up()?;
-        let repository = lab.repository("backend-api");
-        let instance = Instance::start(kind)?;
-        let project = Project::write(&instance, &repository, Options::default())?;
-        project.bring_up(&[&build_app(&repository, "v0.0.1", &[])?])?;
-        let link = instance.root("cat /sys/class/net/eth0/iflink")?;
+    fn set_up(program: &Path) -> Result<Bench> {
+        let site = Site::set_up(program)?;
+        let link = site.instance.root("cat /sys/class/net/eth0/iflink")?;
         let veth =
             sh(&format!("ip -o link | awk -F': ' '$1 == {} {{ split($2, n, \"@\"); print n[1] }}'", link.trim()))?;
-        let runtime = tokio::runtime::Runtime::new()?;
-        let dir = TempDir::new()?;
         sh(&format!(
             "cd {} && id=$(docker create lab/node true) && mkdir base && docker export $id | tar -x -C base && docker rm $id",
-            dir.path().display()
+            site.dir.path().display()
         ))?;
-        let program = program.canonicalize()?;
-        let veth = veth.trim().to_owned();
-        Ok(Bench { program, instance, repository, dir, number: 0, veth, proxy: None, runtime })
+        Ok(Bench { site, veth: veth.trim().to_owned() })
     }
 
     /// Makes the link to the instance fast, or slow.
     fn link(&mut self, fast: bool) -> Result<()> {
         let veth = &self.veth;
         sh(&format!("tc qdisc del dev {veth} root 2>/dev/null || true"))?;
-        self.proxy = None;
         if !fast {
             sh(&format!("tc qdisc add dev {veth} root tbf rate 100mbit burst 64kb latency 100ms"))?;
-            let target: SocketAddr = format!("{}:{}", self.instance.address, self.instance.port).parse()?;
-            self.proxy = Some(self.runtime.block_on(Proxy::start(target, ONE_WAY))?);
         }
-        Ok(())
-    }
-
-    /// Where sshd answers.
-    fn place(&self) -> (String, u16) {
-        match &self.proxy {
-            Some(proxy) => (proxy.address().ip().to_string(), proxy.address().port()),
-            None => (self.instance.address.clone(), self.instance.port),
-        }
-    }
-
-    fn known_hosts(&self) -> Result<String> {
-        let (address, port) = self.place();
-        let name = if port == 22 { address } else { format!("[{address}]:{port}") };
-        let text = fs::read_to_string(&self.instance.known_hosts)?;
-        Ok(text.lines().filter_map(|line| Some(format!("{name} {}\n", line.split_once(' ')?.1))).collect())
+        self.site.delay(if fast { Duration::ZERO } else { ONE_WAY })
     }
 
     /// Builds an image and sends it. The first one has a base that nobody has seen; the next one other settings.
@@ -143,26 +112,26 @@ impl Bench {
         if what == "first" {
             self.base()?;
         }
-        self.number += 1;
-        let image = format!("{}:v1.0.{}", self.repository, self.number);
+        let version = self.site.next();
+        let image = format!("{}:{version}", self.site.project.image);
         self.build(&image)?;
         let before = self.bytes()?;
         let seconds = match way {
-            Way::Cutover => self.by_cutover()?,
+            Way::Cutover => self.by_cutover(&version)?,
             Way::Registry => self.by_registry(&image)?,
             pipe => self.by_pipe(&image, pipe)?,
         };
         let bytes = self.bytes()? - before;
         if way != Way::Cutover {
-            self.instance.ok(&format!("docker image inspect {image}"))?;
+            self.site.instance.ok(&format!("docker image inspect {image}"))?;
         }
         Ok(Sent { link, what, way, seconds, bytes })
     }
 
     /// A base of its own: the layer of node with one more file in it.
     fn base(&self) -> Result<()> {
-        let dir = self.dir.path().display();
-        fs::write(self.dir.path().join("base/mark"), format!("{} {}", std::process::id(), self.number))?;
+        let dir = self.site.dir.path().display();
+        fs::write(self.site.dir.path().join("base/mark"), format!("{} {:?}", std::process::id(), Instant::now()))?;
         sh(&format!("tar -C {dir}/base -c . | docker import - {} >/dev/null", base_name()))?;
         Ok(())
     }
@@ -170,55 +139,31 @@ impl Bench {
     fn build(&self, image: &str) -> Result<()> {
         let context = TempDir::new()?;
         let version = image.rsplit(':').next().unwrap_or_default();
-        App::new(&self.repository, version).write_context(context.path())?;
+        App::new(&self.site.project.image, version).write_context(context.path())?;
         let dockerfile = context.path().join("Dockerfile");
         fs::write(&dockerfile, fs::read_to_string(&dockerfile)?.replace("lab/node", &base_name()))?;
         sh(&format!("docker build -q -t {image} {} >/dev/null", context.path().display())).map(drop)
     }
 
     /// Start-up, login and reading the image, then the step that sends it; the swap around it does not count.
-    fn by_cutover(&self) -> Result<f64> {
-        let (address, port) = self.place();
-        let config = format!(
-            "image: {}\nhost: deploy@{address}:{port}\ndirectory: {}\nregistry: none\n",
-            self.repository,
-            Options::default().directory
-        );
-        fs::write(self.dir.path().join("cutover.yml"), config)?;
-        let mut deploy = cutover::command(&self.program)?;
-        deploy.args(["deploy", "--json", "--version", &format!("v1.0.{}", self.number)]);
-        deploy.current_dir(self.dir.path()).envs(cutover::access(&self.instance)?);
-        deploy.env("CUTOVER_KNOWN_HOSTS", self.known_hosts()?).env("XDG_CACHE_HOME", self.dir.path().join("cache"));
-        let output = deploy.output()?;
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        ensure!(output.status.success(), "cutover deploy: {}\n{said}", output.status);
-        let events: Vec<Value> = said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-        let ended = |step: &str| {
-            let end = events.iter().find(|event| event["event"] == "step-end" && event["step"] == step);
-            end.with_context(|| format!("no step {step}"))
-        };
-        println!("    {}", ended("pull")?["text"].as_str().unwrap_or_default().rsplit(": ").next().unwrap_or_default());
-        let read = ended("read")?["at"].as_f64().context("no time")?;
-        Ok(read + ended("pull")?["seconds"].as_f64().context("no time")?)
+    fn by_cutover(&self, version: &str) -> Result<f64> {
+        let ran = self.site.deploy(version, "registry: none\n")?;
+        let (read, pull) = (ran.ended("read")?, ran.ended("pull")?);
+        let said =
+            |step: &Value| step["text"].as_str().unwrap_or_default().rsplit(": ").next().unwrap_or_default().to_owned();
+        println!("    {:.2} s read, {}; {}", read["at"].as_f64().unwrap_or_default(), said(read), said(pull));
+        Ok(read["at"].as_f64().context("no time")? + pull["seconds"].as_f64().context("no time")?)
     }
 
     fn by_pipe(&self, image: &str, way: Way) -> Result<f64> {
-        let known = self.dir.path().join("known_hosts");
-        fs::write(&known, self.known_hosts()?)?;
-        let (address, port) = self.place();
         let (out, back) = way.filters();
-        let ssh = format!(
-            "ssh -F /dev/null -o BatchMode=yes -o UserKnownHostsFile={} -i {} -p {port} deploy@{address}",
-            known.display(),
-            self.instance.key.display()
-        );
-        timed(&format!("docker save {image} | {out} | {ssh} '{back}'"))
+        timed(&format!("docker save {image} | {out} | {} '{back}'", self.site.ssh()?))
     }
 
     fn by_registry(&self, image: &str) -> Result<f64> {
         let began = Instant::now();
         timed(&format!("docker push -q {image}"))?;
-        self.instance.ok(&format!("docker pull -q {image}"))?;
+        self.site.instance.ok(&format!("docker pull -q {image}"))?;
         Ok(began.elapsed().as_secs_f64())
     }
 
@@ -234,43 +179,30 @@ fn base_name() -> String {
     format!("lab/bench-base:{}", std::process::id())
 }
 
-fn timed(script: &str) -> Result<f64> {
-    let began = Instant::now();
-    sh(script)?;
-    Ok(began.elapsed().as_secs_f64())
-}
-
-/// Runs a shell script with the lab's Docker.
-fn sh(script: &str) -> Result<String> {
-    let docker = Lab::up()?.docker();
-    let envs = docker.get_envs().filter_map(|(name, value)| Some((name, value?)));
-    let output =
-        Command::new("bash").args(["-o", "pipefail", "-c", script]).envs(envs).stdin(Stdio::null()).output()?;
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    ensure!(output.status.success(), "{script}: {}\n{said}", output.status);
-    Ok(String::from_utf8(output.stdout)?)
-}
-
-fn figures(all: &[Sent], rounds: usize) -> Value {
-    let mut rows = Vec::new();
-    for link in LINKS {
-        for what in CHANGES {
-            println!("\n{link}, {what}: seconds, MiB on the wire");
-            let of = |way: Way| {
-                let each = all.iter().filter(|sent| sent.link == link && sent.what == what && sent.way == way);
-                let each: Vec<&Sent> = each.collect();
-                let mib = |sent: &&Sent| sent.bytes as f64 / f64::from(1 << 20);
-                (Spread::of(each.iter().map(|sent| sent.seconds)), Spread::of(each.iter().map(mib)))
-            };
-            let (ours, our_bytes) = of(Way::Cutover);
-            for way in WAYS {
-                let (seconds, mib) = of(way);
-                let (slower, more) = (seconds.median / ours.median, mib.median / our_bytes.median);
-                println!("{:<24} {seconds:>20} {mib:>24}  {slower:>5.1} × {more:>7.1} ×", way.name());
-                rows.push(json!({ "link": link, "what": what, "way": way.name(), "seconds": seconds, "mib": mib,
-                                  "times_slower": slower, "times_more": more }));
-            }
+fn figures(all: &[Sent], rounds: usize) -> Figures {
+    let (mut rows, mut groups) = (Vec::new(), Vec::new());
+    for (link, what) in LINKS.into_iter().flat_map(|link| CHANGES.map(|what| (link, what))) {
+        println!("\n{link}, {what}: seconds, MiB on the wire");
+        let of = |way: Way| {
+            let each = all.iter().filter(|sent| sent.link == link && sent.what == what && sent.way == way);
+            let each: Vec<&Sent> = each.collect();
+            let mib = |sent: &&Sent| sent.bytes as f64 / f64::from(1 << 20);
+            (Spread::of(each.iter().map(|sent| sent.seconds)), Spread::of(each.iter().map(mib)))
+        };
+        let (ours, our_bytes) = of(Way::Cutover);
+        let mut group = Group { name: format!("{link}, {what}"), bars: Vec::new() };
+        for way in WAYS {
+            let (seconds, mib) = of(way);
+            let (slower, more) = (seconds.median / ours.median, mib.median / our_bytes.median);
+            println!("{:<24} {seconds:>20} {mib:>24}  {slower:>5.1} × {more:>7.1} ×", way.name());
+            rows.push(json!({ "link": link, "what": what, "way": way.name(), "seconds": seconds, "mib": mib,
+                              "times_slower": slower, "times_more": more }));
+            group.bars.push((way.name().to_owned(), seconds));
         }
+        groups.push(group);
     }
-    json!({ "rounds": rounds, "processors": std::thread::available_parallelism().map_or(0, usize::from), "rows": rows })
+    Figures {
+        data: json!({ "rounds": rounds, "rows": rows }),
+        charts: vec![("ship".to_owned(), chart::bars("An image comes to a host", "seconds", &groups))],
+    }
 }

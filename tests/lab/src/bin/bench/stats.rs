@@ -3,6 +3,14 @@
 use std::fmt;
 
 use serde::Serialize;
+use serde_json::Value;
+
+/// What a part of the bench found out.
+pub(crate) struct Figures {
+    pub(crate) data: Value,
+    /// Name and SVG.
+    pub(crate) charts: Vec<(String, String)>,
+}
 
 /// Measurements in seconds, summed up.
 #[derive(Debug, Clone, Default, Serialize)]

@@ -11,7 +11,8 @@ use lab::{Instance, Kind, Lab, Load, Mix, Options, Project, Report, Script, buil
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::stats::Spread;
+use crate::chart::{self, Group};
+use crate::stats::{Figures, Spread};
 
 const START: [(&str, &str); 1] = [("START_DELAY_MS", "1500")];
 
@@ -48,7 +49,7 @@ struct Bench {
 }
 
 /// Runs the rounds, prints a table, gives the figures.
-pub(crate) fn run(program: &Path, rounds: usize) -> Result<Value> {
+pub(crate) fn run(program: &Path, rounds: usize) -> Result<Figures> {
     let mut bench = Bench::set_up(program)?;
     // the guard is written and everything is in caches before it counts
     bench.round(Way::Cutover)?;
@@ -101,7 +102,7 @@ impl Bench {
         let (live, steps) = match way {
             Way::Cutover => self.by_cutover(&version)?,
             Way::Reference => self.by_script()?,
-            Way::Bound => (Some(self.bound(&version)?), BTreeMap::new()),
+            Way::Bound => (Some(bound(&self.instance, &self.project, &version)?), BTreeMap::new()),
         };
         let done = now() - begun;
         let clients = load.stop_blocking()?;
@@ -137,16 +138,17 @@ impl Bench {
         ensure!(output.success(), "the deploy script: {}", output.stdout);
         Ok((None, BTreeMap::new()))
     }
+}
 
-    fn bound(&self, version: &str) -> Result<f64> {
-        let (new, old) = if self.instance.is_running("blue")? { ("green", "blue") } else { ("blue", "green") };
-        let script = include_str!("bound.sh");
-        let words = format!("{new} {old} {} {version}", self.project.image);
-        let said = self.project.ok(&format!("sh -s {words} <<'END-OF-SCRIPT'\n{script}\nEND-OF-SCRIPT"))?;
-        match said.trim().parse::<f64>() {
-            Ok(milliseconds) => Ok(milliseconds / 1000.0),
-            Err(_) => bail!("the lower bound said: {said}"),
-        }
+/// The least that a swap to this version can take.
+pub(crate) fn bound(instance: &Instance, project: &Project, version: &str) -> Result<f64> {
+    let (new, old) = if instance.is_running("blue")? { ("green", "blue") } else { ("blue", "green") };
+    let script = include_str!("bound.sh");
+    let words = format!("{new} {old} {} {version}", project.image);
+    let said = project.ok(&format!("sh -s {words} <<'END-OF-SCRIPT'\n{script}\nEND-OF-SCRIPT"))?;
+    match said.trim().parse::<f64>() {
+        Ok(milliseconds) => Ok(milliseconds / 1000.0),
+        Err(_) => bail!("the lower bound said: {said}"),
     }
 }
 
@@ -159,7 +161,7 @@ impl Round {
     }
 }
 
-fn figures(rounds: &[Round], count: usize) -> Value {
+fn figures(rounds: &[Round], count: usize) -> Figures {
     let width = WAYS.map(|way| way.name().len()).into_iter().max().unwrap_or(0);
     println!("\n{:<width$}  {:>20}  {:>20}  {:>20}  lost of requests", "seconds", "first answer", "live", "done");
     let mut ways = Vec::new();
@@ -186,20 +188,34 @@ fn figures(rounds: &[Round], count: usize) -> Value {
     let (to_bound, to_reference) = (live / bound, live / reference);
     println!("cutover's live : lower bound      {to_bound:.2}  (aim: at most 1.3)");
     println!("cutover's live : reference, done  {to_reference:.2}  (aim: at most 0.6)");
+    let bars = |name: &str, which: fn(&(Way, Spread, Spread, Spread, u64, u64)) -> &Spread| Group {
+        name: name.to_owned(),
+        bars: ways
+            .iter()
+            .map(|way| (way.0.name().to_owned(), which(way).clone()))
+            .filter(|bar| bar.1.most > 0.0)
+            .collect(),
+    };
+    let groups = [
+        bars("until a client got the first answer of the new version", |way| &way.1),
+        bars("until it was proved to serve", |way| &way.2),
+        bars("until the command ended", |way| &way.3),
+    ];
+    let charts = vec![("swap".to_owned(), chart::bars("A swap, the app takes 1.5 s to start", "seconds", &groups))];
     let ways = ways.into_iter().map(|(way, answered, live, done, requests, lost)| {
         json!({ "way": way.name(), "first_answer_seconds": answered, "live_seconds": live, "done_seconds": done,
                 "requests": requests, "lost": lost })
     });
-    json!({
+    let data = json!({
         "app_start_ms": 1500,
         "rounds": count,
         "requests_per_second": 400,
-        "processors": std::thread::available_parallelism().map_or(0, usize::from),
         "ways": ways.collect::<Vec<_>>(),
         "cutover_steps_seconds": steps,
         "cutover_live_to_bound": to_bound,
         "cutover_live_to_reference_done": to_reference,
-    })
+    });
+    Figures { data, charts }
 }
 
 /// How long each of cutover's steps took.

@@ -1,0 +1,51 @@
+//! The locks of a fleet.
+
+use super::{Exit, Run, Stop, cli_duration};
+use crate::host::Host;
+use crate::host::lock::{Asked, Holder, Lock};
+use crate::report::Level;
+use crate::swap::observe::state_paths;
+use futures_util::future::join_all;
+use std::time::Duration;
+
+impl Run {
+    /// Takes the lock of every host: the first by name, which decides between two releases to the same hosts, then all
+    /// others at once. If one is held and may be waited for, one after the other by name, so that two releases never
+    /// wait for each other.
+    pub(super) async fn lock(&self, hosts: &[Host], holder: &Holder, wait: Option<&str>) -> Result<Vec<Lock>, Stop> {
+        let wait = wait.map(cli_duration).transpose()?.unwrap_or(self.config.lock_wait);
+        let mut order: Vec<&Host> = hosts.iter().collect();
+        order.sort_by(|a, b| a.name.cmp(&b.name));
+        let Some((first, others)) = order.split_first() else { return Ok(Vec::new()) };
+        let mut locks = vec![self.lock_one(first, holder, wait).await?];
+        let each = others.iter().map(|host| self.lock_one(host, holder, Duration::ZERO));
+        let at_once: Result<Vec<Lock>, Stop> = join_all(each).await.into_iter().collect();
+        match at_once {
+            Ok(others) => locks.extend(others),
+            Err(stop) if wait.is_zero() => return Err(stop),
+            Err(_) => {
+                for host in others {
+                    locks.push(self.lock_one(host, holder, wait).await?);
+                }
+            }
+        }
+        Ok(locks)
+    }
+
+    async fn lock_one(&self, host: &Host, holder: &Holder, wait: Duration) -> Result<Lock, Stop> {
+        let (root, _) = state_paths(&self.config);
+        let waiting = |about: &str| {
+            if !wait.is_zero() {
+                let text = format!("locked by {about}; waiting up to {} s", wait.as_secs());
+                self.reporter.note(Level::Info, &host.name, text);
+            }
+        };
+        match Lock::ask(host, &root, holder, wait, waiting).await? {
+            Asked::Held(lock) => Ok(lock),
+            Asked::Busy(about) => {
+                let message = format!("{} is locked by another run: {about}\nwait for it with --wait 10m", host.name);
+                Err(Stop::new(Exit::Locked, message))
+            }
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! An image out of the Docker daemon on this side.
+
+use super::cache::Cache;
+use super::image::{Blob, Encoding, Export, Image};
+use super::intake::Intake;
+use super::meter::Meter;
+use super::registry::Registry;
+use super::{oci, read};
+use crate::release::digest::Digest;
+use crate::release::docker_cli::DockerCli;
+use crate::release::docker_error::DockerError;
+use crate::release::local::Classic;
+use crate::report::Reporter;
+use anyhow::{Context as _, Result, anyhow, bail};
+use futures_util::future::try_join_all;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// Docker compresses what it hands over, some 15 MB/s on one processor. It may hand over this part of an image, which
+/// takes a fraction of the time of an export of all of it; and never less than [`LEAST`].
+const PART: u64 = 128;
+const LEAST: u64 = 1 << 20;
+
+/// An image that was read.
+pub struct Local {
+    /// The image.
+    pub image: Image,
+    /// How it was read, for people.
+    pub how: String,
+    /// It was exported because Docker does not know the digests of its layers: [`teach`] helps the next time.
+    pub unknown: bool,
+}
+
+/// Why an image was not handed over.
+enum Obstacle {
+    TooMuch,
+    Other(anyhow::Error),
+}
+
+/// Reads an image. Docker hands over what is new in it; where that can't be, it exports all of it.
+pub async fn image(docker: &Arc<DockerCli>, reference: &str, cache: &Cache) -> Result<Local, DockerError> {
+    let why = match docker.classic(reference).await {
+        Ok(classic) => match handed_over(docker, &classic, cache).await {
+            Ok(local) => return Ok(local),
+            Err(obstacle) => obstacle,
+        },
+        Err(error) => Obstacle::Other(anyhow!("{}", error.what)),
+    };
+    let image = export(docker, reference, cache).await?;
+    let unknown = matches!(why, Obstacle::TooMuch);
+    let why = match why {
+        Obstacle::TooMuch => "much of it is new".to_owned(),
+        Obstacle::Other(error) => format!("{error:#}"),
+    };
+    Ok(Local { image, how: format!("docker save: {why}"), unknown })
+}
+
+async fn export(docker: &DockerCli, reference: &str, cache: &Cache) -> Result<Image, DockerError> {
+    let cache = cache.clone();
+    docker.save(reference, move |archive| read::save(archive, &cache)).await
+}
+
+async fn handed_over(docker: &Arc<DockerCli>, classic: &Classic, cache: &Cache) -> Result<Local, Obstacle> {
+    let name = format!("cutover/{}", token().map_err(Obstacle::Other)?);
+    let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| Obstacle::Other(error.into()))?;
+    let port = listener.local_addr().map_err(|error| Obstacle::Other(error.into()))?.port();
+    let budget = (classic.size / PART).max(LEAST);
+    let to = format!("127.0.0.1:{port}/{name}");
+    let intake = Arc::new(Intake::new(name, classic.id.clone(), budget, cache.clone()));
+    tokio::select! {
+        pushed = docker.hand_over(&classic.id, &to) => {
+            pushed.map_err(|error| Obstacle::Other(anyhow!("{}", error.lines.join(" "))))?;
+        }
+        () = intake.exceeded.notified() => return Err(Obstacle::TooMuch),
+        () = Arc::clone(&intake).serve(listener) => return Err(Obstacle::Other(anyhow!("the port was lost"))),
+    }
+    put_together(docker, classic, &intake, cache).map_err(Obstacle::Other)
+}
+
+/// The image of what came; what did not come is in the cache, or is exported when a host needs it.
+fn put_together(docker: &Arc<DockerCli>, classic: &Classic, intake: &Intake, cache: &Cache) -> Result<Local> {
+    let came = intake.came()?;
+    let diff_ids = oci::diff_ids(&came.config)?;
+    let mut new = 0;
+    let mut layers: Vec<Option<Blob>> = Vec::new();
+    for (diff_id, written) in diff_ids.iter().zip(came.layers) {
+        layers.push(match written {
+            Some(written) => {
+                new += 1;
+                Some(cache.keep(diff_id, Encoding::Gzip, written)?)
+            }
+            None => cache.any(diff_id),
+        });
+    }
+    let how = format!("docker push: {new} of {} layers new", diff_ids.len());
+    let (docker, id, kept) = (Arc::clone(docker), classic.id.to_string(), cache.clone());
+    let rest: Export = Box::new(move || {
+        let (docker, id, cache) = (Arc::clone(&docker), id.clone(), kept.clone());
+        Box::pin(async move { export(&docker, &id, &cache).await.map_err(anyhow::Error::from) })
+    });
+    let image = Image::part(came.config, layers, None, classic.size, Some(rest))?;
+    Ok(Local { image, how, unknown: false })
+}
+
+/// Lets Docker here learn the digests of an image's layers, which it does by pulling them once: as those of another
+/// image, since one that it has it does not pull.
+pub async fn teach(docker: &DockerCli, image: &Image, cache: &Cache, reporter: &Reporter) -> Result<()> {
+    let token = token()?;
+    let blobs = (0..image.layers.len()).map(|at| image.encoded(at, Encoding::Plain, cache));
+    let blobs = try_join_all(blobs).await?;
+    let config = oci::bare_config(&image.config, &token)?;
+    let id = Digest::of(&config);
+    let descriptors: Vec<_> = blobs.iter().map(|blob| blob.descriptor()).collect();
+    let manifest = oci::manifest(&id, config.len(), &descriptors);
+    let digest = Digest::of(&manifest);
+    let meter = Meter::new(reporter.clone(), "", "have Docker note its layers");
+    meter.expect(blobs.iter().map(|blob| blob.size).sum());
+    let registry = Registry {
+        name: format!("cutover/{token}"),
+        manifest: (digest.clone(), manifest),
+        config: (id, config),
+        layers: blobs.into_iter().map(|blob| (blob.digest.clone(), blob.clone())).collect(),
+        meter: Arc::new(meter),
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let from = format!("127.0.0.1:{}/{}@{digest}", listener.local_addr()?.port(), registry.name);
+    tokio::select! {
+        taken = docker.take_over(&from) => taken.context("Docker does not note its layers"),
+        () = serve(listener, Arc::new(registry)) => bail!("the port was lost"),
+    }
+}
+
+async fn serve(listener: TcpListener, registry: Arc<Registry>) {
+    let mut open = tokio::task::JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        open.spawn(Arc::clone(&registry).serve(stream));
+        while open.try_join_next().is_some() {}
+    }
+}
+
+/// A name that nobody can guess.
+fn token() -> Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow!("no random bytes: {error}"))?;
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+}
