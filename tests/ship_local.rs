@@ -130,7 +130,10 @@ async fn docker_hands_over_what_is_new_once_it_knows_the_rest() {
     // another cache lacks what did not come; a host that needs it gets it all the same
     let empty = Cache::at(&here.dir.path().join("empty")).unwrap();
     let read = local::image(&here.docker, &second, &empty).await.unwrap();
-    assert_eq!(read.image.layers[0].size(), None, "{}", read.how);
+    assert_eq!((read.image.layers[0].size(), read.image.layers[1].size()), (None, None), "{}", read.how);
+    // a small one is handed over by itself, a large one comes with an export of all
+    let small = read.image.encoded(1, Encoding::Plain, &empty).await.unwrap();
+    assert_eq!((&small.digest, read.image.layers[0].size()), (&read.image.layers[1].diff_id, None));
     assert_whole(&read.image, &empty).await;
 }
 

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use hyper::body::Bytes;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 /// How a layer's tar is written (OCI image spec, "Image Layer Filesystem Changeset", media types).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -98,8 +98,8 @@ impl Layer {
     }
 }
 
-/// Reads all of an image that came without some of its layers.
-pub type Export = Box<dyn Fn() -> BoxFuture<'static, Result<Image>> + Send + Sync>;
+/// Brings layers that an image came without, and maybe others: by their place, lowest first.
+pub type Fetch = Box<dyn Fn(Vec<usize>) -> BoxFuture<'static, Result<Vec<(usize, Blob)>>> + Send + Sync>;
 
 /// An image that was read here.
 pub struct Image {
@@ -115,8 +115,8 @@ pub struct Image {
     pub digest: Digest,
     /// Bytes of all layers, as far as is known.
     pub size: u64,
-    export: Option<Export>,
-    exported: OnceCell<()>,
+    rest: Option<Fetch>,
+    fetching: Mutex<()>,
 }
 
 impl Image {
@@ -126,13 +126,13 @@ impl Image {
         Image::part(config, layers.into_iter().map(Some).collect(), manifest, size, None)
     }
 
-    /// Puts an image together, some of whose layers only `export` brings; `size` are the bytes of all layers.
+    /// Puts an image together, some of whose layers only `rest` brings; `size` are the bytes of all layers.
     pub(super) fn part(
         config: Bytes,
         layers: Vec<Option<Blob>>,
         manifest: Option<Bytes>,
         size: u64,
-        export: Option<Export>,
+        rest: Option<Fetch>,
     ) -> Result<Image> {
         let diff_ids = oci::diff_ids(&config)?;
         ensure!(
@@ -148,15 +148,19 @@ impl Image {
         let id = Digest::of(&config);
         let digest = manifest.as_ref().map_or_else(|| id.clone(), |manifest| Digest::of(manifest));
         let layers = diff_ids.into_iter().zip(layers).map(|(id, blob)| Layer::new(id, blob)).collect();
-        Ok(Image { config, id, layers, manifest, digest, size, export, exported: OnceCell::new() })
+        Ok(Image { config, id, layers, manifest, digest, size, rest, fetching: Mutex::default() })
     }
 
-    /// A layer as it was read; all that is lacking is read now.
+    /// A layer as it was read. One that is lacking is fetched now, with those above it: a host that lacks it lacks them.
     pub async fn source(&self, at: usize) -> Result<&Blob> {
-        if self.layers[at].source.get().is_none() {
-            self.exported.get_or_try_init(|| self.export()).await?;
+        let source = &self.layers[at].source;
+        if source.get().is_none() {
+            let _turn = self.fetching.lock().await;
+            if source.get().is_none() {
+                self.fetch(at).await?;
+            }
         }
-        self.layers[at].source.get().context("a layer did not come")
+        source.get().context("a layer did not come")
     }
 
     /// A layer in this encoding: as it was read, from the cache, or encoded now; once for all hosts.
@@ -170,16 +174,18 @@ impl Image {
         layer.others[encoding as usize].get_or_try_init(make).await
     }
 
-    async fn export(&self) -> Result<()> {
-        let whole = self.export.as_ref().context("a layer is missing")?().await?;
-        ensure!(whole.id == self.id, "it is the image {} meanwhile, not {}", whole.id.short(), self.id.short());
-        for (layer, found) in self.layers.iter().zip(whole.layers) {
-            if let Some(blob) = found.source.into_inner() {
-                // what is there is the same layer
-                let _ = layer.source.set(blob);
-            }
+    async fn fetch(&self, from: usize) -> Result<()> {
+        let lacking = (from..self.layers.len()).filter(|at| self.layers[*at].source.get().is_none()).collect();
+        for (at, blob) in self.rest.as_ref().context("a layer is missing")?(lacking).await? {
+            // what is there is the same layer
+            let _ = self.layers.get(at).context("a layer too many")?.source.set(blob);
         }
         Ok(())
+    }
+
+    /// Every layer that is there, by its place.
+    pub(super) fn sources(&self) -> impl Iterator<Item = (usize, Blob)> {
+        self.layers.iter().enumerate().filter_map(|(at, layer)| Some((at, layer.source.get()?.clone())))
     }
 }
 

@@ -29,8 +29,10 @@ const LARGEST_DOCUMENT: usize = 8 << 20;
 pub(super) struct Intake {
     /// The repository's name, which nobody can guess.
     name: String,
-    /// The image's configuration: the one blob that is never there yet.
+    /// The image's configuration, which is never there yet.
     id: Digest,
+    /// Layers that are not said to be there, so that they come.
+    wanted: Vec<Digest>,
     /// Bytes that may come.
     budget: u64,
     cache: Cache,
@@ -48,16 +50,16 @@ struct State {
     manifest: Option<Bytes>,
 }
 
-/// What came of an image: its configuration, and each layer that Docker handed over, lowest first.
+/// What came of an image: its configuration, and each layer's digest, with those that Docker handed over, lowest first.
 pub(super) struct Came {
     pub(super) config: Bytes,
-    pub(super) layers: Vec<Option<Written>>,
+    pub(super) layers: Vec<(Digest, Option<Written>)>,
 }
 
 impl Intake {
     /// An intake that has nothing yet.
-    pub(super) fn new(name: String, id: Digest, budget: u64, cache: Cache) -> Intake {
-        Intake { name, id, budget, cache, state: Mutex::default(), exceeded: Notify::new() }
+    pub(super) fn new(name: String, id: Digest, wanted: Vec<Digest>, budget: u64, cache: Cache) -> Intake {
+        Intake { name, id, wanted, budget, cache, state: Mutex::default(), exceeded: Notify::new() }
     }
 
     /// Answers every connection; dropped, it ends them all.
@@ -87,7 +89,11 @@ impl Intake {
         ensure!(manifest.config.digest == self.id, "another image came than the one asked for");
         let config = state.blobs.remove(&self.id).context("docker pushed no configuration")?;
         let config = config.read(LARGEST_DOCUMENT).context("the image's configuration can't be read")?.into();
-        let layers = manifest.layers.iter().map(|layer| state.blobs.remove(&layer.digest)).collect();
+        let layers = manifest.layers.into_iter().map(|layer| {
+            let written = state.blobs.remove(&layer.digest);
+            (layer.digest, written)
+        });
+        let layers = layers.collect();
         Ok(Came { config, layers })
     }
 
@@ -119,7 +125,9 @@ impl Intake {
         let digest: Digest = digest.parse().map_err(|expected| anyhow::anyhow!("expected {expected}"))?;
         let size = match self.lock().blobs.get(&digest) {
             Some(blob) => blob.size,
-            None if digest == self.id => return Ok(refusal(StatusCode::NOT_FOUND, "BLOB_UNKNOWN", "not yet")),
+            None if digest == self.id || self.wanted.contains(&digest) => {
+                return Ok(refusal(StatusCode::NOT_FOUND, "BLOB_UNKNOWN", "not yet"));
+            }
             // nobody looks at the size of what does not come
             None => 1,
         };

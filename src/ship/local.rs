@@ -1,8 +1,8 @@
 //! An image out of the Docker daemon on this side.
 
 use super::cache::Cache;
-use super::image::{Blob, Encoding, Export, Image};
-use super::intake::Intake;
+use super::image::{Blob, Encoding, Fetch, Image};
+use super::intake::{Came, Intake};
 use super::meter::Meter;
 use super::registry::Registry;
 use super::{oci, read};
@@ -11,7 +11,7 @@ use crate::release::docker_cli::DockerCli;
 use crate::release::docker_error::DockerError;
 use crate::release::local::Classic;
 use crate::report::Reporter;
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use futures_util::future::try_join_all;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -37,20 +37,30 @@ enum Obstacle {
     Other(anyhow::Error),
 }
 
+/// Where an image is, and where its layers go.
+#[derive(Clone)]
+struct Place {
+    docker: Arc<DockerCli>,
+    classic: Classic,
+    cache: Cache,
+}
+
 /// Reads an image. Docker hands over what is new in it; where that can't be, it exports all of it.
 pub async fn image(docker: &Arc<DockerCli>, reference: &str, cache: &Cache) -> Result<Local, DockerError> {
     let why = match docker.classic(reference).await {
-        Ok(classic) => match handed_over(docker, &classic, cache).await {
-            Ok(local) => return Ok(local),
-            Err(obstacle) => obstacle,
-        },
+        Ok(classic) => {
+            let place = Place { docker: Arc::clone(docker), classic, cache: cache.clone() };
+            match place.hand_over(Vec::new()).await.and_then(|came| place.image(came).map_err(Obstacle::Other)) {
+                Ok(local) => return Ok(local),
+                Err(obstacle) => obstacle,
+            }
+        }
         Err(error) => Obstacle::Other(anyhow!("{}", error.what)),
     };
     let image = export(docker, reference, cache).await?;
-    let unknown = matches!(why, Obstacle::TooMuch);
-    let why = match why {
-        Obstacle::TooMuch => "much of it is new".to_owned(),
-        Obstacle::Other(error) => format!("{error:#}"),
+    let (why, unknown) = match why {
+        Obstacle::TooMuch => ("much of it is new".to_owned(), true),
+        Obstacle::Other(error) => (format!("{error:#}"), false),
     };
     Ok(Local { image, how: format!("docker save: {why}"), unknown })
 }
@@ -60,46 +70,62 @@ async fn export(docker: &DockerCli, reference: &str, cache: &Cache) -> Result<Im
     docker.save(reference, move |archive| read::save(archive, &cache)).await
 }
 
-async fn handed_over(docker: &Arc<DockerCli>, classic: &Classic, cache: &Cache) -> Result<Local, Obstacle> {
-    let name = format!("cutover/{}", token().map_err(Obstacle::Other)?);
-    let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| Obstacle::Other(error.into()))?;
-    let port = listener.local_addr().map_err(|error| Obstacle::Other(error.into()))?.port();
-    let budget = (classic.size / PART).max(LEAST);
-    let to = format!("127.0.0.1:{port}/{name}");
-    let intake = Arc::new(Intake::new(name, classic.id.clone(), budget, cache.clone()));
-    tokio::select! {
-        pushed = docker.hand_over(&classic.id, &to) => {
-            pushed.map_err(|error| Obstacle::Other(anyhow!("{}", error.lines.join(" "))))?;
-        }
-        () = intake.exceeded.notified() => return Err(Obstacle::TooMuch),
-        () = Arc::clone(&intake).serve(listener) => return Err(Obstacle::Other(anyhow!("the port was lost"))),
-    }
-    put_together(docker, classic, &intake, cache).map_err(Obstacle::Other)
-}
-
-/// The image of what came; what did not come is in the cache, or is exported when a host needs it.
-fn put_together(docker: &Arc<DockerCli>, classic: &Classic, intake: &Intake, cache: &Cache) -> Result<Local> {
-    let came = intake.came()?;
-    let diff_ids = oci::diff_ids(&came.config)?;
-    let mut new = 0;
-    let mut layers: Vec<Option<Blob>> = Vec::new();
-    for (diff_id, written) in diff_ids.iter().zip(came.layers) {
-        layers.push(match written {
-            Some(written) => {
-                new += 1;
-                Some(cache.keep(diff_id, Encoding::Gzip, written)?)
+impl Place {
+    /// Has Docker push the image here: what is new in it, and the layers that are `wanted`.
+    async fn hand_over(&self, wanted: Vec<Digest>) -> Result<Came, Obstacle> {
+        let (classic, other) = (&self.classic, |error: std::io::Error| Obstacle::Other(error.into()));
+        let name = format!("cutover/{}", token().map_err(Obstacle::Other)?);
+        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(other)?;
+        let to = format!("127.0.0.1:{}/{name}", listener.local_addr().map_err(other)?.port());
+        let budget = (classic.size / PART).max(LEAST);
+        let intake = Arc::new(Intake::new(name, classic.id.clone(), wanted, budget, self.cache.clone()));
+        tokio::select! {
+            pushed = self.docker.hand_over(&classic.id, &to) => {
+                pushed.map_err(|error| Obstacle::Other(anyhow!("{}", error.lines.join(" "))))?;
             }
-            None => cache.any(diff_id),
-        });
+            () = intake.exceeded.notified() => return Err(Obstacle::TooMuch),
+            () = Arc::clone(&intake).serve(listener) => return Err(Obstacle::Other(anyhow!("the port was lost"))),
+        }
+        intake.came().map_err(Obstacle::Other)
     }
-    let how = format!("docker push: {new} of {} layers new", diff_ids.len());
-    let (docker, id, kept) = (Arc::clone(docker), classic.id.to_string(), cache.clone());
-    let rest: Export = Box::new(move || {
-        let (docker, id, cache) = (Arc::clone(&docker), id.clone(), kept.clone());
-        Box::pin(async move { export(&docker, &id, &cache).await.map_err(anyhow::Error::from) })
-    });
-    let image = Image::part(came.config, layers, None, classic.size, Some(rest))?;
-    Ok(Local { image, how, unknown: false })
+
+    /// The image of what came; what did not come is in the cache, or is fetched when a host needs it.
+    fn image(&self, came: Came) -> Result<Local> {
+        let diff_ids = oci::diff_ids(&came.config)?;
+        let new = came.layers.iter().filter(|(_, written)| written.is_some()).count();
+        let how = format!("docker push: {new} of {} layers new", diff_ids.len());
+        let (mut digests, mut layers) = (Vec::new(), Vec::new());
+        for (diff_id, (digest, written)) in diff_ids.iter().zip(came.layers) {
+            digests.push(digest);
+            layers.push(match written {
+                Some(written) => Some(self.cache.keep(diff_id, Encoding::Gzip, written)?),
+                None => self.cache.any(diff_id),
+            });
+        }
+        let (place, names) = (self.clone(), Arc::new((diff_ids, digests)));
+        let rest: Fetch = Box::new(move |lacking| {
+            let (place, names) = (place.clone(), Arc::clone(&names));
+            Box::pin(async move { place.fetch(&names.0, &names.1, lacking).await })
+        });
+        let image = Image::part(came.config, layers, None, self.classic.size, Some(rest))?;
+        Ok(Local { image, how, unknown: false })
+    }
+
+    /// Layers that were kept back: handed over after all, or out of an export of the whole image.
+    async fn fetch(&self, ids: &[Digest], digests: &[Digest], lacking: Vec<usize>) -> Result<Vec<(usize, Blob)>> {
+        let wanted = lacking.iter().filter_map(|at| digests.get(*at).cloned()).collect();
+        if let Ok(mut came) = self.hand_over(wanted).await {
+            let written = |at: &usize| Some((*at, came.layers.get_mut(*at)?.1.take()?));
+            let came: Option<Vec<_>> = lacking.iter().map(written).collect();
+            if let Some(came) = came {
+                let keep = |(at, written)| Ok((at, self.cache.keep(&ids[at], Encoding::Gzip, written)?));
+                return came.into_iter().map(keep).collect();
+            }
+        }
+        let whole = export(&self.docker, self.classic.id.as_str(), &self.cache).await?;
+        ensure!(whole.id == self.classic.id, "the image {} became another one", self.classic.id.short());
+        Ok(whole.sources().collect())
+    }
 }
 
 /// Lets Docker here learn the digests of an image's layers, which it does by pulling them once: as those of another

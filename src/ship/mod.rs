@@ -22,4 +22,4 @@ pub mod send;
 
 pub use cache::Cache;
 pub use has::Has;
-pub use image::{Blob, Encoding, Export, Image, Layer};
+pub use image::{Blob, Encoding, Fetch, Image, Layer};

@@ -37,6 +37,10 @@ pub(crate) fn run(program: &Path, rounds: usize) -> Result<Figures> {
         project.bring_up(&[&first])?;
         projects.push(project);
     }
+    let key = projects.first().context("no project")?.instance.root("cat /lab/authorized_keys")?;
+    for project in &projects[1..] {
+        project.instance.root(&format!("echo '{key}' >> /lab/authorized_keys"))?;
+    }
     let fleet = Fleet { program: &program, projects, dir: TempDir::new()? };
     let mut version = 0;
     let (mut rows, mut bars) = (Vec::new(), Vec::new());

@@ -161,6 +161,9 @@ impl Round {
     }
 }
 
+/// A way; its first answer, live and done; requests, and how many were lost.
+type Row = (Way, Spread, Spread, Spread, u64, u64);
+
 fn figures(rounds: &[Round], count: usize) -> Figures {
     let width = WAYS.map(|way| way.name().len()).into_iter().max().unwrap_or(0);
     println!("\n{:<width$}  {:>20}  {:>20}  {:>20}  lost of requests", "seconds", "first answer", "live", "done");
@@ -188,7 +191,7 @@ fn figures(rounds: &[Round], count: usize) -> Figures {
     let (to_bound, to_reference) = (live / bound, live / reference);
     println!("cutover's live : lower bound      {to_bound:.2}  (aim: at most 1.3)");
     println!("cutover's live : reference, done  {to_reference:.2}  (aim: at most 0.6)");
-    let bars = |name: &str, which: fn(&(Way, Spread, Spread, Spread, u64, u64)) -> &Spread| Group {
+    let bars = |name: &str, which: fn(&Row) -> &Spread| Group {
         name: name.to_owned(),
         bars: ways
             .iter()

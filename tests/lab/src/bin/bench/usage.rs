@@ -48,6 +48,6 @@ pub(crate) fn measured(command: &mut Command) -> Result<Usage> {
     };
     let status = child.wait()?;
     let stdout = reading.join().ok().context("the reader stopped")??;
-    ensure!(status.success(), "{command:?}: {status}\n{stdout}");
+    ensure!(status.success(), "{:?} {:?}: {status}\n{stdout}", command.get_program(), command.get_args());
     Ok(Usage { stdout, seconds, cpu, mib: peak / 1024.0 })
 }
