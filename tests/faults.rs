@@ -8,6 +8,7 @@ mod common;
 
 use common::fault::{CONFIGURED, EVERYTHING, Fault, Moment, Running, STEPS};
 use common::fault::{assert_clean, command_of, fragile, inject, place, repair};
+use common::watch::until;
 use common::{Bench, Ran, run};
 use lab::{Load, Mix};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -69,17 +70,20 @@ fn row(bench: &mut Bench, number: usize, (step, moment, fault): Row) {
     inject(bench, &running, step, fault);
     let ran = running.end();
     repair(bench, fault);
+    if fault == Fault::DockerRestarts {
+        until("the engine has started everything again", || bench.project.served_version().is_some());
+    }
     let report = load.stop_blocking().unwrap();
     let served = bench.project.served_version();
     // what nginx was pointed at when it died, and everything while every container restarts, is lost for anybody
     let routed = place(step) > place("route") || (step, moment) == ("route", Moment::After);
+    let serves = served.as_deref() == Some(&*old) || served.as_deref() == Some(&*new);
+    assert!(serves, "{name}: {served:?} serves\n{ran}");
     if fault != Fault::DockerRestarts {
         let lost = report.failed - report.failures("reset-idle");
         let may_lose = fault == Fault::NewSlotDies && routed;
         let failures: Vec<_> = report.classes.iter().map(|class| (&class.name, &class.failures)).collect();
         assert!(lost == 0 || may_lose, "{name}: {failures:?}\n{ran}");
-        let serves = served.as_deref() == Some(&*old) || served.as_deref() == Some(&*new);
-        assert!(serves, "{name}: {served:?} serves\n{ran}");
     }
     assert!(is_expected(fault, (step, moment), &ran), "{name}: exit code {}\n{ran}", ran.code);
     if matches!(ran.code, 3 | 143) {

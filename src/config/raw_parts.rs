@@ -7,7 +7,6 @@ use super::raw::raw;
 use super::read::{self, Entry, Stated};
 use super::types::{KnownHosts, WhenReleased};
 use super::yaml::Value;
-use crate::report::text::one_line;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -158,7 +157,7 @@ fn env_values(entry: &Entry) -> Result<Stated<Vec<(EnvName, EnvName)>>, Wrong> {
     let expected = "a map such as {DB_PASSWORD: NAME_OF_A_VARIABLE}, or a list of variables";
     let variable = |e: &Entry| read::variable(e).map(|name| name.value);
     let key = |e: &Entry| {
-        let wrong = || format!("{}: found a key that is no name; expected {expected}", one_line(&e.key.text, 60));
+        let wrong = || format!("{}: found a key that is no name; expected {expected}", entry.key.text);
         e.key.text.parse::<EnvName>().map_err(|_| Wrong::new(e.key.at, wrong()))
     };
     let pairs: Result<Vec<_>, Wrong> = match entry.node.value {

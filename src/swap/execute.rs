@@ -120,7 +120,8 @@ impl<'a> HostSwap<'a> {
     }
 }
 
-/// Swaps every host, in phases, at most `limit` hosts at a time. Gives when every host was confirmed, and whether everything is tidy.
+/// Swaps every host, in phases, at most `limit` hosts at a time. Gives when every host was confirmed, and whether
+/// everything is tidy.
 ///
 /// `keep` is asked before a switch is put back although the release's own command can't be: true leaves the new version.
 pub async fn execute(

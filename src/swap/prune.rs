@@ -1,5 +1,5 @@
-//! Which images and env files a host keeps. A tag for each release of this project and environment keeps its image; removing the tag
-//! takes the image only where nothing else names it, so no project or environment touches another's.
+//! Which images and env files a host keeps. A tag for each release of this project and environment keeps its image;
+//! removing the tag takes the image only where nothing else names it, so no project or environment touches another's.
 
 use super::history;
 use super::observe::{Observation, ServiceSeen};

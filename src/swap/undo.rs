@@ -14,7 +14,8 @@ use std::time::Duration;
 /// What a runner that cancels a job leaves time for.
 const HURRIED: Duration = Duration::from_secs(2);
 
-/// Puts every host back as it was, all at once whatever the limit: a cancelled job has no time. What could not be put back comes back: host and reason.
+/// Puts every host back as it was, all at once whatever the limit: a cancelled job has no time. What could not be put back
+/// comes back: host and reason.
 pub async fn all(swaps: &mut [HostSwap<'_>], reason: &str, hurried: bool) -> Vec<(String, String)> {
     if let Some(swap) = swaps.first() {
         swap.host.reporter.phase("Put back: the old version goes on serving");

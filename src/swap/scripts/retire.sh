@@ -15,9 +15,9 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 if [ -n "$moved" ]; then
-  end=$(($(date +%s) + seconds))
+  last=$(($(date +%s) + seconds))
   until why=$(reload "$nginx" "$seconds" 2>&1); do
-    [ "$(date +%s)" -lt "$end" ] || fail "the new slot was restarted, and nginx does not find it: $why"
+    [ "$(date +%s)" -lt "$last" ] || fail "the new slot was restarted, and nginx does not find it: $why"
     sleep 0.2
   done
 fi
