@@ -5,36 +5,38 @@ use super::plan::ServicePlan;
 use super::probe::Question;
 use crate::host::container::Container;
 use anyhow::{Context as _, Result, bail};
+use futures_util::future::try_join_all;
 
 /// How often requests are sent before it counts as failed.
 const ROUNDS: usize = 3;
 
 /// Sees a request for every service reach its new slot. nginx's old workers are known to be leaving already.
 pub(super) async fn confirm(swap: &HostSwap<'_>) -> Result<String> {
-    let nginx = swap.nginx_addresses().await?;
-    let mut said = Vec::new();
-    for (service, container) in swap.plan.services.iter().zip(&swap.started) {
-        said.push(one(swap, service, container, &nginx).await?);
-    }
-    Ok(said.join(", "))
+    let each = swap.plan.services.iter().zip(&swap.started).map(|(service, container)| one(swap, service, container));
+    Ok(try_join_all(each).await?.join(", "))
 }
 
-async fn one(swap: &HostSwap<'_>, service: &ServicePlan, container: &Container, nginx: &[String]) -> Result<String> {
+/// The other slot may receive some all the while: from old workers, for clients whose connections they still have.
+async fn one(swap: &HostSwap<'_>, service: &ServicePlan, container: &Container) -> Result<String> {
     let Some(probe) = &service.probe else {
         return Ok(format!("{}: nginx's workers are new; no location could be asked", service.name));
     };
     let pids = [Some(container.state.pid), None];
-    let question = Question { host: swap.host, nginx, probe, pids, port: service.port };
+    let mut question = Question { host: swap.host, nginx: &[], probe, pids, port: service.port };
+    let (nginx, [mut before, _]) = tokio::try_join!(swap.nginx_addresses(), question.received())?;
+    question.nginx = &nginx;
     for _ in 0..ROUNDS {
-        let (status, reached) = question.reaches(0).await?;
+        let (status, [after, _]) = question.ask_often().await?;
         if matches!(status, 502..=504) {
             bail!("nginx answers {status} for {}{}", probe.host, probe.path);
         }
-        match reached {
-            Some(true) => return Ok(format!("{} answers {status} through nginx", service.to.slot)),
-            None => return Ok(format!("nginx's workers are new and answer {status}")),
-            Some(false) => {}
+        if after.opens.is_none() {
+            return Ok(format!("nginx's workers are new and answer {status}"));
         }
+        if after.from_nginx > 0 || after.grew_since(before.opens) {
+            return Ok(format!("{} answers {status} through nginx", service.to.slot));
+        }
+        before = after;
     }
     bail!("{}: requests through nginx don't reach {}", service.name, service.to.slot)
 }

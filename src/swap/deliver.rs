@@ -12,7 +12,7 @@ use crate::report::Event;
 use crate::ship::send::{Delivery, send};
 use crate::ship::{Cache, Has, Image};
 use anyhow::{Context as _, Result, bail};
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join_all};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -68,26 +68,34 @@ impl Shipment {
 impl HostSwap<'_> {
     /// Brings what is missing.
     pub(super) async fn pull(&mut self, cancel: &Cancel) -> Result<String> {
+        let brought = tokio::select! {
+            brought = self.bring_all() => brought?,
+            signal = cancel.wait() => bail!("stopped by {}", signal.name()),
+        };
         let mut said = Vec::new();
-        for number in 0..self.plan.services.len() {
-            let service = &self.plan.services[number];
-            if service.present.is_some() {
-                said.push(format!("{} is there", service.pull));
-                continue;
-            }
-            let (id, text) = tokio::select! {
-                brought = self.bring(number) => brought?,
-                signal = cancel.wait() => bail!("stopped by {}", signal.name()),
-            };
-            self.plan.services[number].present = id;
+        for (service, (id, text)) in self.plan.services.iter_mut().zip(brought) {
+            service.present = id;
             said.push(text);
         }
         Ok(said.join(", "))
     }
 
+    /// One a service. Pulls wait for the registry, so all at once; what goes over SSH shares one connection.
+    async fn bring_all(&self) -> Result<Vec<(Option<String>, String)>> {
+        let one_by_one = tokio::sync::Mutex::new(());
+        let each = self.plan.services.iter().enumerate().map(async |(number, service)| {
+            let _turn = if service.ship { Some(one_by_one.lock().await) } else { None };
+            self.bring(number).await
+        });
+        try_join_all(each).await
+    }
+
     /// Brings the image of one service; gives its id on this host.
     async fn bring(&self, number: usize) -> Result<(Option<String>, String)> {
         let service = &self.plan.services[number];
+        if service.present.is_some() {
+            return Ok((service.present.clone(), format!("{} is there", service.pull)));
+        }
         if service.ship {
             let sent = self.ship(number).await?;
             return Ok((Some(sent.id), format!("{}: {}", service.pull, sent.text)));

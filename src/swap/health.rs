@@ -8,7 +8,10 @@ use crate::host::container::Container;
 use crate::host::http::Answer;
 use crate::report::Event;
 use anyhow::{Context as _, Result, bail};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesOrdered;
 use std::time::{Duration, Instant};
+use tokio::time::MissedTickBehavior;
 
 /// How many of a failed container's last lines are shown.
 const LOG_LINES: usize = 20;
@@ -57,15 +60,23 @@ impl Asked {
         began: Instant,
     ) -> Result<()> {
         let address = container.address().with_context(|| format!("{} has no address", service.to.slot))?;
-        let mut healthy = 0;
+        let (needed, mut healthy) = (service.health.successes as usize, 0);
+        // an answer takes two round trips, and the next question need not wait for it; no more than are needed
+        let (mut tick, mut asked) = (tokio::time::interval(service.health.interval), FuturesOrdered::new());
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let tick = tokio::time::sleep(service.health.interval);
-            let answer = ask(host, service, address).await;
+            let answer = tokio::select! {
+                _ = tick.tick(), if healthy + asked.len() < needed => {
+                    asked.push_back(ask(host, service, address));
+                    continue;
+                }
+                Some(answer) = asked.next() => answer,
+            };
             self.times += 1;
             self.last = match answer {
                 Ok(answer) if service.health.accepts(answer.status) => {
                     healthy += 1;
-                    if healthy >= service.health.successes {
+                    if healthy >= needed {
                         return Ok(());
                     }
                     format!("it answered {}", answer.status)
@@ -80,7 +91,6 @@ impl Asked {
                 }
             };
             progress(host, service, &self.last, began);
-            tick.await;
         }
     }
 }

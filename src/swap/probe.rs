@@ -38,7 +38,7 @@ pub struct Received {
 
 impl Received {
     /// Accepted as many connections as requests were sent.
-    fn grew_since(&self, before: Option<u64>) -> bool {
+    pub fn grew_since(&self, before: Option<u64>) -> bool {
         matches!((before, self.opens), (Some(before), Some(now)) if now.saturating_sub(before) >= REQUESTS as u64)
     }
 }
@@ -55,16 +55,6 @@ impl Question<'_> {
         let (_, after) = self.ask_often().await?;
         let grew = [after[0].grew_since(before[0]), after[1].grew_since(before[1])];
         Ok(tell(grew, [after[0].from_nginx, after[1].from_nginx]))
-    }
-
-    /// The status that nginx answers (502 to 504 if it does so once), and whether requests reach `slot`, which nginx has only known since its
-    /// workers are new; `None`: that can't be read. The other slot may receive some all the while: from old workers, for
-    /// clients whose connections they still have.
-    pub async fn reaches(&self, slot: usize) -> Result<(u16, Option<bool>)> {
-        let before = self.received().await?[slot].opens;
-        let (status, after) = self.ask_often().await?;
-        let after = after[slot];
-        Ok((status, after.opens.map(|_| after.from_nginx > 0 || after.grew_since(before))))
     }
 
     /// One request through nginx.
@@ -84,7 +74,7 @@ impl Question<'_> {
     }
 
     /// A status, of an upstream that is not reached if there was one, and what the slots have received after that.
-    async fn ask_often(&self) -> Result<(u16, [Received; 2])> {
+    pub async fn ask_often(&self) -> Result<(u16, [Received; 2])> {
         let answers = join_all((0..REQUESTS).map(|_| self.ask())).await.into_iter().collect::<Result<Vec<_>>>();
         let answers = answers.map_err(|failed| anyhow!("nginx can't be asked: {failed:#}"))?;
         let mut statuses = answers.iter().map(|answer| answer.status);

@@ -65,7 +65,7 @@ mod tests {
         let group = Group { name: "a < b".into(), bars: vec![bars_of("one", 1.0), bars_of("two", 2.0)] };
         let svg = bars("times", "s", &[group]);
         let widths: Vec<f64> =
-            svg.split("width=\"").skip(4).filter_map(|rest| rest.split('"').next()?.parse().ok()).collect();
+            svg.split("width=\"").skip(3).filter_map(|rest| rest.split('"').next()?.parse().ok()).collect();
         assert!(svg.contains("a &lt; b") && widths[1] == 2.0 * widths[0], "{widths:?}\n{svg}");
     }
 }
