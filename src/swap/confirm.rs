@@ -1,6 +1,7 @@
 //! Proof that the new version is live: requests through nginx reach the new slots.
 
 use super::execute::HostSwap;
+use super::health;
 use super::plan::ServicePlan;
 use super::probe::Question;
 use crate::host::container::Container;
@@ -16,8 +17,24 @@ pub(super) async fn confirm(swap: &HostSwap<'_>) -> Result<String> {
     Ok(try_join_all(each).await?.join(", "))
 }
 
-/// The other slot may receive some all the while: from old workers, for clients whose connections they still have.
+/// A new slot that has ended meanwhile is known at once: nobody answers at its address, and nginx waits for seconds.
 async fn one(swap: &HostSwap<'_>, service: &ServicePlan, container: &Container) -> Result<String> {
+    tokio::select! {
+        reached = reached(swap, service, container) => reached,
+        how = ended_certainly(swap, container) => bail!("{} {how}", service.to.slot),
+    }
+}
+
+/// Not being told how the slot fares is no proof that it ended.
+async fn ended_certainly(swap: &HostSwap<'_>, container: &Container) -> String {
+    match health::ended(swap.host, &swap.plan.engine, container).await {
+        Ok(how) => how,
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// The other slot may receive some all the while: from old workers, for clients whose connections they still have.
+async fn reached(swap: &HostSwap<'_>, service: &ServicePlan, container: &Container) -> Result<String> {
     let Some(probe) = &service.probe else {
         return Ok(format!("{}: nginx's workers are new; no location could be asked", service.name));
     };

@@ -96,7 +96,7 @@ impl Asked {
 }
 
 /// How the container ended, once it does. One that ended before it was first looked at counts.
-async fn ended(host: &Host, engine: &str, container: &Container) -> Result<String> {
+pub(super) async fn ended(host: &Host, engine: &str, container: &Container) -> Result<String> {
     let since = if container.restart_count > 0 { &container.created } else { &container.state.started_at };
     let died = host.docker(engine)?.died(&container.id, since).await?;
     let memory = if died.out_of_memory { " for lack of memory" } else { "" };
