@@ -32,7 +32,7 @@ fn a_push_releases_and_running_it_again_or_pushing_no_version_does_nothing() {
     let repository = reference("release.yml");
     let app = App::new(&repository.bench.repository, "v1.1.0");
     let event = repository.commit(&app, "v1.1.0: search is faster");
-    let job = repository.run("push", &event).expect(true).says("::group::Build and push");
+    let job = repository.run("push", &event).expect(true).says("::group::Check the hosts and build");
     assert_eq!(repository.bench.project.served_version().as_deref(), Some("v1.1.0"));
     let image = format!("{}:v1.1.0", repository.bench.repository);
     for (name, value) in [

@@ -232,6 +232,19 @@ fn a_new_slot_that_died_before_the_switch_is_never_routed_to() {
 }
 
 #[test]
+fn a_file_that_somebody_changes_before_the_start_stops_the_release() {
+    let bench = fragile();
+    bench.image("v1.1.0", &[]);
+    let mut running = Running::start(&bench, &["deploy", "--version", "v1.1.0", "--json"]);
+    assert!(running.until("pull", Moment::Before));
+    running.signal("-STOP");
+    bench.project.ok("echo '# by hand' >> nginx/default.conf").unwrap();
+    running.signal("-CONT");
+    running.end().expect(3).says("changed by somebody else");
+    assert!(!bench.instance.is_running("green").unwrap(), "a slot was started that may have been the live one");
+}
+
+#[test]
 fn a_second_client_that_waits_goes_on_afterwards() {
     let bench = fragile();
     bench.image("v1.1.0", &[("START_DELAY_MS", "1500")]);

@@ -22,7 +22,7 @@ pub(super) async fn deploy(run: &Run, options: &cli::Deploy) -> Result<Exit, Sto
     // on a laptop the commit that is checked out need not be the version's
     let mut github = run.github(&version, crate::commands::session::variable("GITHUB_ACTIONS").is_some()).await;
     github.begin(&github.commit()).await;
-    let ended = run.swap(&hosts, &version, &wanted, &options.swap).await;
+    let ended = run.swap(&hosts, &version, &wanted, &options.swap, None).await;
     github.end(&ended).await;
     if matches!(ended, Ok(Exit::Done)) {
         run.teach(&wanted.shipment).await;

@@ -1,14 +1,57 @@
-//! The locks of a fleet.
+//! The locks of a fleet, and what is seen under them.
 
 use super::{Exit, Run, Stop, cli_duration};
 use crate::host::Host;
 use crate::host::lock::{Asked, Holder, Lock};
 use crate::report::Level;
-use crate::swap::observe::state_paths;
+use crate::swap::observe::{Observation, state_paths};
 use futures_util::future::join_all;
 use std::time::Duration;
 
+/// Hosts that are locked.
+pub(super) struct Locked {
+    /// The locks: dropped, they are free.
+    pub(super) locks: Vec<Lock>,
+    /// What is on each host.
+    pub(super) seen: Vec<Observation>,
+    /// Nobody has released between the first look at the hosts and the locks.
+    pub(super) at_once: bool,
+}
+
 impl Run {
+    /// Takes the locks and observes the hosts, both at once: what was seen before a lock was ours counts where no release
+    /// came between and none is unfinished. `seen`, of a moment ago, counts by the same rule.
+    pub(super) async fn lock_and_observe(
+        &self,
+        hosts: &[Host],
+        holder: &Holder,
+        wait: Option<&str>,
+        wanted: &[String],
+        seen: Option<Vec<Observation>>,
+    ) -> Result<Locked, Stop> {
+        let looking = async {
+            match &seen {
+                Some(_) => Ok(None),
+                None => self.look(hosts, wanted).await.map(Some),
+            }
+        };
+        let (locks, looked) = tokio::try_join!(self.lock(hosts, holder, wait), looking)?;
+        let counts = |host: &Host, seen: &Observation| {
+            let stamp = locks.iter().find(|lock| lock.host == host.name).and_then(|lock| lock.stamp.as_ref());
+            stamp == Some(&seen.stamp) && seen.journal.is_none()
+        };
+        let all = |seen: &[Option<&Observation>]| {
+            hosts.iter().zip(seen).all(|(host, seen)| seen.is_some_and(|seen| counts(host, seen)))
+        };
+        if let Some(seen) = seen.filter(|seen| all(&seen.iter().map(Some).collect::<Vec<_>>())) {
+            return Ok(Locked { locks, seen, at_once: true });
+        }
+        match looked.filter(|looked| all(&looked.iter().map(|(seen, _)| seen.as_ref()).collect::<Vec<_>>())) {
+            Some(looked) => Ok(Locked { locks, seen: self.judge(hosts, looked)?, at_once: true }),
+            None => Ok(Locked { locks, seen: self.observe(hosts, wanted).await?, at_once: false }),
+        }
+    }
+
     /// Takes the lock of every host: the first by name, which decides between two releases to the same hosts, then all
     /// others at once. If one is held and may be waited for, one after the other by name, so that two releases never
     /// wait for each other.

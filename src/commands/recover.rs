@@ -1,5 +1,6 @@
 //! `cutover recover`: finish or put back a release that an earlier run left half-way.
 
+use super::lock::Locked;
 use super::swap::holder;
 use super::{Exit, Run, Stop};
 use crate::cli;
@@ -16,8 +17,8 @@ pub(super) async fn recover(run: &Run, options: &cli::Recover) -> Result<Exit, S
     };
     let hosts = run.until_signal(run.connect()).await??;
     let holder = holder("recovering");
-    let _locks = run.until_signal(run.lock(&hosts, &holder, options.wait.as_deref())).await??;
-    let seen = run.until_signal(run.observe(&hosts, &[])).await??;
+    let locked = run.lock_and_observe(&hosts, &holder, options.wait.as_deref(), &[], None);
+    let Locked { locks: _locks, seen, .. } = run.until_signal(locked).await??;
     let (recovered, _) = run.recover(&hosts, seen, &holder, asked).await?;
     let text = if recovered { "recovered" } else { "nothing is unfinished" };
     run.reporter.emit(Event::Result {

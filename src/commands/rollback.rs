@@ -1,6 +1,7 @@
 //! `cutover rollback`: the same pipeline as a deploy, back to an earlier release: from the container that was kept, else
 //! from the image that was kept, else from the registry.
 
+use super::lock::Locked;
 use super::swap::holder;
 use super::{Exit, Run, Stop};
 use crate::cli;
@@ -19,8 +20,8 @@ pub(super) async fn rollback(run: &Run, options: &cli::Rollback) -> Result<Exit,
     run.reporter.phase("Check the hosts");
     let hosts = run.until_signal(run.connect()).await??;
     let holder = holder("rolling back");
-    let _locks = run.until_signal(run.lock(&hosts, &holder, options.wait.as_deref())).await??;
-    let seen = run.until_signal(run.observe(&hosts, &[])).await??;
+    let locked = run.lock_and_observe(&hosts, &holder, options.wait.as_deref(), &[], None);
+    let Locked { locks: _locks, seen, .. } = run.until_signal(locked).await??;
     let seen = match run.recover(&hosts, seen, &holder, None).await? {
         (true, _) => run.observe(&hosts, &[]).await?,
         (false, seen) => seen,

@@ -18,6 +18,9 @@ const PASSPHRASE: &str = "CUTOVER_SSH_KEY_PASSPHRASE";
 const KNOWN_HOSTS: &str = "CUTOVER_KNOWN_HOSTS";
 const FINGERPRINT: &str = "CUTOVER_HOST_FINGERPRINT";
 
+/// What is on a host, where that could be made out, and what was found about it.
+pub(super) type Seen = (Option<Observation>, Vec<Finding>);
+
 impl Run {
     /// Logs in to every host. All failures are said together.
     pub(crate) async fn connect(&self) -> Result<Vec<Host>, Stop> {
@@ -133,8 +136,13 @@ impl Run {
 
     /// Observes every host at once. Refusals of all hosts are said together; advice is reported on the way.
     pub(crate) async fn observe(&self, hosts: &[Host], wanted: &[String]) -> Result<Vec<Observation>, Stop> {
+        self.judge(hosts, self.look(hosts, wanted).await?)
+    }
+
+    /// Says what was found.
+    pub(super) fn judge(&self, hosts: &[Host], seen: Vec<Seen>) -> Result<Vec<Observation>, Stop> {
         let (mut all, mut refusals) = (Vec::new(), Vec::new());
-        for (host, (seen, findings)) in hosts.iter().zip(self.look(hosts, wanted).await?) {
+        for (host, (seen, findings)) in hosts.iter().zip(seen) {
             for finding in &findings {
                 match finding.weight {
                     Weight::Refusal => refusals.push(format!("{}: {}", host.name, said(finding))),
@@ -151,11 +159,7 @@ impl Run {
     }
 
     /// What is on every host, and what was found about it.
-    pub(crate) async fn look(
-        &self,
-        hosts: &[Host],
-        wanted: &[String],
-    ) -> Result<Vec<(Option<Observation>, Vec<Finding>)>, Stop> {
+    pub(crate) async fn look(&self, hosts: &[Host], wanted: &[String]) -> Result<Vec<Seen>, Stop> {
         let each = hosts.iter().map(|host| observe(host, &self.config, wanted));
         let seen = parallel::all(self.config.parallel, each).await;
         let seen: anyhow::Result<Vec<_>> = seen.into_iter().collect();

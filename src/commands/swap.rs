@@ -1,5 +1,6 @@
 //! What `release` and `deploy` share: the lock, the plan from what is true now, the swap, and what is said at the end.
 
+use super::lock::Locked;
 use super::session::variable;
 use super::ship::Wanted;
 use super::{Exit, Run, Stop};
@@ -86,7 +87,8 @@ impl Run {
         Ok(everywhere)
     }
 
-    /// Locks the hosts, puts right what an earlier run left, observes, plans, swaps. Where a connection breaks while an
+    /// Locks the hosts, puts right what an earlier run left, observes, plans, swaps. `seen` is what was observed a moment
+    /// ago. Where a connection breaks while an
     /// image is on its way, so that nothing has changed anywhere, it is all done once more, on new connections.
     pub(super) async fn swap(
         &self,
@@ -94,9 +96,10 @@ impl Run {
         version: &Version,
         wanted: &Wanted,
         options: &cli::Swap,
+        seen: Option<Vec<Observation>>,
     ) -> Result<Exit, Stop> {
         let began = Instant::now();
-        let mut ended = self.swap_once(hosts, version, wanted, options, began).await?;
+        let mut ended = self.swap_once(hosts, version, wanted, options, seen, began).await?;
         for _ in 1..SENDINGS {
             let Ended::Cut(_) = &ended else { break };
             self.reporter.note(
@@ -106,7 +109,7 @@ impl Run {
             );
             let hosts = self.until_signal(self.connect()).await??;
             let options = cli::Swap { wait: options.wait.clone().or(Some("60s".into())), ..options.clone() };
-            ended = self.swap_once(&hosts, version, wanted, &options, began).await?;
+            ended = self.swap_once(&hosts, version, wanted, &options, None, began).await?;
         }
         ended.exit()
     }
@@ -117,14 +120,18 @@ impl Run {
         version: &Version,
         wanted: &Wanted,
         options: &cli::Swap,
+        seen: Option<Vec<Observation>>,
         began: Instant,
     ) -> Result<Ended, Stop> {
         let images = wanted.references.clone();
         let holder = holder(&version.to_string());
-        let _locks = self.until_signal(self.lock(hosts, &holder, options.wait.as_deref())).await??;
-        let both = async { tokio::join!(self.observe(hosts, &images), wanted.shipment.ask_ahead(hosts, &self.config)) };
-        let (seen, ()) = self.until_signal(both).await?;
-        let seen = seen?;
+        let locking = self.lock_and_observe(hosts, &holder, options.wait.as_deref(), &images, seen);
+        let both = async { tokio::join!(locking, wanted.shipment.ask_ahead(hosts, &self.config)) };
+        let (locked, ()) = self.until_signal(both).await?;
+        let Locked { locks: _locks, seen, at_once } = locked?;
+        if !at_once {
+            wanted.shipment.forget();
+        }
         let seen = match self.recover(hosts, seen, &holder, None).await? {
             (true, _) => self.observe(hosts, &images).await?,
             (false, seen) => seen,

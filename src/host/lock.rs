@@ -12,6 +12,10 @@ const LEASE: u64 = 15;
 
 /// A lock that is held. Dropping it frees it.
 pub struct Lock {
+    /// The host's name.
+    pub host: String,
+    /// Stamp of what releases had written when it was taken; `None` where somebody else held it first.
+    pub stamp: Option<String>,
     beat: JoinHandle<()>,
 }
 
@@ -51,6 +55,7 @@ impl Lock {
         let mut child = host.session.spawn(&command.line()?).await.context("the lock can't be asked for")?;
         let mut lines = BufReader::new(&mut child.stdout).lines();
         let mut said = lines.next_line().await?;
+        let at_once = said.as_deref() != Some("held");
         if said.as_deref() == Some("held") {
             let about = lines.next_line().await?.unwrap_or_default();
             held_by(&about);
@@ -60,7 +65,8 @@ impl Lock {
             }
         }
         if said.as_deref() == Some("locked") {
-            return Ok(Asked::Held(Lock { beat: tokio::spawn(beat(child)) }));
+            let stamp = lines.next_line().await?.filter(|_| at_once);
+            return Ok(Asked::Held(Lock { host: host.name.clone(), stamp, beat: tokio::spawn(beat(child)) }));
         }
         let said = String::from_utf8_lossy(&child.stderr()).into_owned();
         bail!("the lock under {root} on {} can't be taken: {}", host.name, crate::report::text::inert(said.trim()))

@@ -50,6 +50,11 @@ impl Shipment {
         .await;
     }
 
+    /// Has everything asked again.
+    pub fn forget(&self) {
+        self.asked().clear();
+    }
+
     fn asked(&self) -> MutexGuard<'_, HashMap<(String, String), Has>> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -24,6 +24,8 @@ pub const GUARD: &str = "cutover-keepalive.conf";
 /// Everything that a plan needs of a host.
 #[derive(Debug)]
 pub struct Observation {
+    /// Stamp of what releases had written before it was looked at.
+    pub stamp: String,
     /// The project's directory, without symbolic links.
     pub directory: String,
     /// Version of the engine.
@@ -187,6 +189,7 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
         running: found.nginx_running.cloned(),
     };
     let observation = Observation {
+        stamp: survey.stamp.clone(),
         directory: directory.clone(),
         engine: engine.clone(),
         compose: *compose,

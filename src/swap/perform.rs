@@ -49,6 +49,7 @@ impl HostSwap<'_> {
                 "to start the idle slot",
                 concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/start.sh")),
             )
+            .args([&self.plan.conf.path, &undo::digest(&self.plan.conf.before)])
             .args([self.plan.compose.word(), &self.plan.directory, &(tags.len() / 2).to_string()])
             .args(tags)
             .arg(self.plan.needs.len().to_string())

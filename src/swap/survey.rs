@@ -44,6 +44,8 @@ pub struct Disk {
 pub struct Survey {
     /// The project directory without symbolic links; `None`: it does not exist or can't be entered.
     pub directory: Option<String>,
+    /// Stamp of what releases have written, as a lock has it.
+    pub stamp: String,
     /// The user's name and groups.
     pub user: String,
     /// Version of the engine.
@@ -81,6 +83,7 @@ fn read(output: &[u8]) -> Result<Survey> {
         let answer = if section.status == 0 { Ok(text.clone()) } else { Err(text.clone()) };
         match section.name.as_str() {
             "directory" => survey.directory = answer.ok(),
+            "stamp" => survey.stamp = text,
             "user" => survey.user = text,
             "version" => version = text.trim().to_owned(),
             "engine" => survey.engine = Some(answer.map(|_| version.clone())),

@@ -1,6 +1,9 @@
 # Starts the idle slots on the new image. stdin: the plan.
-# Words: compose (v2 or v1), the project's directory, how many tags, reference and image pairs, how many services, those
-# the slots need, how many kept containers, container and restart policy pairs, the slots to start anew.
+# Words: nginx's file, its digest when it was read, compose (v2 or v1), the project's directory, how many tags, reference
+# and image pairs, how many services, those the slots need, how many kept containers, container and restart policy pairs,
+# the slots to start anew.
+[ "$(digest_of "$1")" = "$2" ] || fail "$1 was changed by somebody else meanwhile"   # which slot is idle, then?
+shift 2
 stage
 journal start begin || fail "the journal can't be written"
 compose=$1 count=$3; cd "$2" || fail "$2 can't be entered"; shift 3
