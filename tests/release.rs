@@ -20,10 +20,15 @@ fn in_tree(bench: &Bench, tree: &GitRepository, words: &[&str], env: &[(&str, &s
 }
 
 fn stand_in(bench: &Bench) {
+    stand_in_that(bench, "");
+}
+
+/// A docker that writes down how it is called, does this, and then what it shall.
+fn stand_in_that(bench: &Bench, does: &str) {
     let real = Command::new("sh").args(["-c", "command -v docker"]).output().unwrap().stdout;
     let (real, log) = (String::from_utf8(real).unwrap(), bench.dir.path().join("docker.log"));
     let text = format!(
-        "#!/bin/sh\n{{ printf '%s|' \"$@\"; echo; echo \"config=$DOCKER_CONFIG\"; env; }} >> '{}'\nexec {} \"$@\"\n",
+        "#!/bin/sh\n{{ printf '%s|' \"$@\"; echo; echo \"config=$DOCKER_CONFIG\"; env; }} >> '{}'\n{does}\nexec {} \"$@\"\n",
         log.display(),
         real.trim()
     );
@@ -167,4 +172,26 @@ fn a_run_that_is_repeated_or_has_nothing_to_release_is_harmless_and_no_message_i
     release(&[]).expect(3).says("nothing was changed");
     let log = std::fs::read_to_string(bench.dir.path().join("docker.log")).unwrap_or_default();
     assert!(!log.contains("push|"), "pushed although the host refuses: {log}");
+}
+
+/// The slots that the release saw before its build are no longer the ones to go by.
+#[test]
+fn a_release_that_another_one_overtakes_looks_at_the_hosts_again() {
+    let bench = Bench::reference(Kind::V2);
+    let tree = bench.work_tree("v1.2.0", "v1.2.0");
+    let (pushing, go) = (bench.dir.path().join("pushing"), bench.dir.path().join("go"));
+    assert!(Command::new("mkfifo").args([&pushing, &go]).status().unwrap().success());
+    let (at, until) = (pushing.display(), go.display());
+    let once = format!("case \" $* \" in *' push '*) [ ! -p {at} ] || {{ echo > {at}; rm {at}; cat {until}; }} ;; esac");
+    stand_in_that(&bench, &once);
+    let release = std::thread::scope(|scope| {
+        let release = scope.spawn(|| in_tree(&bench, &tree, &["release"], &[]));
+        std::fs::read(&pushing).unwrap();
+        bench.image("v1.1.0", &[]);
+        bench.cutover(&["deploy", "--version", "v1.1.0"]).expect(0).says("blue → green");
+        std::fs::write(&go, "").unwrap();
+        release.join().unwrap()
+    });
+    release.expect(0).says("green → blue").says("v1.1.0 → v1.2.0");
+    assert_eq!(bench.project.served_version().as_deref(), Some("v1.2.0"));
 }

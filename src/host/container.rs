@@ -38,11 +38,6 @@ pub struct State {
     pub status: String,
     /// PID 1 as the host counts; 0 when not running.
     pub pid: i64,
-    /// Exit code of the last end.
-    pub exit_code: i64,
-    /// The kernel killed it for memory.
-    #[serde(rename = "OOMKilled")]
-    pub oom_killed: bool,
     /// RFC 3339.
     pub started_at: String,
 }

@@ -50,7 +50,7 @@ pub struct HostSwap<'a> {
     /// Step → seconds.
     pub seconds: BTreeMap<&'static str, f64>,
     /// Old slots that were stopped: slot and exit code.
-    pub stopped: Vec<(String, i64)>,
+    pub stopped: Vec<(String, i32)>,
     /// What was drained, for people.
     pub drained: String,
     /// Who releases, from where: for the history.

@@ -233,10 +233,11 @@ impl HostSwap<'_> {
             .args(self.started.iter().flat_map(|new| [new.id.as_str(), new.address().unwrap_or("-")]))
             .args(old.iter().map(|old| &old.container))
             .limit(timeout + Duration::from_secs(60));
-        let containers = containers(&self.host.run(&script).await?)?;
-        for container in &containers {
-            let slot = container.label("com.docker.compose.service").to_owned();
-            if container.state.exit_code == 137 {
+        for Section { name, status: code, text: slot } in sections(&self.host.run(&script).await?)? {
+            if name != "stopped" {
+                continue;
+            }
+            if code == 137 {
                 let text = format!(
                     "{slot} was killed: it did not stop within {} s of SIGTERM. Does its PID 1 handle SIGTERM, and is \
                      `stop_grace_period` long enough?",
@@ -244,7 +245,7 @@ impl HostSwap<'_> {
                 );
                 self.host.reporter.note(Level::Warning, &self.host.name, text);
             }
-            self.stopped.push((slot, container.state.exit_code));
+            self.stopped.push((slot, code));
         }
         let said = self.stopped.iter().map(|(slot, code)| format!("{slot} ended with {code}"));
         Ok(said.collect::<Vec<_>>().join(", "))

@@ -13,6 +13,7 @@ unseen() {
 }
 until all=$(workers "$nginx" 2>/dev/null) && [ -n "$all" ]; do unseen; done
 old=$(printf '%s\n' "$all" | awk '$2 == "leaving" { print $1 }')
+[ -n "$old" ] || { echo 0; exit 0; }
 while :; do
   now=$(docker top "$nginx" -eo pid 2>/dev/null) || { unseen; continue; }
   now=" $(printf '%s' "$now" | tr '\n' ' ') "

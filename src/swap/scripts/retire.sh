@@ -1,19 +1,23 @@
 # Stops the old slots and keeps them down. Words: stop timeout in seconds, nginx's container, seconds, how many new slots,
-# container and address pairs, the old slots' containers. docker inspect of each of these afterwards.
+# container and address pairs, the old slots' containers. Prints each of these's slot and exit code.
 timeout=$1 nginx=$2 seconds=$3 count=$4; shift 4
-moved=''
-while [ "$count" -gt 0 ]; do new="${new:-} $1 $2"; shift 2; count=$((count - 1)); done
+new='' addresses=''
+while [ "$count" -gt 0 ]; do new="$new $1" addresses="$addresses $2"; shift 2; count=$((count - 1)); done
 journal retire begin || fail "the journal can't be written"
 out=$(stop_for_good "$timeout" "$@" 2>&1) || fail "$out"
-say containers 0 "$(docker inspect "$@")"
+seen='{{index .Config.Labels "com.docker.compose.service"}} {{.State.ExitCode}}'
+seen="$seen{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}"
+# shellcheck disable=SC2086 # ids
+now=$(docker inspect -f "$seen" "$@" $new 2>&1) || fail "$now"
+printf '%s\n' "$now" | head -n $# | while read -r slot code _; do say stopped "$code" "$slot"; done
 # One that crashed meanwhile may have come back with an address that the old slot left; nginx must look it up again.
-# shellcheck disable=SC2086 # ids and addresses
-set -- ${new:-}
-while [ $# -gt 0 ]; do
-  now=$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}' "$1") || fail "$now"
-  case " $now" in *" $2 "*) ;; *) moved=1 ;; esac
-  shift 2
-done
+count=$#
+# shellcheck disable=SC2086 # addresses
+set -- $addresses
+moved=''
+printf '%s\n' "$now" | tail -n "+$((count + 1))" | while read -r line; do
+  case " $line " in *" $1 "*) shift ;; *) exit 1 ;; esac
+done || moved=1
 if [ -n "$moved" ]; then
   last=$(($(date +%s) + seconds))
   until why=$(reload "$nginx" "$seconds" 2>&1); do
