@@ -8,10 +8,12 @@ pub mod cutover;
 mod instance;
 pub mod load;
 mod project;
+mod rollout;
 mod script;
 
 pub use app::{App, GitRepository, Image, build_app};
 pub use instance::{Container, Instance, Kind, Machine, Output, Start};
 pub use load::{Load, Mix, Report};
 pub use project::{Options, Project, Script, Services};
+pub use rollout::{ROLLOUT, Rollout};
 pub use script::{Lab, Registry};

@@ -104,8 +104,12 @@ impl Site {
 
     /// Has the reference's deploy script swap, over OpenSSH; gives the seconds.
     pub(crate) fn by_script(&self) -> Result<f64> {
-        let directory = &self.project.options.directory;
-        timed(&format!("{} 'cd {directory} && sh ./deploy-anywhere.sh' >/dev/null 2>&1", self.ssh()?))
+        self.over_ssh(&format!("cd {} && sh ./deploy-anywhere.sh", self.project.options.directory))
+    }
+
+    /// Runs a script on the host, over OpenSSH; gives the seconds.
+    pub(crate) fn over_ssh(&self, script: &str) -> Result<f64> {
+        timed(&format!("{} '{script}' >/dev/null 2>&1", self.ssh()?))
     }
 }
 
