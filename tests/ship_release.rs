@@ -181,10 +181,11 @@ fn a_killed_client_leaves_nothing_in_the_way(kind: Kind) {
 
 lab::on_each_kind!(a_killed_client_leaves_nothing_in_the_way);
 
+/// On a link so slow that the layers are compressed, which takes more memory than all else.
 #[test]
 #[ignore = "two GiB on a disk: run it alone"]
 fn two_gib_need_little_memory() {
-    let mut faulty = Faulty::new(Kind::V2, None);
+    let mut faulty = Faulty::new(Kind::V2, Some(60_000_000));
     faulty.build("v1.1.0", &[512 * MIB, 512 * MIB, 512 * MIB, 512 * MIB]);
     let mut child = faulty.command("v1.1.0").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let (mut most, began) = (0, Instant::now());
