@@ -41,7 +41,7 @@ fn kept(bench: &Bench) -> String {
     bench.project.ok("ls -A .cutover/default/env | grep -v before").unwrap()
 }
 
-fn single_values(kind: Kind) {
+fn single_values_arrive_byte_for_byte(kind: Kind) {
     let mut bench = Bench::reference(kind);
     let keys: Vec<String> = VALUES.iter().map(|(key, _)| format!("{key}: MY_{key}")).collect();
     bench.config += &format!("env-file: {{path: .env, values: {{{}}}}}\n", keys.join(", "));
@@ -85,15 +85,7 @@ fn single_values(kind: Kind) {
     assert_eq!(known, ".cutover/default/env/v1.1.0");
 }
 
-#[test]
-fn single_values_arrive_byte_for_byte_with_compose_v2() {
-    single_values(Kind::V2);
-}
-
-#[test]
-fn single_values_arrive_byte_for_byte_with_docker_compose_1_29() {
-    single_values(Kind::V1);
-}
+lab::on_each_kind!(single_values_arrive_byte_for_byte);
 
 #[test]
 fn env_files_are_kept_as_long_as_their_versions_and_survive_a_rollback_that_fails() {

@@ -47,14 +47,11 @@ fn restarts(bench: &Bench) -> u32 {
     bench.project.ok("docker inspect -f '{{.RestartCount}}' nginx").unwrap().parse().unwrap()
 }
 
-#[test]
-fn what_does_not_serve_is_brought_up_on_compose_v2() {
-    what_does_not_serve_is_brought_up(Kind::V2);
-}
+lab::on_each_kind!(what_does_not_serve_is_brought_up);
 
-#[test]
-fn what_does_not_serve_is_brought_up_on_compose_1_29() {
-    what_does_not_serve_is_brought_up(Kind::V1);
+fn assert_nothing_runs(bench: &Bench) {
+    let running: Vec<_> = bench.instance.docker_ps().unwrap().into_iter().filter(|c| c.state == "running").collect();
+    assert_eq!(running, [], "containers are left running");
 }
 
 #[test]
@@ -63,8 +60,7 @@ fn a_first_deploy_that_fails_leaves_nothing_running() {
     bench.config += "health: {timeout: 2s}\n";
     let conf = bench.project.conf().unwrap();
     bench.deploy("v1.0.0", &[("UNHEALTHY_MS", "-1")]).expect(3).says("it answered 503");
-    let running: Vec<_> = bench.instance.docker_ps().unwrap().into_iter().filter(|c| c.state == "running").collect();
-    assert_eq!(running, [], "containers are left running");
+    assert_nothing_runs(&bench);
     assert!(bench.instance.container("blue").unwrap().is_none(), "blue is left");
     assert_eq!(bench.project.conf().unwrap(), conf);
     bench.deploy("v1.0.1", &[]).expect(0);
@@ -78,8 +74,7 @@ fn a_first_deploy_that_fails_behind_nginx_stops_nginx_again() {
     // healthy twice, which is what the health check asks; then nginx is started and gets another answer
     let sick = [("FAIL_AFTER_REQUESTS", "2"), ("FAIL_STATUS", "503")];
     bench.deploy("v1.0.0", &sick).expect(3).says("nginx answers 503");
-    let running: Vec<_> = bench.instance.docker_ps().unwrap().into_iter().filter(|c| c.state == "running").collect();
-    assert_eq!(running, [], "containers are left running");
+    assert_nothing_runs(&bench);
     assert_eq!(bench.project.conf().unwrap(), conf);
     bench.deploy("v1.0.1", &[]).expect(0);
     assert_eq!(bench.project.served_version().as_deref(), Some("v1.0.1"));

@@ -31,15 +31,7 @@ fn the_reference_project_swaps_there_and_back(kind: Kind) {
     bench.cutover(&["deploy", "--version", "v1.1.0"]).expect(2).says("older than what is live");
 }
 
-#[test]
-fn the_reference_project_swaps_there_and_back_on_compose_v2() {
-    the_reference_project_swaps_there_and_back(Kind::V2);
-}
-
-#[test]
-fn the_reference_project_swaps_there_and_back_on_compose_1_29() {
-    the_reference_project_swaps_there_and_back(Kind::V1);
-}
+lab::on_each_kind!(the_reference_project_swaps_there_and_back);
 
 #[test]
 fn requests_that_take_longer_than_a_stop_are_finished_before_the_old_slot_is_stopped() {

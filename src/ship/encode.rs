@@ -8,6 +8,9 @@ use std::io::{self, BufReader, Read, Write};
 
 /// Layers that are compressed at once.
 static TURNS: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(1);
+/// What a thread of the compressor takes at once; three such buffers a thread are kept, and five more. Its own choice is
+/// 8 MiB.
+const JOB: u32 = 2 << 20;
 /// One read of a layer.
 const BLOCK: usize = 256 << 10;
 
@@ -42,6 +45,7 @@ fn zstd(plain: &mut dyn Read, out: Writer) -> io::Result<Writer> {
     let mut out = zstd::stream::write::Encoder::new(out, 3)?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
     out.multithread(u32::try_from(threads).unwrap_or(1))?;
+    out.set_parameter(zstd::zstd_safe::CParameter::JobSize(JOB))?;
     copy(plain, out)?.finish()
 }
 

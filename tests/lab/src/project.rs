@@ -133,14 +133,7 @@ impl Project {
 
     /// Waits until a request through nginx is answered by this version.
     pub fn wait_until_serves(&self, version: &str, limit: Duration) -> Result<()> {
-        let deadline = Instant::now() + limit;
-        while self.served_version().as_deref() != Some(version) {
-            if Instant::now() > deadline {
-                bail!("{} does not serve {version} after {limit:?}", self.url());
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Ok(())
+        wait_until_serves(&self.url(), version, limit)
     }
 
     /// The version that answers a request through nginx now; `None` if nothing healthy does.
@@ -205,6 +198,18 @@ impl Project {
         options.extras.iter().for_each(|name| text += &slot_service(name, &self.image, &options.restart));
         Ok(text)
     }
+}
+
+/// Waits until a request to `/` there is answered by this version.
+pub(crate) fn wait_until_serves(url: &str, version: &str, limit: Duration) -> Result<()> {
+    let deadline = Instant::now() + limit;
+    while crate::load::get_version(url, "/").ok().flatten().as_deref() != Some(version) {
+        if Instant::now() > deadline {
+            bail!("{url} does not serve {version} after {limit:?}");
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
 }
 
 fn slot_service(name: &str, image: &str, restart: &str) -> String {

@@ -57,6 +57,14 @@ impl Lab {
         command.env("DOCKER_HOST", &self.docker_host).env("DOCKER_BUILDKIT", "0").env_remove("DOCKER_CONTEXT");
         command
     }
+
+    /// Runs a shell script whose `docker` talks to the lab's daemon, and gives its output; a failing part of a pipe, too,
+    /// is an error.
+    pub fn sh(&self, script: &str) -> Result<String> {
+        let docker = self.docker();
+        let envs = docker.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        run(Command::new("bash").args(["-o", "pipefail", "-c", script]).envs(envs))
+    }
 }
 
 fn start() -> Result<Lab> {

@@ -29,15 +29,7 @@ fn the_reference_project_serves_and_deploys_by_its_script(kind: Kind) {
     assert!(report.requests > 1000 && report.failed < report.requests / 4, "{report:?}");
 }
 
-#[test]
-fn compose_v2() {
-    the_reference_project_serves_and_deploys_by_its_script(Kind::V2);
-}
-
-#[test]
-fn compose_v1() {
-    the_reference_project_serves_and_deploys_by_its_script(Kind::V1);
-}
+lab::on_each_kind!(the_reference_project_serves_and_deploys_by_its_script);
 
 #[test]
 fn two_services_share_a_conf_and_tls() {

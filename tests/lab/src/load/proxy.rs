@@ -1,9 +1,11 @@
-//! A slow network in user space: a TCP proxy that delays data, FIN and RST by the same time in each direction.
+//! A slow network in user space: a TCP proxy that delays data, FIN and RST by the same time in each direction, and lets
+//! only so many bytes a second through.
 //!
 //! A client's first bytes wait for a handshake's round trip. A server that has closed answers late data with a reset,
 //! and that reset, too, reaches the client one way later: what TCP does, and what clients of a reloading nginx see.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -13,9 +15,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
-/// A running proxy on loopback; it and its connections end when it is dropped.
+/// A running proxy; it and its connections end when it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
@@ -34,15 +36,46 @@ type Timed = (Instant, Event);
 /// Events on their way; a bound, so that a stuck receiver slows the sender down as a full window would.
 const IN_FLIGHT: usize = 1024;
 
+/// What may wait for its turn on a link that is full.
+const QUEUE: Duration = Duration::from_millis(20);
+
+/// One direction of the link, which all connections share.
+#[derive(Debug, Clone)]
+struct Lane {
+    one_way: Duration,
+    bytes_per_second: f64,
+    /// When what was sent so far has left.
+    free: Arc<Mutex<Instant>>,
+}
+
+impl Lane {
+    fn new(one_way: Duration, bytes_per_second: f64) -> Lane {
+        Lane { one_way, bytes_per_second, free: Arc::new(Mutex::new(Instant::now())) }
+    }
+
+    /// Sends so many bytes; gives when the last of them has left.
+    fn send(&self, bytes: usize) -> Instant {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        *free = free.max(Instant::now()) + Duration::from_secs_f64(bytes as f64 / self.bytes_per_second);
+        *free
+    }
+}
+
 impl Proxy {
     /// Listens on a loopback port and forwards to `target`, each way delayed by `one_way`.
     pub async fn start(target: SocketAddr, one_way: Duration) -> Result<Proxy> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        Proxy::limited(Ipv4Addr::LOCALHOST.into(), target, one_way, f64::INFINITY).await
+    }
+
+    /// The same on a port of `ip`, with so many bytes a second each way for all connections together.
+    pub async fn limited(ip: IpAddr, target: SocketAddr, one_way: Duration, bytes_per_second: f64) -> Result<Proxy> {
+        let listener = TcpListener::bind((ip, 0)).await?;
         let address = listener.local_addr()?;
+        let lanes = [Lane::new(one_way, bytes_per_second), Lane::new(one_way, bytes_per_second)];
         let acceptor = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
-                connections.spawn(connect(client, target, one_way));
+                connections.spawn(connect(client, target, lanes.clone()));
                 while connections.try_join_next().is_some() {}
             }
         });
@@ -62,7 +95,8 @@ impl Drop for Proxy {
 }
 
 /// One connection: the SYN travels, the server answers or refuses, then both directions are pumped.
-async fn connect(client: TcpStream, target: SocketAddr, one_way: Duration) {
+async fn connect(client: TcpStream, target: SocketAddr, [up, down]: [Lane; 2]) {
+    let one_way = up.one_way;
     let established = Instant::now() + one_way * 2;
     sleep_until(Instant::now() + one_way).await;
     let Ok(server) = TcpStream::connect(target).await else {
@@ -75,10 +109,7 @@ async fn connect(client: TcpStream, target: SocketAddr, one_way: Duration) {
     let (to_client, client_events) = channel(IN_FLIGHT);
     let (fins, mut delivered) = watch::channel(0);
     let readers = async {
-        tokio::join!(
-            read(client_read, to_server, one_way, established),
-            read(server_read, to_client, one_way, Instant::now())
-        );
+        tokio::join!(read(client_read, to_server, up, established), read(server_read, to_client, down, Instant::now()));
         std::future::pending::<()>().await
     };
     tokio::select! {
@@ -90,11 +121,12 @@ async fn connect(client: TcpStream, target: SocketAddr, one_way: Duration) {
 }
 
 /// Puts what the socket gives on its way; nothing leaves before `from`.
-async fn read(mut half: OwnedReadHalf, events: Sender<Timed>, one_way: Duration, from: Instant) {
+async fn read(mut half: OwnedReadHalf, events: Sender<Timed>, lane: Lane, from: Instant) {
     loop {
         let mut bytes = Vec::with_capacity(16 << 10);
         let got = half.read_buf(&mut bytes).await;
-        let arrives = Instant::now().max(from) + one_way;
+        let left = lane.send(*got.as_ref().unwrap_or(&0));
+        let arrives = left.max(from) + lane.one_way;
         let event = match got {
             Ok(0) => Event::Fin,
             Ok(_) => Event::Data(bytes),
@@ -107,10 +139,14 @@ async fn read(mut half: OwnedReadHalf, events: Sender<Timed>, one_way: Duration,
         if fin {
             break;
         }
+        let waits = left.saturating_duration_since(Instant::now());
+        if waits > QUEUE {
+            sleep(waits - QUEUE).await;
+        }
     }
     // The other end has closed. If it answers what is still sent to it with a reset, that travels too.
     if half.ready(Interest::ERROR).await.is_ok() {
-        let _ = events.send((Instant::now() + one_way, Event::Rst)).await;
+        let _ = events.send((Instant::now() + lane.one_way, Event::Rst)).await;
     }
 }
 
@@ -173,6 +209,28 @@ mod tests {
         client.write_all(b"ping").await.expect("write");
         server.read_exact(&mut [0; 4]).await.expect("ping");
         assert!(begun.elapsed() >= WAY * 3, "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test]
+    async fn connections_share_the_bytes_of_a_second() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
+        let target = listener.local_addr().expect("address");
+        let proxy = Proxy::limited(Ipv4Addr::LOCALHOST.into(), target, WAY, 1e6).await.expect("proxy");
+        let begun = Instant::now();
+        let transfer = async || {
+            let mut client = TcpStream::connect(proxy.address()).await.expect("connect");
+            let (mut server, _) = listener.accept().await.expect("accept");
+            let write = async {
+                client.write_all(&[0; 100_000]).await.expect("write");
+                drop(client);
+            };
+            let mut got = Vec::new();
+            let (_, read) = tokio::join!(write, server.read_to_end(&mut got));
+            assert_eq!(read.expect("read"), 100_000);
+        };
+        tokio::join!(transfer(), transfer());
+        let took = begun.elapsed().as_secs_f64();
+        assert!((0.2..0.4).contains(&took), "{took} s");
     }
 
     #[tokio::test]

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use lab::App;
+use lab::load::Proxy;
+use lab::{App, Lab};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -15,6 +16,7 @@ use crate::stats::{Figures, Spread};
 
 /// One way of the slow link.
 const ONE_WAY: Duration = Duration::from_millis(10);
+const BYTES_PER_SECOND: f64 = 100e6 / 8.0;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
@@ -42,6 +44,8 @@ struct Bench {
     site: Site,
     /// The instance's end of the bridge, on this side.
     veth: String,
+    /// The slow way to the registry, while the link is slow.
+    registry: Option<Proxy>,
 }
 
 /// Runs the rounds, prints a table, gives the figures.
@@ -94,7 +98,7 @@ impl Bench {
             "cd {} && id=$(docker create lab/node true) && mkdir base && docker export $id | tar -x -C base && docker rm $id",
             site.dir.path().display()
         ))?;
-        Ok(Bench { site, veth: veth.trim().to_owned() })
+        Ok(Bench { site, veth: veth.trim().to_owned(), registry: None })
     }
 
     /// Makes the link to the instance fast, or slow.
@@ -104,6 +108,8 @@ impl Bench {
         if !fast {
             sh(&format!("tc qdisc add dev {veth} root tbf rate 100mbit burst 64kb latency 100ms"))?;
         }
+        let slow = || self.site.way_to_registry(ONE_WAY, BYTES_PER_SECOND);
+        self.registry = (!fast).then(slow).transpose()?;
         self.site.delay(if fast { Duration::ZERO } else { ONE_WAY })
     }
 
@@ -160,11 +166,19 @@ impl Bench {
         timed(&format!("docker save {image} | {out} | {} '{back}'", self.site.ssh()?))
     }
 
+    /// On the slow link both ways to the registry are slow: it is a third place.
     fn by_registry(&self, image: &str) -> Result<f64> {
+        let registry = &Lab::up()?.registry.address;
+        let way = self.registry.as_ref().map_or(registry.clone(), |proxy| proxy.address().to_string());
+        let name = image.replace(registry, &way);
+        sh(&format!("docker tag {image} {name}"))?;
+        let push = timed(&format!("docker push -q {name}"))?;
         let began = Instant::now();
-        timed(&format!("docker push -q {image}"))?;
-        self.site.instance.ok(&format!("docker pull -q {image}"))?;
-        Ok(began.elapsed().as_secs_f64())
+        self.site.instance.ok(&format!("docker pull -q {name}"))?;
+        let pull = began.elapsed().as_secs_f64();
+        println!("    {push:.2} s push, {pull:.2} s pull");
+        self.site.instance.ok(&format!("docker tag {name} {image}"))?;
+        Ok(push + pull)
     }
 
     /// Bytes to the instance so far, with what TCP and Ethernet add.

@@ -3,10 +3,9 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use lab::load::Proxy;
 use lab::{Instance, Kind, Lab, Options, Project, build_app, cutover};
 use serde_json::Value;
@@ -45,6 +44,12 @@ impl Site {
         let start = || self.runtime.block_on(Proxy::start(target, one_way));
         self.proxy = (!one_way.is_zero()).then(start).transpose()?;
         Ok(())
+    }
+
+    /// A port of this machine that both sides reach, and that leads to the registry over a link like this.
+    pub(crate) fn way_to_registry(&self, one_way: Duration, bytes_per_second: f64) -> Result<Proxy> {
+        let registry: SocketAddr = Lab::up()?.registry.address.parse()?;
+        self.runtime.block_on(Proxy::limited(registry.ip(), registry, one_way, bytes_per_second))
     }
 
     /// Where sshd answers.
@@ -104,8 +109,12 @@ impl Site {
 
     /// Has the reference's deploy script swap, over OpenSSH; gives the seconds.
     pub(crate) fn by_script(&self) -> Result<f64> {
-        let directory = &self.project.options.directory;
-        timed(&format!("{} 'cd {directory} && sh ./deploy-anywhere.sh' >/dev/null 2>&1", self.ssh()?))
+        self.over_ssh(&format!("cd {} && sh ./deploy-anywhere.sh", self.project.options.directory))
+    }
+
+    /// Runs a script on the host, over OpenSSH; gives the seconds.
+    pub(crate) fn over_ssh(&self, script: &str) -> Result<f64> {
+        timed(&format!("{} '{script}' >/dev/null 2>&1", self.ssh()?))
     }
 }
 
@@ -143,11 +152,5 @@ pub(crate) fn timed(script: &str) -> Result<f64> {
 
 /// Runs a shell script with the lab's Docker; gives its output.
 pub(crate) fn sh(script: &str) -> Result<String> {
-    let docker = Lab::up()?.docker();
-    let envs = docker.get_envs().filter_map(|(name, value)| Some((name, value?)));
-    let output =
-        Command::new("bash").args(["-o", "pipefail", "-c", script]).envs(envs).stdin(Stdio::null()).output()?;
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    ensure!(output.status.success(), "{script}: {}\n{said}", output.status);
-    Ok(String::from_utf8(output.stdout)?)
+    Lab::up()?.sh(script)
 }

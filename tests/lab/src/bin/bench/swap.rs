@@ -1,4 +1,5 @@
-//! `cutover deploy`, the reference's deploy script and the least possible, in turns on one instance with one app.
+//! `cutover deploy`, the reference's deploy script, docker-rollout's procedure and the least possible, in turns on one
+//! instance with one app.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -6,8 +7,8 @@ use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
-use lab::load::Class;
-use lab::{Instance, Kind, Lab, Load, Mix, Options, Project, Report, Script, build_app, cutover};
+use lab::load::{Class, get_version};
+use lab::{Instance, Kind, Lab, Load, Mix, Options, Output, Project, Report, Rollout, Script, build_app, cutover};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -20,10 +21,11 @@ const START: [(&str, &str); 1] = [("START_DELAY_MS", "1500")];
 enum Way {
     Cutover,
     Reference,
+    Rollout,
     Bound,
 }
 
-const WAYS: [Way; 3] = [Way::Cutover, Way::Reference, Way::Bound];
+const WAYS: [Way; 4] = [Way::Cutover, Way::Reference, Way::Rollout, Way::Bound];
 
 /// One swap.
 #[derive(Debug)]
@@ -44,6 +46,7 @@ struct Bench {
     program: PathBuf,
     instance: Instance,
     project: Project,
+    rollout: Rollout,
     config: TempDir,
     versions: u32,
 }
@@ -74,6 +77,7 @@ impl Way {
         match self {
             Way::Cutover => "cutover deploy",
             Way::Reference => "reference script over ssh",
+            Way::Rollout => "docker-rollout over ssh",
             Way::Bound => "lower bound",
         }
     }
@@ -84,11 +88,13 @@ impl Bench {
         let repository = Lab::up()?.repository("backend-api");
         let instance = Instance::start(Kind::V2)?;
         let project = Project::write(&instance, &repository, Options::default())?;
-        project.bring_up(&[&build_app(&repository, "v1.0.0", &START)?])?;
+        let first = build_app(&repository, "v1.0.0", &START)?;
+        project.bring_up(&[&first])?;
+        let rollout = Rollout::bring_up(&instance, &first)?;
         let config = TempDir::new()?;
         let text = cutover::smallest_config(&instance, &repository, &project.options.directory);
         std::fs::write(config.path().join("cutover.yml"), text)?;
-        Ok(Bench { program: program.canonicalize()?, instance, project, config, versions: 0 })
+        Ok(Bench { program: program.canonicalize()?, instance, project, rollout, config, versions: 0 })
     }
 
     /// A new version, pushed; then one swap to it while clients send requests.
@@ -96,17 +102,19 @@ impl Bench {
         self.versions += 1;
         let version = format!("v1.0.{}", self.versions);
         build_app(&self.project.image, &version, &START)?;
-        let load = Load::start(&self.project.url(), mix())?;
+        let url = if way == Way::Rollout { self.rollout.url() } else { self.project.url() };
+        let load = Load::start(&url, mix())?;
         sleep(Duration::from_secs(2));
         let begun = now();
         let (live, steps) = match way {
             Way::Cutover => self.by_cutover(&version)?,
-            Way::Reference => self.by_script()?,
+            Way::Reference => ended(self.project.deploy_by_script(Script::Anywhere)?)?,
+            Way::Rollout => ended(self.rollout.deploy()?)?,
             Way::Bound => (Some(bound(&self.instance, &self.project, &version)?), BTreeMap::new()),
         };
         let done = now() - begun;
         let clients = load.stop_blocking()?;
-        ensure!(self.project.served_version().as_deref() == Some(&version), "{} did not swap", way.name());
+        ensure!(get_version(&url, "/")?.as_ref() == Some(&version), "{} did not swap", way.name());
         let first = clients.classes.iter().filter_map(|class| Some(class.versions.get(&version)?.first_ms)).min();
         let first = first.with_context(|| format!("no client saw {version}"))?;
         let answered = (clients.started_unix_ms + first) as f64 / 1000.0 - begun;
@@ -132,12 +140,12 @@ impl Bench {
         }
         Ok((Some(at("step-end", "confirm")?), steps))
     }
+}
 
-    fn by_script(&self) -> Result<(Option<f64>, BTreeMap<String, f64>)> {
-        let output = self.project.deploy_by_script(Script::Anywhere)?;
-        ensure!(output.success(), "the deploy script: {}", output.stdout);
-        Ok((None, BTreeMap::new()))
-    }
+/// The end of a deploy that tells nothing of its steps.
+fn ended(output: Output) -> Result<(Option<f64>, BTreeMap<String, f64>)> {
+    ensure!(output.success(), "the deploy: {}", output.stdout);
+    Ok((None, BTreeMap::new()))
 }
 
 /// The least that a swap to this version can take.
