@@ -57,6 +57,8 @@ pub struct Start {
     pub ssh_port: u16,
     /// Lines for sshd_config that win over the lab's own, such as `AllowTcpForwarding no`.
     pub sshd: Vec<String>,
+    /// A program that is its `docker`, in place of an engine: cheap enough for many instances.
+    pub stand_in: Option<PathBuf>,
 }
 
 /// What a command on an instance gave.
@@ -95,7 +97,7 @@ pub struct Container {
 impl Start {
     /// sshd on port 22, nothing special.
     pub fn new(kind: Kind) -> Self {
-        Start { kind, ssh_port: 22, sshd: Vec::new() }
+        Start { kind, ssh_port: 22, sshd: Vec::new(), stand_in: None }
     }
 
     /// Starts it and waits until sshd and dockerd answer.
@@ -105,6 +107,8 @@ impl Start {
         let kind = if self.kind == Kind::V2 { "v2" } else { "v1" };
         let mut words = vec!["instance", &name, "--kind", kind, "--ssh-port", &port];
         self.sshd.iter().for_each(|line| words.extend(["--sshd", line]));
+        let stand_in = self.stand_in.as_ref().map(|program| program.to_string_lossy().into_owned());
+        stand_in.iter().for_each(|program| words.extend(["--stand-in", program]));
         let machine: Machine = serde_json::from_str(&lab(&words)?).context("what scripts/lab said of the instance")?;
         if std::env::var_os("LAB_KEEP").is_some() {
             machine.keep();
