@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use crate::script::{Lab, lab, unique};
+use crate::script::{Lab, lab, run, unique};
 
 /// What runs on an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -223,6 +223,12 @@ impl Machine {
     /// Restarts the whole machine; waits until sshd and dockerd answer. The address stays.
     pub fn reboot(&self) -> Result<()> {
         lab(&["reboot", &self.name]).map(drop)
+    }
+
+    /// Lets it have so much processor time a second, in seconds.
+    pub fn limit(&self, processors: f64) -> Result<()> {
+        let mut docker = Lab::up()?.docker();
+        run(docker.args(["update", "--cpus", &processors.to_string(), &format!("lab-{}", self.name)])).map(drop)
     }
 
     /// Leaves the instance running when the last value of it is dropped.

@@ -12,6 +12,7 @@ mod compose;
 mod container;
 mod image;
 mod state;
+mod template;
 
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitCode};
@@ -48,7 +49,7 @@ fn docker(words: &[&str]) -> Result<()> {
         ["inspect", "-f", format, names @ ..] => {
             let state = State::read()?;
             for name in names {
-                println!("{}", field(format, &state.container(name)?.inspect())?);
+                println!("{}", template::render(format, &state.container(name)?.inspect())?);
             }
         }
         ["inspect", names @ ..] => {
@@ -81,6 +82,15 @@ fn docker(words: &[&str]) -> Result<()> {
                 })?;
             }
         }
+        ["rm", "-f", names @ ..] => {
+            for name in names {
+                State::read()?.container(name)?.stop(0)?;
+                State::change(|state| {
+                    state.containers.retain(|container| !container.is(name));
+                    Ok(())
+                })?;
+            }
+        }
         _ => bail!("the stand-in does not know: docker {}", words.join(" ")),
     }
     Ok(())
@@ -100,19 +110,6 @@ fn list(words: &[&str]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The templates that the scripts use.
-fn field(format: &str, container: &Value) -> Result<String> {
-    if format == "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}" {
-        let networks = container["NetworkSettings"]["Networks"].as_object();
-        let addresses = networks.into_iter().flatten().filter_map(|(_, network)| network["IPAddress"].as_str());
-        return Ok(addresses.map(|address| format!("{address} ")).collect());
-    }
-    let path = format.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")).unwrap_or_default();
-    let found = container.pointer(&path.replace('.', "/"));
-    ensure!(found.is_some_and(|value| !value.is_object()), "the stand-in does not know the template {format}");
-    Ok(found.map(|value| value.as_str().map_or(value.to_string(), str::to_owned)).unwrap_or_default())
 }
 
 /// As docker does: those that are there, and an error if one is not.
