@@ -45,7 +45,7 @@ impl Script {
 
     /// Its first line, which says what it does; that of a swap comes after the lines that all of them share.
     pub fn name(&self) -> &'static str {
-        let own = self.text.split_once("\n# ----\n").map_or(self.text, |(_, own)| own);
+        let own = self.text.rsplit_once("\n# ----\n").map_or(self.text, |(_, own)| own);
         own.lines().next().unwrap_or_default().trim_start_matches("# ")
     }
 

@@ -14,7 +14,7 @@ const INTERVAL: Duration = Duration::from_millis(250);
 /// ended is a failure; the failing answers are shown.
 pub(super) async fn watch(swap: &HostSwap<'_>, cancel: &Cancel) -> Result<String> {
     let Some(bake) = swap.plan.bake.clone() else { return Ok(String::new()) };
-    let nginx = swap.nginx_addresses().await?;
+    let nginx = swap.nginx_addresses()?;
     let (began, mut asked, mut failures) = (Instant::now(), 0u32, 0u32);
     while began.elapsed() < bake.duration {
         let tick = tokio::time::sleep(INTERVAL);

@@ -1,47 +1,76 @@
 //! Proof that the new version is live: requests through nginx reach the new slots.
 
 use super::execute::HostSwap;
-use super::health;
 use super::plan::ServicePlan;
 use super::probe::Question;
+use super::watch::Watch;
 use crate::host::container::Container;
-use anyhow::{Context as _, Result, bail};
+use crate::host::script::sections;
+use anyhow::{Result, bail};
 use futures_util::future::try_join_all;
 
 /// How often requests are sent before it counts as failed.
 const ROUNDS: usize = 3;
 
-/// Sees a request for every service reach its new slot. nginx's old workers are known to be leaving already.
-pub(super) async fn confirm(swap: &HostSwap<'_>) -> Result<String> {
-    let each = swap.plan.services.iter().zip(&swap.started).map(|(service, container)| one(swap, service, container));
-    Ok(try_join_all(each).await?.join(", "))
+/// What the switch left, for the proof.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Switched {
+    /// nginx's addresses, as the host reaches it.
+    pub nginx: Vec<String>,
+    /// Connections that each new slot had accepted, where that could be read; empty where nothing was switched.
+    pub opens: Vec<Option<u64>>,
 }
 
-/// A new slot that has ended meanwhile is known at once: nobody answers at its address, and nginx waits for seconds.
-async fn one(swap: &HostSwap<'_>, service: &ServicePlan, container: &Container) -> Result<String> {
-    tokio::select! {
-        reached = reached(swap, service, container) => reached,
-        how = ended_certainly(swap, container) => bail!("{} {how}", service.to.slot),
+impl Switched {
+    /// From what the switch printed.
+    pub(super) fn read(output: &[u8]) -> Result<Switched> {
+        let mut switched = Switched::default();
+        for section in sections(output)? {
+            match section.name.as_str() {
+                "nginx" => switched.nginx = section.text.split_whitespace().map(str::to_owned).collect(),
+                "opens" => switched.opens.push(section.text.parse().ok()),
+                _ => {}
+            }
+        }
+        Ok(switched)
     }
 }
 
+/// Sees a request for every service reach its new slot. nginx's old workers are known to be leaving already. A new slot
+/// that has ended meanwhile is known at once: nobody answers at its address, and nginx waits for seconds.
+pub(super) async fn confirm(swap: &HostSwap<'_>) -> Result<String> {
+    let slots = swap.started.iter().zip(&swap.watches).enumerate();
+    let each = swap.plan.services.iter().zip(slots).map(async |(service, (number, (container, watch)))| {
+        tokio::select! {
+            reached = reached(swap, service, container, swap.switched.opens.get(number).copied().flatten()) => reached,
+            how = certainly(watch.clone()) => bail!("{} {how}", service.to.slot),
+        }
+    });
+    Ok(try_join_all(each).await?.join(", "))
+}
+
 /// Not being told how the slot fares is no proof that it ended.
-async fn ended_certainly(swap: &HostSwap<'_>, container: &Container) -> String {
-    match health::ended(swap.host, &swap.plan.engine, container).await {
+async fn certainly(watch: Watch) -> String {
+    match watch.await {
         Ok(how) => how,
         Err(_) => std::future::pending().await,
     }
 }
 
 /// The other slot may receive some all the while: from old workers, for clients whose connections they still have.
-async fn reached(swap: &HostSwap<'_>, service: &ServicePlan, container: &Container) -> Result<String> {
+async fn reached(
+    swap: &HostSwap<'_>,
+    service: &ServicePlan,
+    container: &Container,
+    opens: Option<u64>,
+) -> Result<String> {
     let Some(probe) = &service.probe else {
         return Ok(format!("{}: nginx's workers are new; no location could be asked", service.name));
     };
     let pids = [Some(container.state.pid), None];
-    let mut question = Question { host: swap.host, nginx: &[], probe, pids, port: service.port };
-    let (nginx, [mut before, _]) = tokio::try_join!(swap.nginx_addresses(), question.received())?;
-    question.nginx = &nginx;
+    let question = Question { host: swap.host, nginx: swap.nginx_addresses()?, probe, pids, port: service.port };
+    // without a switch nothing has been counted yet
+    let mut before = if opens.is_some() { opens } else { question.received().await?[0].opens };
     for _ in 0..ROUNDS {
         let (status, [after, _]) = question.ask_often().await?;
         if matches!(status, 502..=504) {
@@ -50,26 +79,18 @@ async fn reached(swap: &HostSwap<'_>, service: &ServicePlan, container: &Contain
         if after.opens.is_none() {
             return Ok(format!("nginx's workers are new and answer {status}"));
         }
-        if after.from_nginx > 0 || after.grew_since(before.opens) {
+        if after.from_nginx > 0 || after.grew_since(before) {
             return Ok(format!("{} answers {status} through nginx", service.to.slot));
         }
-        before = after;
+        before = after.opens;
     }
     bail!("{}: requests through nginx don't reach {}", service.name, service.to.slot)
 }
 
 impl HostSwap<'_> {
     /// Where nginx's container can be reached from the host; at least one address.
-    pub(super) async fn nginx_addresses(&self) -> Result<Vec<String>> {
-        let nginx = self.nginx.as_deref().context("nginx does not run")?;
-        let nginx = self.host.docker(&self.plan.engine)?.inspect(nginx).await?;
-        let networks = nginx.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
-        let v4 = networks.values().map(|network| network.ip_address.clone());
-        let all = v4.chain(networks.values().map(|network| network.global_ipv6_address.clone()));
-        let all: Vec<String> = all.flatten().filter(|address| !address.is_empty()).collect();
-        if all.is_empty() {
-            bail!("nginx's container has no address");
-        }
-        Ok(all)
+    pub(super) fn nginx_addresses(&self) -> Result<&[String]> {
+        let addresses = &*self.switched.nginx;
+        if addresses.is_empty() { bail!("nginx's container has no address") } else { Ok(addresses) }
     }
 }

@@ -1,11 +1,13 @@
 //! Runs plans: each phase on every host at once, and everything put back if one fails before the new version is live.
 
+use super::confirm::Switched;
 use super::deliver::Shipment;
 use super::env_file::Given;
 use super::history::{self, Outcome, Record, ServiceRecord};
 use super::plan::Plan;
 use super::steps::{Phase, Step};
 use super::undo;
+use super::watch::Watch;
 use crate::cancel::{Cancel, Signal};
 use crate::host::Host;
 use crate::host::container::Container;
@@ -37,6 +39,10 @@ pub struct HostSwap<'a> {
     pub shipment: Shipment,
     /// The new slots' containers, in the order of the plan's services.
     pub started: Vec<Container>,
+    /// How they fare; empty where another run started them.
+    pub watches: Vec<Watch>,
+    /// What the switch left.
+    pub switched: Switched,
     /// nginx's container.
     pub nginx: Option<String>,
     /// Steps begun so far.
@@ -77,6 +83,8 @@ impl<'a> HostSwap<'a> {
             login,
             shipment: Shipment::default(),
             started: Vec::new(),
+            watches: Vec::new(),
+            switched: Switched::default(),
             begun: Vec::new(),
             seconds: BTreeMap::new(),
             stopped: Vec::new(),
@@ -235,21 +243,6 @@ impl HostSwap<'_> {
             self.step(step, cancel).await?;
         }
         Ok(())
-    }
-
-    /// The new slot that ended since it was confirmed, if one certainly did: the old one must not be stopped then.
-    pub(super) async fn ended(&self) -> Option<(String, String)> {
-        for (service, container) in self.plan.services.iter().zip(&self.started) {
-            let docker = self.host.docker(&self.plan.engine).ok()?;
-            let now = docker.inspect(&container.id).await.ok()?;
-            let crashed = now.restart_count.is_some_and(|count| count > container.restart_count);
-            let state = now.state?;
-            if crashed || state.running == Some(false) && state.restarting != Some(true) {
-                let text = format!("{} ended after it was confirmed", service.to.slot);
-                return Some((self.host.name.clone(), text));
-            }
-        }
-        None
     }
 
     /// Does one step and reports it.

@@ -2,12 +2,13 @@
 
 use super::plan::ServicePlan;
 use super::refusals::meaning;
+use super::watch::Watch;
 use crate::cancel::Cancel;
 use crate::host::Host;
 use crate::host::container::Container;
 use crate::host::http::Answer;
 use crate::report::Event;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 use std::time::{Duration, Instant};
@@ -23,6 +24,7 @@ pub(super) async fn wait(
     engine: &str,
     service: &ServicePlan,
     container: &Container,
+    watch: Watch,
     cancel: &Cancel,
 ) -> Result<String> {
     let began = Instant::now();
@@ -34,7 +36,7 @@ pub(super) async fn wait(
             healthy?;
             return Ok(format!("{slot} is healthy after {:.1} s", began.elapsed().as_secs_f64()));
         }
-        why = ended(host, engine, container) => format!("{slot} {}", why?),
+        how = watch => format!("{slot} {}", how.map_err(|error| anyhow!(error))?),
         () = tokio::time::sleep(health.timeout) => format!(
             "{slot} is not healthy after {} s: asked {} times for GET {} on port {}; at last {}",
             health.timeout.as_secs_f64(), asked.times, health.path, service.port, asked.last
@@ -93,14 +95,6 @@ impl Asked {
             progress(host, service, &self.last, began);
         }
     }
-}
-
-/// How the container ended, once it does. One that ended before it was first looked at counts.
-pub(super) async fn ended(host: &Host, engine: &str, container: &Container) -> Result<String> {
-    let since = if container.restart_count > 0 { &container.created } else { &container.state.started_at };
-    let died = host.docker(engine)?.died(&container.id, since).await?;
-    let memory = if died.out_of_memory { " for lack of memory" } else { "" };
-    Ok(format!("ended with {}{memory}", died.exit_code))
 }
 
 async fn ask(host: &Host, service: &ServicePlan, address: &str) -> Result<Answer> {

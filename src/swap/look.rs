@@ -6,6 +6,8 @@ use crate::host::nginx::{Directive, parse};
 use crate::host::script::{Script, sections};
 use anyhow::Result;
 
+const LOOK: &str = concat!(include_str!("scripts/opens.sh"), include_str!("scripts/look.sh"));
+
 /// What to look at.
 pub struct Ask {
     /// nginx's running container, if it is yet to be looked at.
@@ -60,7 +62,7 @@ pub async fn look(host: &Host, mut ask: Ask, known: Option<Nginx>) -> Result<Loo
     if known.is_some() {
         ask.nginx = None;
     }
-    let script = Script::new("to read nginx's configuration", include_str!("scripts/look.sh"))
+    let script = Script::new("to read nginx's configuration", LOOK)
         .arg(ask.nginx.clone().unwrap_or_default())
         .arg(ask.paths.len().to_string())
         .args(&ask.paths)

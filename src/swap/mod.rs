@@ -4,7 +4,7 @@
 //! host in three phases, [`undo`] puts them back.
 
 mod bake;
-mod confirm;
+pub mod confirm;
 pub mod deliver;
 pub mod discover;
 pub mod env_file;
@@ -26,3 +26,4 @@ pub mod refusals;
 pub mod steps;
 pub mod survey;
 pub mod undo;
+pub mod watch;

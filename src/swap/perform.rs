@@ -1,9 +1,11 @@
 //! What each step does on its host.
 
+use super::confirm::Switched;
 use super::execute::{HostSwap, RELOAD_SECONDS};
 use super::plan::ServicePlan;
 use super::steps::Step;
 use super::undo;
+use super::watch::watch;
 use crate::cancel::{Cancel, Signal};
 use crate::host::container::Container;
 use crate::host::script::{Script, Section, sections};
@@ -62,6 +64,8 @@ impl HostSwap<'_> {
             found.cloned().with_context(|| format!("compose started no container for {slot}"))
         };
         self.started = services.iter().map(of).collect::<Result<_>>()?;
+        let docker = self.host.docker(&self.plan.engine)?;
+        self.watches = self.started.iter().map(|container| watch(docker, container)).collect();
         let names = self.started.iter().map(|container| container.name.trim_start_matches('/').to_owned());
         Ok(names.collect::<Vec<_>>().join(", "))
     }
@@ -107,28 +111,34 @@ impl HostSwap<'_> {
     }
 
     async fn health(&mut self, cancel: &Cancel) -> Result<String> {
-        let each =
-            self.plan.services.iter().zip(&self.started).map(|(service, container)| {
-                super::health::wait(self.host, &self.plan.engine, service, container, cancel)
-            });
+        let each = self.plan.services.iter().zip(self.started.iter().zip(&self.watches)).map(
+            |(service, (container, watch))| {
+                super::health::wait(self.host, &self.plan.engine, service, container, watch.clone(), cancel)
+            },
+        );
         let said = join_all(each).await.into_iter().collect::<Result<Vec<_>>>()?;
         Ok(said.join(", "))
     }
 
     async fn route(&mut self) -> Result<String> {
         let (before, after) = (self.plan.conf.before.clone(), self.plan.conf.after.clone());
-        self.route_script(&[&before], &after, false).await?;
+        let output = self.route_script(&[&before], &after, false).await?;
+        self.switched = Switched::read(&output)?;
         Ok(self.plan.explain(Step::Route))
     }
 
     /// Makes nginx's file say `to`, where it says one of `from` or `to` now, and has nginx take it; `back` undoes that.
-    pub(super) async fn route_script(&self, from: &[&str], to: &str, back: bool) -> Result<()> {
+    pub(super) async fn route_script(&self, from: &[&str], to: &str, back: bool) -> Result<Vec<u8>> {
         let conf = &self.plan.conf;
         let from: Vec<String> = from.iter().map(|text| undo::digest(text)).collect();
         let script = self
             .script(
                 "to point nginx at the new slot",
-                concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/route.sh")),
+                concat!(
+                    include_str!("scripts/prelude.sh"),
+                    include_str!("scripts/opens.sh"),
+                    include_str!("scripts/route.sh")
+                ),
             )
             .args([Step::Route.name(), &conf.path, &from.join(" "), &undo::digest(to)])
             .arg(if conf.in_place { "in-place" } else { "rename" })
@@ -137,7 +147,7 @@ impl HostSwap<'_> {
             .arg(if back { "back" } else { "" })
             .args(self.started.iter().map(|container| &container.id))
             .stdin(to);
-        self.host.run(&script).await.map(|_| ())
+        self.host.run(&script).await
     }
 
     async fn nginx_up(&mut self) -> Result<String> {
@@ -151,6 +161,7 @@ impl HostSwap<'_> {
             ]);
         let containers = containers(&self.host.run(&script).await?)?;
         self.nginx = containers.first().map(|container| container.id.clone());
+        self.switched.nginx = containers.first().map(Container::addresses).unwrap_or_default();
         if self.plan.nginx.guard.is_none() {
             return Ok(self.plan.nginx.service.clone());
         }

@@ -10,6 +10,8 @@ use futures_util::future::join_all;
 use std::net::IpAddr;
 use std::time::Duration;
 
+const RECEIVED: &str = concat!(include_str!("scripts/opens.sh"), include_str!("scripts/received.sh"));
+
 /// Requests sent to tell the slots apart: more than a stray connection or health check makes meanwhile.
 const REQUESTS: usize = 3;
 
@@ -66,7 +68,7 @@ impl Question<'_> {
     /// What the slots have received up to now.
     pub async fn received(&self) -> Result<[Received; 2]> {
         let nginx = self.nginx.iter().filter_map(|address| address.parse().ok()).map(in_hexadecimal);
-        let script = Script::new("to see which slot receives requests", include_str!("scripts/received.sh"))
+        let script = Script::new("to see which slot receives requests", RECEIVED)
             .args([self.port.to_string(), nginx.collect::<Vec<_>>().join(",")])
             .args(self.pids.iter().flatten().map(i64::to_string));
         let output = String::from_utf8_lossy(&self.host.run(&script).await?).into_owned();

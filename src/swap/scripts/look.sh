@@ -26,10 +26,8 @@ while [ "$count" -gt 0 ]; do
 done
 count=$1; shift
 while [ "$count" -gt 0 ]; do
-  opens=$(awk '$1 != "Tcp:" { next } !at { for (i = 2; i <= NF; i++) if ($i == "PassiveOpens") at = i; next } { print $at }' \
-    "/proc/$1/net/snmp" 2>/dev/null)
   handles=$(awk '$1 == "SigCgt:" { print $2 }' "/proc/$1/status" 2>/dev/null)
-  say received 0 "$1 ${opens:--} ${handles:--}"
+  say received 0 "$1 $(opens "$1") ${handles:--}"
   shift; count=$((count - 1))
 done
 # Each of these takes 0.1 s, so at the same time; the dump is printed after the others.

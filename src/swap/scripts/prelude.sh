@@ -80,7 +80,8 @@ engine() {
 # reload NGINX SECONDS: tests, reloads, and waits until every worker of before is leaving and a new one serves. Ends with
 # 1 where nginx took nothing, with 2 where it may have.
 reload() {
-  end=$(($(date +%s) + $2)) master=$(docker inspect -f '{{.State.Pid}}' "$1" 2>/dev/null)
+  end=$(($(date +%s) + $2))
+  [ -n "$master" ] || master=$(docker inspect -f '{{.State.Pid}}' "$1" 2>/dev/null)
   until before=$(workers "$1" 2>/dev/null) && [ -n "$before" ]; do   # it may be restarting
     [ "$(date +%s)" -lt "$end" ] || { echo "nginx does not run" >&2; return 1; }
     sleep 0.2

@@ -1,6 +1,7 @@
 # Points nginx at other slots: file, test, reload, and proof that the old workers are leaving. stdin: the new text.
 # Words: step, file, the digests that it may have now, digest it shall have, how (rename or in-place), nginx's container or
 # '', seconds, `back` to undo or '', the new slots' containers, which must still run.
+# Prints nginx's addresses, and the connections that each new slot has accepted: what follows is measured against that.
 # conf.before lies in the state from the first change until nginx is known not to use what we wrote.
 step=$1 file=$2 now=$3 wanted=$4 how=$5 nginx=$6 seconds=$7 back=$8; shift 8
 if [ -n "$back" ]; then
@@ -8,8 +9,14 @@ if [ -n "$back" ]; then
   [ -e "$state/conf.before" ] || exit 0   # nothing was ever changed
 else
   journal "$step" begin || fail "the journal can't be written"
-  running=$(docker inspect -f '{{.State.Running}}' "$@" 2>&1) && case $running in *false*) false ;; esac ||
-    fail "the new slot does not run any more"
+  # of each new slot, then of nginx: whether it runs, its PID 1, its addresses
+  seen=$(docker inspect -f \
+    '{{.State.Running}} {{.State.Pid}}{{range .NetworkSettings.Networks}} {{.IPAddress}} {{.GlobalIPv6Address}}{{end}}' \
+    "$@" ${nginx:+"$nginx"} 2>&1) || fail "the new slot or nginx is not there any more: $seen"
+  slots=$(printf '%s\n' "$seen" | head -n $#)
+  case $slots in *false*) fail "the new slot does not run any more" ;; esac
+  seen=$(printf '%s\n' "$seen" | tail -n "+$(($# + 1))")
+  master=$(printf '%s' "$seen" | cut -d ' ' -f 2)
 fi
 have=$(digest_of "$file")
 if [ "$have" != "$wanted" ]; then
@@ -40,4 +47,7 @@ if [ -n "$nginx" ]; then
     fail "$why"
   fi
 fi
-if [ -n "$back" ]; then rm -f "$state/conf.before"; else journal "$step" end; fi
+if [ -n "$back" ]; then rm -f "$state/conf.before"; exit 0; fi
+journal "$step" end
+say nginx 0 "$(printf '%s' "$seen" | cut -d ' ' -f 3-)"
+printf '%s\n' "$slots" | while read -r _ pid _; do say opens 0 "$(opens "$pid")"; done
