@@ -146,7 +146,8 @@ impl Host {
 
     fn command(&self, script: &Script) -> Result<String> {
         let environment = self.environment.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let command = ssh::Command::new("env").args(environment);
+        // a shell may look at it only when it starts, and the length of a text is in bytes only with it
+        let command = ssh::Command::new("env").arg("LC_ALL=C").args(environment);
         let command = command.args(["sh", "-c", script.text, "cutover"]).args(&script.words);
         Ok(command.line()?)
     }

@@ -2,7 +2,7 @@
 # Words: nginx container or '', how many paths, the paths mounted into nginx, how many processes, the slots' processes,
 # then image references.
 LC_ALL=C; export LC_ALL
-say() { printf '@%s %s %s\n%s\n' "$1" "$2" "$(printf '%s' "$3" | wc -c)" "$3"; }
+say() { printf '@%s %s %s\n%s\n' "$1" "$2" "${#3}" "$3"; }
 file() {
   case $1 in *.key|*.pem|*.crt|*.p12|*.htpasswd) return ;; esac
   [ -f "$1" ] || return

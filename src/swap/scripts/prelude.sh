@@ -5,17 +5,17 @@ trap '' HUP PIPE   # a cut connection must not split a step
 umask 077
 state=$1 holder=$2 master=''; shift 2
 
-# say NAME STATUS TEXT: one framed section of output
-say() { printf '@%s %s %s\n%s\n' "$1" "$2" "$(printf '%s' "$3" | wc -c)" "$3"; }
+# say NAME STATUS TEXT: one framed section of output; in the locale C a length is in bytes
+say() { printf '@%s %s %s\n%s\n' "$1" "$2" "${#3}" "$3"; }
 
 # fail TEXT…: the reason, and no more
 fail() { printf '%s\n' "$*" >&2; exit 1; }
 
 # One mutating script at a time, and only for the run that holds the lock: a run that died may have left one behind.
-mkdir -p "$state" || fail "the state directory $state can't be made"
+[ -d "$state" ] || mkdir -p "$state" || fail "the state directory $state can't be made"
 exec 8>>"$state/../busy" || fail "$state/../busy can't be written"
 flock -w 60 8 || fail "another step is still running on this host"
-[ "$(head -n 1 "$state/../lock" 2>/dev/null)" = "$holder" ] || fail "this run no longer holds the lock of this host"
+{ IFS= read -r held < "$state/../lock"; } 2>/dev/null && [ "$held" = "$holder" ] || fail "this run no longer holds the lock of this host"
 
 # journal STEP STATE: one line on disk before going on
 journal() {
@@ -82,10 +82,11 @@ engine() {
 reload() {
   end=$(($(date +%s) + $2))
   [ -n "$master" ] || master=$(docker inspect -f '{{.State.Pid}}' "$1" 2>/dev/null)
-  until before=$(workers "$1" 2>/dev/null | cut -d ' ' -f 1) && [ -n "$before" ]; do   # it may be restarting
+  until before=$(workers "$1" 2>/dev/null) && [ -n "$before" ]; do   # it may be restarting
     [ "$(date +%s)" -lt "$end" ] || { echo "nginx does not run" >&2; return 1; }
     sleep 0.2
   done
+  before=" $(printf '%s' "$before" | tr '\n' ' ') "
   # in one exec, which costs 0.1 s; an image without a shell (126, 127) needs two
   out=$(docker exec "$1" sh -c 'nginx -t && exec nginx -s reload' 2>&1); status=$?
   case $status in
@@ -94,14 +95,17 @@ reload() {
   [ $status -eq 0 ] || { printf '%s\n' "$out" >&2; return 1; }
   end=$(($(date +%s) + $2))
   while :; do
-    now=$(workers "$1")
-    serving=$(printf '%s\n' "$now" | awk '$2 == "serving" { print $1 }')
-    stale='' fresh=''
-    for pid in $serving; do
-      case " $(printf '%s' "$before" | tr '\n' ' ') " in *" $pid "*) stale=$pid ;; *) fresh=$pid ;; esac
+    stale='' fresh='' pid=''
+    for word in $(workers "$1"); do
+      case $word in
+        leaving) ;;
+        serving) case $before in *" $pid "*) stale=$pid ;; *) fresh=$pid ;; esac ;;
+        *) pid=$word ;;
+      esac
     done
     [ -n "$fresh" ] && [ -z "$stale" ] && break
     [ "$(date +%s)" -lt "$end" ] || { echo "nginx went on with its old workers for $2 s after the reload" >&2; return 2; }
+    sleep 0.01   # the processor is nginx's now
   done
 }
 

@@ -92,6 +92,21 @@ push_services() {
   touch "$mark"
 }
 
+# What a stand-in host runs nginx from: the files of its image.
+nginx_root() { echo "$CUTOVER_LAB/nginx-root-$(image_key nginx-1.30)"; }
+
+make_nginx_root() {
+  local root container; root=$(nginx_root)
+  [ -d "$root" ] && return
+  say "unpacking nginx for stand-in hosts"
+  rm -rf "$CUTOVER_LAB"/nginx-root-*
+  mkdir -p "$root.part"
+  container=$(docker create "$(image nginx-1.30)")
+  docker export "$container" | tar -C "$root.part" -xf -
+  docker rm "$container" >/dev/null
+  mv "$root.part" "$root"
+}
+
 golden() { echo "$CUTOVER_LAB/golden/$1-$(service_keys | key_of "$(image "$1")")"; }
 
 goldens_ready() { [ -s "$RUN/goldens" ] && [ "$(cat "$RUN/goldens")" = "$(goldens_key)" ]; }

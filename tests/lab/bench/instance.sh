@@ -40,18 +40,22 @@ copy_store() {
 
 instance_start() {
   local kind=v2 previous=
-  for word in "$@"; do [ "$previous" != --kind ] || kind=$word; previous=$word; done
+  for word in "$@"; do
+    case $previous in --kind) kind=$word ;; --stand-in) instance_start_from '' "$@"; return ;; esac
+    previous=$word
+  done
   instance_start_from "$(golden "$kind")" "$@"
 }
 
 instance_start_from() {
-  local store=$1 name=${2:?a name} kind=v2 port=22 sshd='' dir address
+  local store=$1 name=${2:?a name} kind=v2 port=22 sshd='' stand_in='' dir address
   shift 2
   while [ $# -gt 0 ]; do
     case $1 in
       --kind) kind=$2 ;;
       --ssh-port) port=$2 ;;
       --sshd) sshd+="$2"$'\n' ;;
+      --stand-in) stand_in=$2 ;;
       *) die "unknown flag $1" ;;
     esac
     shift 2
@@ -63,6 +67,7 @@ instance_start_from() {
   address=$(cat "$dir/address")
   write_keys "$dir" "$address" "$port"
   printf 'Port %s\n%s' "$port" "$sshd" >"$dir/machine/sshd.conf"
+  [ -z "$stand_in" ] || cp "$BENCH"/stand-in/* "$dir/machine/"
   copy_store "$store" "$dir/docker"
   instance_run "$name" "$kind" "$dir" "$address" || { instance_stop "$name"; die "instance $name did not start"; }
   printf '{"name":"%s","address":"%s","port":%s,"user":"deploy","key":"%s","known_hosts":"%s","kind":"%s"}\n' \
@@ -71,16 +76,22 @@ instance_start_from() {
   cat "$dir/instance.json"
 }
 
-# Docker in docker without --privileged, which asks for more than some machines can give.
+# Docker in docker without --privileged, which asks for more than some machines can give. With $stand_in there is none:
+# that program is the instance's docker.
 instance_run() {
-  local name=$1 kind=$2 dir=$3 address=$4 cap flags=()
+  local name=$1 kind=$2 dir=$3 address=$4 cap flags=() words=()
+  if [ -n "$stand_in" ]; then
+    locked nginx-root make_nginx_root
+    flags+=(-v "$(nginx_root):/nginx:ro" -v "$stand_in:/lab/docker:ro" --entrypoint /bin/bash)
+    words=(/lab/machine)
+  fi
   for cap in SYS_ADMIN NET_ADMIN SYS_PTRACE SYS_CHROOT MKNOD; do flags+=(--cap-add "$cap"); done
   for opt in seccomp=unconfined apparmor=unconfined systempaths=unconfined; do flags+=(--security-opt "$opt"); done
   [ ! -e /sys/fs/cgroup/cgroup.controllers ] || flags+=(--cgroupns host)
   docker run -d --name "lab-$name" --hostname "$name" --network lab --ip "$address" --stop-timeout 30 \
     -e "LAB_CGROUP=$(cgroup_of "$name")" "${flags[@]}" -v /sys/fs/cgroup:/sys/fs/cgroup:rw \
     -v "$dir/docker:/var/lib/docker" -v "$dir/machine:/lab" "$(image "$kind")" \
-    >/dev/null 2>"$dir/run.log" || { cat "$dir/run.log" >&2; return 1; }
+    "${words[@]}" >/dev/null 2>"$dir/run.log" || { cat "$dir/run.log" >&2; return 1; }
   instance_wait "$name"
 }
 

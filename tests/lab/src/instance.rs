@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use crate::script::{Lab, lab, unique};
+use crate::script::{Lab, lab, run, unique};
 
 /// What runs on an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -57,6 +57,8 @@ pub struct Start {
     pub ssh_port: u16,
     /// Lines for sshd_config that win over the lab's own, such as `AllowTcpForwarding no`.
     pub sshd: Vec<String>,
+    /// A program that is its `docker`, in place of an engine: cheap enough for many instances.
+    pub stand_in: Option<PathBuf>,
 }
 
 /// What a command on an instance gave.
@@ -95,7 +97,7 @@ pub struct Container {
 impl Start {
     /// sshd on port 22, nothing special.
     pub fn new(kind: Kind) -> Self {
-        Start { kind, ssh_port: 22, sshd: Vec::new() }
+        Start { kind, ssh_port: 22, sshd: Vec::new(), stand_in: None }
     }
 
     /// Starts it and waits until sshd and dockerd answer.
@@ -105,6 +107,8 @@ impl Start {
         let kind = if self.kind == Kind::V2 { "v2" } else { "v1" };
         let mut words = vec!["instance", &name, "--kind", kind, "--ssh-port", &port];
         self.sshd.iter().for_each(|line| words.extend(["--sshd", line]));
+        let stand_in = self.stand_in.as_ref().map(|program| program.to_string_lossy().into_owned());
+        stand_in.iter().for_each(|program| words.extend(["--stand-in", program]));
         let machine: Machine = serde_json::from_str(&lab(&words)?).context("what scripts/lab said of the instance")?;
         if std::env::var_os("LAB_KEEP").is_some() {
             machine.keep();
@@ -219,6 +223,12 @@ impl Machine {
     /// Restarts the whole machine; waits until sshd and dockerd answer. The address stays.
     pub fn reboot(&self) -> Result<()> {
         lab(&["reboot", &self.name]).map(drop)
+    }
+
+    /// Lets it have so much processor time a second, in seconds.
+    pub fn limit(&self, processors: f64) -> Result<()> {
+        let mut docker = Lab::up()?.docker();
+        run(docker.args(["update", "--cpus", &processors.to_string(), &format!("lab-{}", self.name)])).map(drop)
     }
 
     /// Leaves the instance running when the last value of it is dropped.

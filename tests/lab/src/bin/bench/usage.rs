@@ -51,3 +51,12 @@ pub(crate) fn measured(command: &mut Command) -> Result<Usage> {
     ensure!(status.success(), "{:?} {:?}: {status}\n{stdout}", command.get_program(), command.get_args());
     Ok(Usage { stdout, seconds, cpu, mib: peak / 1024.0 })
 }
+
+/// Processor time that this machine has spent so far, in seconds: all but idle and waiting (proc_stat(5)).
+pub(crate) fn busy() -> Result<f64> {
+    let stat = std::fs::read_to_string("/proc/stat")?;
+    let fields = stat.lines().next().context("no line")?.split_whitespace().skip(1);
+    let ticks: Vec<f64> = fields.filter_map(|ticks| ticks.parse().ok()).collect();
+    let busy = ticks.iter().enumerate().filter(|(field, _)| ![3, 4].contains(field) && *field < 8);
+    Ok(busy.map(|(_, ticks)| ticks).sum::<f64>() / TICKS)
+}
