@@ -182,7 +182,8 @@ fn a_release_that_another_one_overtakes_looks_at_the_hosts_again() {
     let (pushing, go) = (bench.dir.path().join("pushing"), bench.dir.path().join("go"));
     assert!(Command::new("mkfifo").args([&pushing, &go]).status().unwrap().success());
     let (at, until) = (pushing.display(), go.display());
-    let once = format!("case \" $* \" in *' push '*) [ ! -p {at} ] || {{ echo > {at}; rm {at}; cat {until}; }} ;; esac");
+    let once =
+        format!("case \" $* \" in *' push '*) [ ! -p {at} ] || {{ echo > {at}; rm {at}; cat {until}; }} ;; esac");
     stand_in_that(&bench, &once);
     let release = std::thread::scope(|scope| {
         let release = scope.spawn(|| in_tree(&bench, &tree, &["release"], &[]));
