@@ -9,6 +9,7 @@ mod github;
 mod history;
 mod init;
 mod lock;
+mod outcome;
 mod plan;
 mod recover;
 mod release;

@@ -1,6 +1,7 @@
 //! What `release` and `deploy` share: the lock, the plan from what is true now, the swap, and what is said at the end.
 
 use super::lock::Locked;
+use super::outcome::{failed, finished};
 use super::session::variable;
 use super::ship::Wanted;
 use super::{Exit, Run, Stop};
@@ -12,15 +13,14 @@ use crate::parallel;
 use crate::release::version::{Compared, Version};
 use crate::report::{Event, Level};
 use crate::swap::deliver::Shipment;
-use crate::swap::execute::{Failure, HostSwap, execute};
+use crate::swap::execute::{HostSwap, execute};
 use crate::swap::history;
 use crate::swap::observe::{Observation, state_paths};
 use crate::swap::plan::{Plan, Release};
 use crate::swap::recover::{self, Way};
 use crate::swap::steps::Step;
 use serde_json::json;
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The question before old code comes back to what a migration has left.
 const UNSAFE: &str = "The release's own command ran and is marked irreversible: the old version may not work with what it \
@@ -251,25 +251,6 @@ impl Run {
     }
 }
 
-/// What a failed release comes to.
-fn failed(version: &str, failure: &Failure) -> Stop {
-    let lines =
-        |pairs: &[(String, String)]| pairs.iter().map(|(host, why)| format!("\n  {host}: {why}")).collect::<String>();
-    let causes = lines(&failure.causes);
-    if !failure.left.is_empty() {
-        let left = lines(&failure.left);
-        let message = format!("{version} failed and could not be put back.{causes}\nA person must look at:{left}");
-        return Stop::new(Exit::Stuck, message);
-    }
-    match failure.signal {
-        Some(signal) => {
-            let message = format!("stopped by {}; put back, the old version serves", signal.name());
-            Stop::new(Exit::Interrupted(signal.exit_code()), message)
-        }
-        None => Stop::new(Exit::PutBack, format!("{version} failed and was put back, the old version serves.{causes}")),
-    }
-}
-
 /// Who this run is, for those who find the host locked.
 pub(super) fn holder(what: &str) -> Holder {
     let mut id = [0u8; 16];
@@ -296,69 +277,4 @@ pub(super) fn who() -> String {
         if machine.is_empty() { user } else { format!("{user} on {machine}") }
     };
     job().unwrap_or_else(person)
-}
-
-/// What a release that is live comes to.
-fn finished(swaps: &[HostSwap<'_>], live: Duration, whole: Duration) -> Event {
-    let version = swaps.first().map_or("", |swap| swap.plan.version.as_str());
-    let mut text =
-        format!("\n{version} is live after {:.2} s; done after {:.2} s\n", live.as_secs_f64(), whole.as_secs_f64());
-    let mut hosts = Vec::new();
-    for swap in swaps {
-        text += &format!("  {}\n", swap.host.name);
-        let mut services = Vec::new();
-        for (service, container) in swap.plan.services.iter().zip(&swap.started) {
-            let from = service.from.as_ref();
-            let old = from.and_then(|old| old.version.clone());
-            let digest = service.pull.split_once('@').map(|(_, digest)| digest);
-            text += &format!(
-                "    {:<16} {} → {}   {} → {version}   {}\n",
-                service.name,
-                from.map_or("nothing", |old| old.slot.as_str()),
-                service.to.slot,
-                old.as_deref().unwrap_or("unknown version"),
-                digest.unwrap_or(&container.image)
-            );
-            services.push(json!({
-                "service": service.name,
-                "slot": service.to.slot,
-                "previous-slot": from.map(|old| &old.slot),
-                "previous-version": old,
-                "digest": digest,
-                "image": container.image,
-                "reference": tagged(&service.pull, version),
-            }));
-        }
-        if !swap.drained.is_empty() {
-            text += &format!("    drained: {}\n", swap.drained);
-        }
-        let seconds: Vec<String> = swap
-            .begun
-            .iter()
-            .filter_map(|step| Some(format!("{} {:.2}", step.name(), swap.seconds.get(step.name())?)))
-            .collect();
-        text += &format!("    seconds: {}\n", seconds.join(", "));
-        let seconds: BTreeMap<_, _> = swap.seconds.iter().collect();
-        hosts.push(json!({
-            "host": swap.host.name, "services": services, "drained": swap.drained, "seconds": seconds,
-            "round-trips": swap.host.session.round_trips(),
-        }));
-    }
-    let data = json!({
-        "version": version,
-        "outcome": "released",
-        "live-seconds": live.as_secs_f64(),
-        "seconds": whole.as_secs_f64(),
-        "hosts": hosts,
-    });
-    Event::Result { verb: "release", data, text }
-}
-
-/// `REPOSITORY:VERSION` of what was pulled; `None` for an image that has only its id.
-fn tagged(pull: &str, version: &str) -> Option<String> {
-    let name = pull.split_once('@').map_or(pull, |(name, _)| name);
-    let (path, last) = name.rsplit_once('/').map_or(("", name), |(path, last)| (path, last));
-    let last = last.split(':').next().unwrap_or(last);
-    let slash = if path.is_empty() { "" } else { "/" };
-    (!pull.starts_with("sha256:")).then(|| format!("{path}{slash}{last}:{}", version.replace('+', "_")))
 }

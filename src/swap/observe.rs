@@ -1,19 +1,18 @@
 //! What is true on a host: slots, nginx and its configuration, and where nginx really sends requests.
 
-use super::discover;
 use super::findings::Findings;
-use super::found::{Found, Slot, find, needs};
-use super::history::{self, Record};
+use super::found::{Found, find, needs};
+use super::history::Record;
 use super::journal::Journal;
 use super::look::{Look, look};
 use super::probe::Question;
 use super::refusals::ask_slot;
 use super::survey::{Compose, Disk, survey};
-use crate::config::{Config, Health, Service};
+use super::together::{PutTogether, put_together};
+use crate::config::{Config, Health};
 use crate::host::Host;
-use crate::host::container::{Container, Image};
-use crate::host::nginx::{Probe, Upstream, probe_for};
-use crate::release::version::Version;
+use crate::host::container::Container;
+use crate::host::nginx::Probe;
 use anyhow::Result;
 use futures_util::future::join_all;
 use std::time::Duration;
@@ -208,132 +207,6 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
     };
     super::refusals::of_slots(host, &observation, project, &look, early, &mut findings).await;
     Ok((Some(observation), findings))
-}
-
-struct PutTogether {
-    services: Vec<ServiceSeen>,
-    conf: ConfSeen,
-}
-
-fn put_together(config: &Config, found: &Found<'_>, look: &Look, findings: &mut Findings) -> Option<PutTogether> {
-    let stated = config
-        .nginx
-        .conf
-        .as_ref()
-        .map(|conf| if conf.starts_with('/') { conf.clone() } else { format!("{}/{conf}", config.directory) });
-    let files: Vec<(String, String)> =
-        look.files.iter().filter(|(path, _)| stated.as_ref().is_none_or(|stated| stated == path)).cloned().collect();
-    if let (Some(stated), true) = (&stated, files.is_empty()) {
-        let todo = "correct `nginx: {conf: …}` in cutover.yml, or mount the file into nginx";
-        findings.refuse("conf", format!("{stated} is not among the files mounted into nginx"), todo);
-        return None;
-    }
-    let texts: Vec<&str> = look.files.iter().map(|(_, text)| text.as_str()).collect();
-    let mut services = Vec::new();
-    let mut at_file = None;
-    for (service, slots) in config.services.iter().zip(&found.slots) {
-        let hosts: Vec<&str> = slots.iter().flat_map(|slot| &slot.names).map(String::as_str).collect();
-        let routed = discover::route(&files, &hosts, service.upstream.as_ref().map(|name| name.as_str()));
-        let (at, upstream) = match routed {
-            Ok(routed) => routed,
-            Err(why) => {
-                let todo = "the upstream must have one `server` line that names a slot, such as `server blue:3001;`";
-                findings.refuse(format!("conf, service {}", service.name), why, todo);
-                continue;
-            }
-        };
-        if *at_file.get_or_insert(at) != at {
-            let what = format!("{} and {} route different services", files[at_file.unwrap_or(at)].0, files[at].0);
-            findings.refuse("conf", what, "put the upstreams of all services into one file: they move in one reload");
-            return None;
-        }
-        services.extend(service_seen(service, slots, &upstream, found, look, &texts, findings));
-    }
-    if services.len() != config.services.len() {
-        return None;
-    }
-    let (path, text) = files.into_iter().nth(at_file?)?;
-    let (inside, in_place) = found.inside(&path)?;
-    super::refusals::of_conf(&path, &text, &inside, in_place, look, findings);
-    Some(PutTogether { services, conf: ConfSeen { path, text, in_place } })
-}
-
-fn service_seen(
-    service: &Service,
-    slots: &[Slot<'_>; 2],
-    upstream: &Upstream,
-    found: &Found<'_>,
-    look: &Look,
-    texts: &[&str],
-    findings: &mut Findings,
-) -> Option<ServiceSeen> {
-    let about = format!("conf, upstream {}", upstream.name);
-    let ours = |host: &str| slots.iter().position(|slot| slot.names.iter().any(|name| name == host));
-    let named: Vec<_> = upstream.servers.iter().filter_map(|server| Some((ours(&server.host)?, server))).collect();
-    let (in_conf, server) = match named.as_slice() {
-        [one] => *one,
-        [] => {
-            let hosts: Vec<&str> = upstream.servers.iter().map(|server| server.host.as_str()).collect();
-            let [one, two] = [&slots[0].service, &slots[1].service];
-            let what = format!("its servers are {}, the slots are {one} and {two}", hosts.join(", "));
-            findings.refuse(about, what, format!("let it have `server {one}:PORT;`"));
-            return None;
-        }
-        _ => {
-            let what = "it names both slots, so requests go to both";
-            findings.refuse(about, what, "let it name one slot only; cutover changes the name at each release");
-            return None;
-        }
-    };
-    // a slot is called by its service name if the file does so, else by its container name
-    let kind = slots[in_conf].names.iter().position(|name| *name == server.host).unwrap_or(0);
-    let image = service.image.familiar();
-    let of_repository = |reference: &&String| service.image.same_repository(reference);
-    let tagged = look.images.iter().flat_map(|image| {
-        image.repo_tags.iter().flatten().filter(of_repository).map(|tag| (tag.clone(), image.id.clone()))
-    });
-    let digests = look.images.iter().flat_map(|image| {
-        image.repo_digests.iter().flatten().filter(of_repository).map(|digest| (digest.clone(), image.id.clone()))
-    });
-    let seen = |slot: &Slot<'_>| {
-        let image_of = |test: &dyn Fn(&Image) -> bool| look.images.iter().find(|image| test(image));
-        let runs = slot.container.and_then(|container| image_of(&|image| image.id == container.image));
-        SlotSeen {
-            service: slot.service.clone(),
-            host: slot.names.get(kind).unwrap_or(&slot.service).clone(),
-            reference: slot.reference.clone(),
-            reference_image: image_of(&|image| image.is_tagged(&slot.reference)).map(|image| image.id.clone()),
-            container: slot.container.cloned(),
-            restart: slot.restart.clone(),
-            version: slot.container.and_then(|container| version_of(container, runs, found.history, service)),
-            digest: runs.and_then(|image| image.digest_in(service.image.as_str())).map(str::to_owned),
-        }
-    };
-    let grace = slots[in_conf].container.and_then(|container| container.config.stop_timeout).map(Duration::from_secs);
-    Some(ServiceSeen {
-        name: service.name.to_string(),
-        image,
-        slots: [seen(&slots[0]), seen(&slots[1])],
-        upstream: upstream.name.clone(),
-        port: service.port.unwrap_or(server.port),
-        in_conf,
-        live: Live::None,
-        health: service.health.clone(),
-        stop_timeout: service.stop_timeout.or(grace).unwrap_or(Duration::from_secs(10)),
-        probe: probe_for(texts, &upstream.name),
-        tagged: tagged.collect(),
-        digests: digests.collect(),
-    })
-}
-
-/// The version that a container runs: as the history has it, else the highest version among its image's tags.
-fn version_of(container: &Container, image: Option<&Image>, history: &[Record], service: &Service) -> Option<String> {
-    if let Some(record) = history::of_container(history, &container.id) {
-        return Some(record.version.clone());
-    }
-    let tags = image?.repo_tags.iter().flatten().filter(|tag| service.image.same_repository(tag));
-    let versions = tags.filter_map(|tag| Version::from_tag(tag.rsplit_once(':')?.1));
-    versions.max_by(|a, b| a.semver().cmp(b.semver())).map(|version| version.to_string())
 }
 
 /// Finds out which slots really receive what nginx is asked for.

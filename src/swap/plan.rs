@@ -1,7 +1,6 @@
 //! What will be done on one host, as a value: printed by `plan`, executed by `release`, kept in the journal for undoing.
 
 use super::observe::{Live, Observation, ServiceSeen, SlotSeen};
-use super::steps::Step;
 use super::survey::Compose;
 use crate::config::{Bake, Config, Health, HostHook};
 use crate::host::nginx::{Probe, point};
@@ -223,71 +222,6 @@ impl Plan {
             keep: keep.versions(),
         })
     }
-
-    /// The steps, in order.
-    pub fn steps(&self) -> Vec<Step> {
-        let running = self.nginx.container.is_some();
-        let replaces = self.services.iter().any(|service| service.from.is_some());
-        let mut steps = vec![Step::Pull];
-        steps.extend(self.env_file.as_ref().map(|_| Step::EnvFile));
-        steps.extend(self.hook.as_ref().map(|_| Step::Hook));
-        steps.push(Step::Start);
-        steps.extend((running && self.nginx.guard.is_some()).then_some(Step::Guard));
-        steps.push(Step::Health);
-        steps.extend(self.before_switch.as_ref().map(|_| Step::BeforeSwitch));
-        steps.extend((running || self.conf.before != self.conf.after).then_some(Step::Route));
-        steps.extend((!running).then_some(Step::NginxUp));
-        steps.push(Step::Confirm);
-        steps.extend(self.bake.as_ref().map(|_| Step::Bake));
-        steps.extend(self.after_switch.as_ref().map(|_| Step::AfterSwitch));
-        steps.extend(running.then_some(Step::Drain));
-        steps.extend(replaces.then_some(Step::Retire));
-        steps.push(Step::Record);
-        steps
-    }
-
-    /// What a step will do on this host and why, for people.
-    pub fn explain(&self, step: Step) -> String {
-        let each =
-            |text: &dyn Fn(&ServicePlan) -> String| self.services.iter().map(text).collect::<Vec<_>>().join(", ");
-        let to = || each(&|s| s.to.slot.clone());
-        match step {
-            Step::Pull => each(&|s| match s.present {
-                Some(_) => format!("{} is on the host already", s.pull),
-                None if s.ship => format!("send {} over SSH, the layers that the host lacks", s.pull),
-                None => format!("bring {} to the host", s.pull),
-            }),
-            Step::EnvFile => format!("write {}", self.env_file.as_deref().unwrap_or_default()),
-            Step::Hook => self.hook.as_ref().map_or_else(String::new, |hook| {
-                format!("run {} in the new image, at most {} s", hook.command.join(" "), hook.timeout.as_secs())
-            }),
-            Step::BeforeSwitch => host_hook(self.before_switch.as_ref()),
-            Step::AfterSwitch => host_hook(self.after_switch.as_ref()),
-            Step::Start if self.services.iter().all(|service| service.to.kept.is_some()) => {
-                format!("start the kept {} again", to())
-            }
-            Step::Start if self.needs.is_empty() => format!("start {} on {}", to(), self.version),
-            Step::Start => format!("start {}, then {} on {}", self.needs.join(", "), to(), self.version),
-            Step::Guard => "let idle keep-alive connections outlive a reload of nginx".to_owned(),
-            Step::Health => each(&|s| format!("until {} answers GET {} on port {}", s.to.slot, s.health.path, s.port)),
-            Step::Route => each(&|s| format!("point upstream {} at {}", s.upstream, s.to.host)),
-            Step::NginxUp => format!("start {}", self.nginx.service),
-            Step::Confirm => format!("see requests through nginx reach {}", to()),
-            Step::Bake => self.bake.as_ref().map_or_else(String::new, |bake| {
-                format!("watch the answers through nginx for {} s", bake.duration.as_secs())
-            }),
-            Step::Drain => format!("let nginx's old workers finish, at most {} s", self.drain_timeout.as_secs()),
-            Step::Retire => {
-                let from = self.services.iter().filter_map(|s| s.from.as_ref());
-                let from = from.map(|old| match &old.version {
-                    Some(version) => format!("{} ({version})", old.slot),
-                    None => old.slot.clone(),
-                });
-                format!("stop {} and keep it for a rollback", from.collect::<Vec<_>>().join(", "))
-            }
-            Step::Record => "write the release into the host's history".to_owned(),
-        }
-    }
 }
 
 /// The configuration's text with the upstream of every service at the slot that `which` names; `None`: as it is.
@@ -361,10 +295,4 @@ impl ServiceSeen {
 
 fn absolute(directory: &str, path: &str) -> String {
     if path.starts_with('/') { path.to_owned() } else { format!("{directory}/{path}") }
-}
-
-fn host_hook(hook: Option<&HostHook>) -> String {
-    hook.map_or_else(String::new, |hook| {
-        format!("run {} on the host, at most {} s", hook.command.join(" "), hook.timeout.as_secs())
-    })
 }
