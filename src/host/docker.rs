@@ -4,7 +4,7 @@ use super::ssh::Session;
 use crate::secret::Secret;
 use anyhow::{Context as _, Result, bail};
 use bollard::auth::DockerCredentials;
-use bollard::models::{ContainerInspectResponse, CreateImageInfo};
+use bollard::models::CreateImageInfo;
 use bollard::query_parameters::{CreateImageOptionsBuilder, EventsOptionsBuilder, LogsOptionsBuilder};
 use futures_util::StreamExt;
 use hyper::Uri;
@@ -66,12 +66,6 @@ impl Docker {
         };
         let docker = bollard::Docker::connect_with_custom_transport(transport, Some("http://docker"), 600, &version)?;
         Ok(Docker(docker))
-    }
-
-    /// `docker inspect` of one container.
-    pub async fn inspect(&self, container: &str) -> Result<ContainerInspectResponse> {
-        let inspected = self.0.inspect_container(container, None).await;
-        inspected.with_context(|| format!("the container {container} can't be inspected"))
     }
 
     /// The last lines that a container printed, both streams, at most `lines`.

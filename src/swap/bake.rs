@@ -1,8 +1,10 @@
 //! Watching the new version through nginx after the switch; too many failures put the old one back.
 
 use super::execute::HostSwap;
+use super::plan::ServicePlan;
 use super::probe;
 use crate::cancel::Cancel;
+use crate::config::Bake;
 use crate::report::{Event, Level};
 use anyhow::{Result, bail};
 use std::time::{Duration, Instant};
@@ -10,17 +12,24 @@ use std::time::{Duration, Instant};
 /// From one question to the next.
 const INTERVAL: Duration = Duration::from_millis(250);
 
-/// Asks every service through nginx until the time is over. An answer of 500 or more, none at all, or a container that
-/// ended is a failure; the failing answers are shown.
+/// Asks every service through nginx until the time is over. An answer of 500 or more, or none at all, is a failure; the
+/// failing answers are shown. A container that ends is the end.
 pub(super) async fn watch(swap: &HostSwap<'_>, cancel: &Cancel) -> Result<String> {
-    let Some(bake) = swap.plan.bake.clone() else { return Ok(String::new()) };
+    let Some(bake) = &swap.plan.bake else { return Ok(String::new()) };
+    tokio::select! {
+        asked = ask(swap, bake, cancel) => asked,
+        end = swap.end_of_any() => bail!(end),
+    }
+}
+
+async fn ask(swap: &HostSwap<'_>, bake: &Bake, cancel: &Cancel) -> Result<String> {
     let nginx = swap.nginx_addresses()?;
     let (began, mut asked, mut failures) = (Instant::now(), 0u32, 0u32);
     while began.elapsed() < bake.duration {
         let tick = tokio::time::sleep(INTERVAL);
-        for (service, container) in swap.plan.services.iter().zip(&swap.started) {
+        for service in &swap.plan.services {
             asked += 1;
-            if let Err(why) = look(swap, &nginx[0], service, &container.id).await {
+            if let Err(why) = look(swap, &nginx[0], service).await {
                 failures += 1;
                 let text = format!("bake: {}: {why}", service.name);
                 swap.host.reporter.note(Level::Warning, &swap.host.name, text);
@@ -44,11 +53,7 @@ pub(super) async fn watch(swap: &HostSwap<'_>, cancel: &Cancel) -> Result<String
     Ok(format!("{failures} of {asked} answers failed"))
 }
 
-async fn look(swap: &HostSwap<'_>, nginx: &str, service: &super::plan::ServicePlan, container: &str) -> Result<()> {
-    let state = swap.host.docker(&swap.plan.engine)?.inspect(container).await?;
-    if state.state.as_ref().and_then(|state| state.running) != Some(true) || state.restart_count.unwrap_or(0) > 0 {
-        bail!("{} ended", service.to.slot);
-    }
+async fn look(swap: &HostSwap<'_>, nginx: &str, service: &ServicePlan) -> Result<()> {
     let Some(asked) = &service.probe else { return Ok(()) };
     let path = if service.health.path.starts_with(&asked.path) { &service.health.path } else { &asked.path };
     let asked = crate::host::nginx::Probe { path: path.clone(), ..asked.clone() };

@@ -3,7 +3,6 @@
 use super::execute::HostSwap;
 use super::plan::ServicePlan;
 use super::probe::Question;
-use super::watch::Watch;
 use crate::host::container::Container;
 use crate::host::script::sections;
 use anyhow::{Result, bail};
@@ -39,21 +38,12 @@ impl Switched {
 /// Sees a request for every service reach its new slot. nginx's old workers are known to be leaving already. A new slot
 /// that has ended meanwhile is known at once: nobody answers at its address, and nginx waits for seconds.
 pub(super) async fn confirm(swap: &HostSwap<'_>) -> Result<String> {
-    let slots = swap.started.iter().zip(&swap.watches).enumerate();
-    let each = swap.plan.services.iter().zip(slots).map(async |(service, (number, (container, watch)))| {
-        tokio::select! {
-            reached = reached(swap, service, container, swap.switched.opens.get(number).copied().flatten()) => reached,
-            how = certainly(watch.clone()) => bail!("{} {how}", service.to.slot),
-        }
+    let each = swap.plan.services.iter().zip(&swap.started).enumerate().map(|(number, (service, container))| {
+        reached(swap, service, container, swap.switched.opens.get(number).copied().flatten())
     });
-    Ok(try_join_all(each).await?.join(", "))
-}
-
-/// Not being told how the slot fares is no proof that it ended.
-async fn certainly(watch: Watch) -> String {
-    match watch.await {
-        Ok(how) => how,
-        Err(_) => std::future::pending().await,
+    tokio::select! {
+        all = try_join_all(each) => Ok(all?.join(", ")),
+        end = swap.end_of_any() => bail!(end),
     }
 }
 
