@@ -244,6 +244,19 @@ fn a_file_that_somebody_changes_before_the_start_stops_the_release() {
     assert!(!bench.instance.is_running("green").unwrap(), "a slot was started that may have been the live one");
 }
 
+/// As docker does where it can't read its own configuration file.
+#[test]
+fn a_docker_that_warns_at_every_call_is_no_trouble() {
+    let bench = Bench::reference(lab::Kind::V2);
+    let warns = "#!/bin/sh\necho 'WARNING: no config' >&2\nexec /usr/bin/docker \"$@\"";
+    let path = "/usr/local/bin/docker";
+    bench.instance.root(&format!("cat > {path} <<'END'\n{warns}\nEND\nchmod 755 {path}")).unwrap();
+    for (version, to) in [("v1.1.0", "blue → green"), ("v1.2.0", "green → blue")] {
+        bench.deploy(version, &[]).expect(0).says(to).says("answers 200 through nginx").never_says("tidying up failed");
+    }
+    assert_eq!(bench.project.served_version().as_deref(), Some("v1.2.0"));
+}
+
 #[test]
 fn a_second_client_that_waits_goes_on_afterwards() {
     let bench = fragile();

@@ -30,26 +30,18 @@ impl Run {
         seen: Option<Vec<Observation>>,
     ) -> Result<Locked, Stop> {
         let looking = async {
-            match &seen {
-                Some(_) => Ok(None),
-                None => self.look(hosts, wanted).await.map(Some),
+            match seen {
+                Some(seen) => Ok(seen.into_iter().map(|seen| (Some(seen), Vec::new())).collect()),
+                None => self.look(hosts, wanted).await,
             }
         };
         let (locks, looked) = tokio::try_join!(self.lock(hosts, holder, wait), looking)?;
-        let counts = |host: &Host, seen: &Observation| {
+        let at_once = hosts.iter().zip(&looked).all(|(host, (seen, _))| {
             let stamp = locks.iter().find(|lock| lock.host == host.name).and_then(|lock| lock.stamp.as_ref());
-            stamp == Some(&seen.stamp) && seen.journal.is_none()
-        };
-        let all = |seen: &[Option<&Observation>]| {
-            hosts.iter().zip(seen).all(|(host, seen)| seen.is_some_and(|seen| counts(host, seen)))
-        };
-        if let Some(seen) = seen.filter(|seen| all(&seen.iter().map(Some).collect::<Vec<_>>())) {
-            return Ok(Locked { locks, seen, at_once: true });
-        }
-        match looked.filter(|looked| all(&looked.iter().map(|(seen, _)| seen.as_ref()).collect::<Vec<_>>())) {
-            Some(looked) => Ok(Locked { locks, seen: self.judge(hosts, looked)?, at_once: true }),
-            None => Ok(Locked { locks, seen: self.observe(hosts, wanted).await?, at_once: false }),
-        }
+            seen.as_ref().is_some_and(|seen| stamp == Some(&seen.stamp) && seen.journal.is_none())
+        });
+        let seen = if at_once { self.judge(hosts, looked)? } else { self.observe(hosts, wanted).await? };
+        Ok(Locked { locks, seen, at_once })
     }
 
     /// Takes the lock of every host: the first by name, which decides between two releases to the same hosts, then all

@@ -11,7 +11,8 @@ use crate::release::push::pinned;
 use crate::report::Level;
 use crate::swap::deliver::Shipment;
 use crate::swap::observe::Observation;
-use futures_util::future::{Either, select};
+use futures_util::FutureExt as _;
+use futures_util::future::{Either, ready, select};
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
@@ -21,9 +22,14 @@ const RECENT: Duration = Duration::from_secs(10);
 /// The hosts, which are ready for a release.
 struct Checked<'a> {
     hosts: Vec<Host>,
-    seen: Vec<Observation>,
-    at: Instant,
+    seen: Snapshot,
     github: Told<'a>,
+}
+
+/// What was seen on them, and when.
+struct Snapshot {
+    all: Vec<Observation>,
+    at: Instant,
 }
 
 /// What was built here.
@@ -37,41 +43,35 @@ pub(super) async fn release(run: &Run, options: &cli::Release) -> Result<Exit, S
     run.reporter.phase("Version");
     let Some((version, source)) = run.version(&options.asked).await? else { return Ok(Exit::Done) };
     run.reporter.note(Level::Info, "", format!("{version}, from {source}"));
-    run.credentials()?;
+    run.credentials()?; // half a login is refused before anything else
 
     run.reporter.phase("Check the hosts and build");
     let (checking, building) = (pin!(check(run, &version, options)), pin!(build(run, &version)));
     // questions to a person are asked before the build; else a refusal ends it
-    let (checked, built) = if ask::is_person_there() {
-        match checking.await? {
-            Some(checked) => (Some(checked), building.await),
-            None => return Ok(Exit::Done),
-        }
+    let first = if ask::is_person_there() {
+        Either::Left((checking.await, building))
     } else {
-        match select(checking, building).await {
-            Either::Left((checked, building)) => match checked? {
-                Some(checked) => (Some(checked), building.await),
-                None => return Ok(Exit::Done),
-            },
-            Either::Right((built, checking)) => (checking.await?, built),
-        }
+        select(checking, building).await
     };
-    let Some(mut checked) = checked else { return Ok(Exit::Done) };
-    let seen = std::mem::take(&mut checked.seen);
-    let ended = match built {
-        Ok(built) => push_and_swap(run, &version, built, &checked, seen, options).await,
+    let (checked, building) = match first {
+        Either::Left((checked, building)) => (checked?, building.left_future()),
+        Either::Right((built, checking)) => (checking.await?, ready(built).right_future()),
+    };
+    let Some(Checked { hosts, seen, mut github }) = checked else { return Ok(Exit::Done) };
+    let ended = match building.await {
+        Ok(built) => push_and_swap(run, &version, built, &hosts, seen, options).await,
         Err(stop) => Err(stop),
     };
-    checked.github.end(&ended).await;
+    github.end(&ended).await;
     ended
 }
 
 /// Sees that the hosts can take this version; `None` where it is live already (said so).
 async fn check<'a>(run: &'a Run, version: &Version, options: &cli::Release) -> Result<Option<Checked<'a>>, Stop> {
     let hosts = run.until_signal(run.connect()).await??;
-    let (seen, at) = (run.until_signal(run.observe(&hosts, &[])).await??, Instant::now());
+    let seen = Snapshot { all: run.until_signal(run.observe(&hosts, &[])).await??, at: Instant::now() };
     let mut github = run.github(version, true).await;
-    if run.already_live(&hosts, &seen, version, options.swap.allow_downgrade)? {
+    if run.already_live(&hosts, &seen.all, version, options.swap.allow_downgrade)? {
         github.publish().await;
         return Ok(None);
     }
@@ -79,7 +79,7 @@ async fn check<'a>(run: &'a Run, version: &Version, options: &cli::Release) -> R
         return Err(Stop::new(Exit::Interrupted(130), "not released; nothing was changed"));
     }
     github.begin(&github.commit()).await;
-    Ok(Some(Checked { hosts, seen, at, github }))
+    Ok(Some(Checked { hosts, seen, github }))
 }
 
 /// Builds every image, and reads those that go over SSH.
@@ -98,8 +98,8 @@ async fn push_and_swap(
     run: &Run,
     version: &Version,
     Built { docker, shipment }: Built,
-    checked: &Checked<'_>,
-    seen: Vec<Observation>,
+    hosts: &[Host],
+    seen: Snapshot,
     options: &cli::Release,
 ) -> Result<Exit, Stop> {
     if run.config.services.iter().any(|service| !service.ship) {
@@ -114,8 +114,8 @@ async fn push_and_swap(
     let services = run.config.services.iter().filter(|service| !service.ship);
     let others = services.zip(&pushed).map(|(service, pushed)| pinned(&service.image, &pushed.digest));
     let wanted = run.wanted(shipment, others);
-    let seen = Some(seen).filter(|_| checked.at.elapsed() < RECENT);
-    let exit = run.swap(&checked.hosts, version, &wanted, &options.swap, seen).await?;
+    let recent = (seen.at.elapsed() < RECENT).then_some(seen.all);
+    let exit = run.swap(hosts, version, &wanted, &options.swap, recent).await?;
     if exit == Exit::Done {
         run.teach(&wanted.shipment).await;
     }

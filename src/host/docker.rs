@@ -37,6 +37,8 @@ pub struct Login {
 /// How a container ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Died {
+    /// Its id.
+    pub container: String,
     /// The exit code, as the engine writes it.
     pub exit_code: String,
     /// The kernel killed something in it for lack of memory.
@@ -83,24 +85,25 @@ impl Docker {
         Ok(all[all.len().saturating_sub(lines)..].iter().map(|line| (*line).to_owned()).collect())
     }
 
-    /// Waits until a container ends, or gives how it did since `since` (RFC 3339), whether or not it was restarted.
-    pub async fn died(&self, container: &str, since: &str) -> Result<Died> {
-        let since: jiff::Timestamp = since.parse().with_context(|| format!("{container} was made at {since}"))?;
+    /// Waits until one of these containers ends, or gives how one did since `since`, whether or not it was restarted.
+    pub async fn died(&self, containers: &[&str], since: jiff::Timestamp) -> Result<Died> {
         let since = format!("{}.{:09}", since.as_second(), since.subsec_nanosecond());
         let of = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>();
-        let filters = HashMap::from([("container", of(&[container])), ("event", of(&["die", "oom"]))]);
+        let filters = HashMap::from([("container", of(containers)), ("event", of(&["die", "oom"]))]);
         let options = EventsOptionsBuilder::new().since(&since).filters(&filters).build();
         let mut events = Box::pin(self.0.events(Some(options)));
-        let mut out_of_memory = false;
+        let mut out_of_memory = Vec::new();
         while let Some(event) = events.next().await {
             let event = event.context("the engine's events can't be read")?;
+            let actor = event.actor.unwrap_or_default();
+            let container = actor.id.unwrap_or_default();
             if event.action.as_deref() == Some("oom") {
-                out_of_memory = true;
+                out_of_memory.push(container);
                 continue;
             }
-            let attributes = event.actor.and_then(|actor| actor.attributes).unwrap_or_default();
+            let attributes = actor.attributes.unwrap_or_default();
             let exit_code = attributes.get("exitCode").cloned().unwrap_or_else(|| "an unknown code".to_owned());
-            return Ok(Died { exit_code, out_of_memory });
+            return Ok(Died { out_of_memory: out_of_memory.contains(&container), container, exit_code });
         }
         bail!("the engine ended its events: was it restarted?")
     }

@@ -18,7 +18,7 @@ pub(super) async fn watch(swap: &HostSwap<'_>, cancel: &Cancel) -> Result<String
     let Some(bake) = &swap.plan.bake else { return Ok(String::new()) };
     tokio::select! {
         asked = ask(swap, bake, cancel) => asked,
-        end = swap.end_of_any() => bail!(end),
+        end = swap.end_of_any() => bail!(end.text),
     }
 }
 

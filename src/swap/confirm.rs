@@ -43,7 +43,7 @@ pub(super) async fn confirm(swap: &HostSwap<'_>) -> Result<String> {
     });
     tokio::select! {
         all = try_join_all(each) => Ok(all?.join(", ")),
-        end = swap.end_of_any() => bail!(end),
+        end = swap.end_of_any() => bail!(end.text),
     }
 }
 

@@ -39,8 +39,8 @@ pub struct HostSwap<'a> {
     pub shipment: Shipment,
     /// The new slots' containers, in the order of the plan's services.
     pub started: Vec<Container>,
-    /// How they fare; empty where another run started them.
-    pub watches: Vec<Watch>,
+    /// Whether they still run; `None` where another run started them.
+    pub watch: Option<Watch>,
     /// What the switch left.
     pub switched: Switched,
     /// nginx's container.
@@ -83,7 +83,7 @@ impl<'a> HostSwap<'a> {
             login,
             shipment: Shipment::default(),
             started: Vec::new(),
-            watches: Vec::new(),
+            watch: None,
             switched: Switched::default(),
             begun: Vec::new(),
             seconds: BTreeMap::new(),

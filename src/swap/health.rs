@@ -1,8 +1,8 @@
 //! Is the new slot ready? Asked over HTTP from where nginx would ask, while its container is watched.
 
+use super::execute::HostSwap;
 use super::plan::ServicePlan;
 use super::refusals::meaning;
-use super::watch::Watch;
 use crate::cancel::Cancel;
 use crate::host::Host;
 use crate::host::container::Container;
@@ -11,6 +11,7 @@ use crate::report::Event;
 use anyhow::{Context as _, Result, anyhow, bail};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
+use std::future::pending;
 use std::time::{Duration, Instant};
 use tokio::time::MissedTickBehavior;
 
@@ -20,14 +21,12 @@ const LOG_LINES: usize = 20;
 /// Waits until the service answers as it should, several times in a row. A container that ends meanwhile, restarted or
 /// not, fails at once, with its last lines.
 pub(super) async fn wait(
-    host: &Host,
-    engine: &str,
+    swap: &HostSwap<'_>,
     service: &ServicePlan,
     container: &Container,
-    watch: Watch,
     cancel: &Cancel,
 ) -> Result<String> {
-    let began = Instant::now();
+    let (host, began) = (swap.host, Instant::now());
     let (slot, health) = (&service.to.slot, &service.health);
     let mut asked = Asked { times: 0, last: "nothing was answered".to_owned() };
     let answers = asked.until_healthy(host, service, container, began);
@@ -36,15 +35,26 @@ pub(super) async fn wait(
             healthy?;
             return Ok(format!("{slot} is healthy after {:.1} s", began.elapsed().as_secs_f64()));
         }
-        how = watch => format!("{slot} {}", how.map_err(|error| anyhow!(error))?),
+        end = ended(swap, container) => end?,
         () = tokio::time::sleep(health.timeout) => format!(
             "{slot} is not healthy after {} s: asked {} times for GET {} on port {}; at last {}",
             health.timeout.as_secs_f64(), asked.times, health.path, service.port, asked.last
         ),
         signal = cancel.wait() => bail!("stopped by {}", signal.name()),
     };
-    show_logs(host, engine, service, &container.id).await;
+    show_logs(host, &swap.plan.engine, service, &container.id).await;
     bail!(why)
+}
+
+/// How this container ended, once it does. Of another one its own wait says it.
+async fn ended(swap: &HostSwap<'_>, container: &Container) -> Result<String> {
+    match &swap.watch {
+        Some(watch) => match watch.clone().await.map_err(|error| anyhow!(error))? {
+            end if end.container == container.id => Ok(end.text),
+            _ => pending().await,
+        },
+        None => pending().await,
+    }
 }
 
 /// What was asked so far.

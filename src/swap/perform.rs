@@ -5,13 +5,12 @@ use super::execute::{HostSwap, RELOAD_SECONDS};
 use super::plan::ServicePlan;
 use super::steps::Step;
 use super::undo;
-use super::watch::watch;
 use crate::cancel::{Cancel, Signal};
 use crate::host::container::Container;
 use crate::host::script::{Script, Section, sections};
 use crate::report::{Event, Level};
 use anyhow::{Context as _, Result, bail};
-use futures_util::future::join_all;
+use futures_util::future::try_join_all;
 use std::time::{Duration, Instant};
 
 impl HostSwap<'_> {
@@ -65,8 +64,7 @@ impl HostSwap<'_> {
             found.cloned().with_context(|| format!("compose started no container for {slot}"))
         };
         self.started = services.iter().map(of).collect::<Result<_>>()?;
-        let docker = self.host.docker(&self.plan.engine)?;
-        self.watches = self.started.iter().map(|container| watch(docker, container)).collect();
+        self.watch()?;
         let names = self.started.iter().map(|container| container.name.trim_start_matches('/').to_owned());
         Ok(names.collect::<Vec<_>>().join(", "))
     }
@@ -112,12 +110,9 @@ impl HostSwap<'_> {
     }
 
     async fn health(&mut self, cancel: &Cancel) -> Result<String> {
-        let each = self.plan.services.iter().zip(self.started.iter().zip(&self.watches)).map(
-            |(service, (container, watch))| {
-                super::health::wait(self.host, &self.plan.engine, service, container, watch.clone(), cancel)
-            },
-        );
-        let said = join_all(each).await.into_iter().collect::<Result<Vec<_>>>()?;
+        let services = self.plan.services.iter().zip(&self.started);
+        let each = services.map(|(service, container)| super::health::wait(self, service, container, cancel));
+        let said = try_join_all(each).await?;
         Ok(said.join(", "))
     }
 

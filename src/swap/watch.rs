@@ -2,39 +2,58 @@
 
 use super::execute::HostSwap;
 use crate::host::container::Container;
-use crate::host::docker::Docker;
 use crate::host::script::Script;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
-use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt as _, StreamExt as _};
+use jiff::Timestamp;
 use std::future::pending;
 
-/// How a container ended, such as "ended with 1", once it does. An error says why that can't be known.
-pub type Watch = Shared<BoxFuture<'static, Result<String, String>>>;
+/// The first new slot that ended, once one does. An error says why that can't be known.
+pub type Watch = Shared<BoxFuture<'static, Result<End, String>>>;
 
-/// Watches a container. One that ended before it was first looked at counts, restarted or not.
-pub(super) fn watch(docker: &Docker, container: &Container) -> Watch {
-    let (docker, id) = (docker.clone(), container.id.clone());
-    let since = if container.restart_count > 0 { &container.created } else { &container.state.started_at }.clone();
-    let watching = tokio::spawn(async move {
-        let died = docker.died(&id, &since).await.map_err(|error| format!("{error:#}"))?;
-        let memory = if died.out_of_memory { " for lack of memory" } else { "" };
-        Ok(format!("ended with {}{memory}", died.exit_code))
-    });
-    async { watching.await.unwrap_or_else(|error| Err(error.to_string())) }.boxed().shared()
+/// A new slot that ended.
+#[derive(Debug, Clone)]
+pub struct End {
+    /// Its container.
+    pub container: String,
+    /// Which slot, and how, such as "blue ended with 1".
+    pub text: String,
 }
 
 impl HostSwap<'_> {
-    /// Waits until a new slot ends: which one, and how. Not being told how one fares is no proof that it ended.
-    pub(super) async fn end_of_any(&self) -> String {
-        let slots = self.plan.services.iter().map(|service| &service.to.slot);
-        let certainly = slots.zip(&self.watches).map(async |(slot, watch)| match watch.clone().await {
-            Ok(how) => format!("{slot} {how}"),
-            Err(_) => pending().await,
+    /// Watches the new slots from now on, all in one: each watch holds one of the few sessions of the connection. One that
+    /// ended before it was first looked at counts, restarted or not.
+    pub(super) fn watch(&mut self) -> Result<()> {
+        let since = |container: &Container| -> Result<Timestamp> {
+            let since = if container.restart_count > 0 { &container.created } else { &container.state.started_at };
+            since.parse().with_context(|| format!("{} was started at {since}", container.id))
+        };
+        let since = self.started.iter().map(since).collect::<Result<Vec<_>>>()?;
+        let since = since.into_iter().min().unwrap_or_default();
+        let slots = self.plan.services.iter().map(|service| service.to.slot.clone());
+        let slots: Vec<_> = self.started.iter().map(|container| container.id.clone()).zip(slots).collect();
+        let docker = self.host.docker(&self.plan.engine)?.clone();
+        let watching = tokio::spawn(async move {
+            let ids: Vec<&str> = slots.iter().map(|(id, _)| id.as_str()).collect();
+            let died = docker.died(&ids, since).await.map_err(|error| format!("{error:#}"))?;
+            let slot =
+                slots.iter().find(|(id, _)| *id == died.container).map_or("a new slot", |(_, slot)| slot.as_str());
+            let memory = if died.out_of_memory { " for lack of memory" } else { "" };
+            Ok(End { text: format!("{slot} ended with {}{memory}", died.exit_code), container: died.container })
         });
-        match certainly.collect::<FuturesUnordered<_>>().next().await {
-            Some(end) => end,
+        let watch = async { watching.await.unwrap_or_else(|error| Err(error.to_string())) };
+        self.watch = Some(watch.boxed().shared());
+        Ok(())
+    }
+
+    /// Waits until a new slot ends. Not being told how they fare is no proof that one did.
+    pub(super) async fn end_of_any(&self) -> End {
+        match &self.watch {
+            Some(watch) => match watch.clone().await {
+                Ok(end) => end,
+                Err(_) => pending().await,
+            },
             None => pending().await,
         }
     }

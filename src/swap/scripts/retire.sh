@@ -8,7 +8,7 @@ out=$(stop_for_good "$timeout" "$@" 2>&1) || fail "$out"
 seen='{{index .Config.Labels "com.docker.compose.service"}} {{.State.ExitCode}}'
 seen="$seen{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}"
 # shellcheck disable=SC2086 # ids
-now=$(docker inspect -f "$seen" "$@" $new 2>&1) || fail "$now"
+now=$(docker inspect -f "$seen" "$@" $new) || fail "what was stopped can't be inspected"
 printf '%s\n' "$now" | head -n $# | while read -r slot code _; do say stopped "$code" "$slot"; done
 # One that crashed meanwhile may have come back with an address that the old slot left; nginx must look it up again.
 count=$#

@@ -12,7 +12,7 @@ else
   # of each new slot, then of nginx: whether it runs, its PID 1, its addresses
   seen=$(docker inspect -f \
     '{{.State.Running}} {{.State.Pid}}{{range .NetworkSettings.Networks}} {{.IPAddress}} {{.GlobalIPv6Address}}{{end}}' \
-    "$@" ${nginx:+"$nginx"} 2>&1) || fail "the new slot or nginx is not there any more: $seen"
+    "$@" ${nginx:+"$nginx"}) || fail "the new slot or nginx is not there any more"
   slots=$(printf '%s\n' "$seen" | head -n $#)
   case $slots in *false*) fail "the new slot does not run any more" ;; esac
   seen=$(printf '%s\n' "$seen" | tail -n "+$(($# + 1))")
