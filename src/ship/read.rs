@@ -10,7 +10,7 @@ use hyper::body::Bytes;
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 use tar::EntryType;
@@ -126,7 +126,7 @@ fn spool<R: Read>(name: &str, entry: &mut tar::Entry<'_, R>, cache: &Cache) -> R
     loop {
         match entry.read(&mut block).context("docker's archive ended early")? {
             0 => break,
-            count => io::Write::write_all(&mut out, &block[..count]).context("the cache can't be written")?,
+            count => std::io::Write::write_all(&mut out, &block[..count]).context("the cache can't be written")?,
         }
     }
     let written = out.finish().context("the cache can't be written")?;
@@ -233,6 +233,15 @@ fn blob_name(digest: &Digest) -> String {
 fn hash(bytes: &Source, size: u64) -> Result<Digest> {
     use sha2::Digest as _;
     let mut hash = sha2::Sha256::default();
-    io::copy(&mut bytes.reader(size), &mut hash)?;
+    let mut bytes = BufReader::with_capacity(256 << 10, bytes.reader(size));
+    loop {
+        let part = bytes.fill_buf()?;
+        if part.is_empty() {
+            break;
+        }
+        let length = part.len();
+        hash.update(part);
+        bytes.consume(length);
+    }
     Ok(Digest::from_hash(&hash.finalize()))
 }
