@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What demo, test and bench share: a machine that has what they need, and a lab that is left as it was found.
+# What the scripts share: a machine that has what they need, and a lab that is left as it was found.
 # To be sourced; sets `root` and goes there.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -9,26 +9,15 @@ export CUTOVER_LAB=${CUTOVER_LAB:-$HOME/.cache/cutover-lab}
 say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
 die() { say "$*"; exit 1; }
 
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
-
-# apt_install COMMAND:PACKAGE…: the packages whose command is missing
-apt_install() {
-  local each missing=()
-  for each in "$@"; do command -v "${each%%:*}" >/dev/null || missing+=("${each#*:}"); done
-  [ ${#missing[@]} -gt 0 ] || return 0
-  command -v apt-get >/dev/null || die "needs ${missing[*]}; install them and try again"
-  say "installing packages: ${missing[*]}"
-  as_root apt-get -qq update >/dev/null
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "${missing[@]}" >/dev/null
-}
+# need GROUP…: the programs of these groups of scripts/programs
+need() { scripts/programs install "$@" || die "programs are missing"; }
 
 # A Rust toolchain as new as Cargo.toml asks for, with rustfmt and clippy.
 need_rust() {
   local wanted have
   wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
   PATH=$HOME/.cargo/bin:$PATH
-  apt_install cc:gcc ld:binutils curl:curl
-  [ -e /usr/include/stdio.h ] || apt_install no-such-command:libc6-dev
+  need build
   if ! command -v cargo >/dev/null; then
     say "installing Rust into ~/.cargo and ~/.rustup, with rustup (https://rustup.rs)"
     curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs |
@@ -50,6 +39,7 @@ lab_is_up() {
 
 # lab_begin: brings the lab up. lab_end: takes it down again, if it was not up before and nobody else uses it.
 lab_begin() {
+  [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || die "the lab wants root, or a sudo that asks for no password"
   lab_was_up=; ! lab_is_up || lab_was_up=1
   scripts/lab up
 }

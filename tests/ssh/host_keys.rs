@@ -1,7 +1,7 @@
 //! Only the right host is talked to.
 use cutover::host::ssh::{ConnectError, Options, Session};
 
-use crate::sshd::{Sshd, key_pair, keygen};
+use crate::sshd::{Sshd, USER, key_pair, keygen};
 
 /// The options with this text for known_hosts.
 fn knowing(sshd: &Sshd, text: String) -> Options {
@@ -15,7 +15,7 @@ async fn a_known_key_connects_and_is_reported() {
     assert!(session.fingerprint().starts_with("SHA256:"));
     assert!(session.server_version().starts_with("OpenSSH_"), "{}", session.server_version());
     assert_eq!(session.place(), format!("127.0.0.1:{}", sshd.port));
-    assert_eq!(session.user(), "root");
+    assert_eq!(session.user(), *USER);
 }
 
 #[tokio::test]

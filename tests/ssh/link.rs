@@ -10,6 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use crate::sshd::USER;
+
 /// A port that leads to another port.
 pub(crate) struct Link {
     port: u16,
@@ -42,7 +44,7 @@ impl Link {
     }
 
     pub(crate) fn target(&self) -> Target {
-        format!("root@127.0.0.1:{}", self.port).parse().expect("a target")
+        format!("{}@127.0.0.1:{}", *USER, self.port).parse().expect("a target")
     }
 
     pub(crate) fn connections(&self) -> usize {

@@ -6,7 +6,7 @@ use cutover::host::ssh::{ConnectError, Limits, Options, Session, Target};
 use cutover::secret::Secret;
 
 use crate::link::Link;
-use crate::sshd::{Agent, Sshd, free_port, key_pair, keygen};
+use crate::sshd::{Agent, Sshd, USER, free_port, key_pair, keygen};
 
 /// Without any key.
 fn keyless(sshd: &Sshd) -> Options {
@@ -23,7 +23,7 @@ async fn a_wrong_key_is_refused_once_and_said_with_its_fingerprint() {
     let options = Options { key: Some(Secret::new(sshd.read("stranger"))), ..sshd.options() };
     let cause = sshd.refused(&options).await;
     let ConnectError::AuthRefused { user, offered, methods, .. } = &cause else { panic!("{cause}") };
-    assert_eq!((user.as_str(), offered.len(), methods.as_slice()), ("root", 1, &["publickey".to_owned()][..]));
+    assert_eq!((user.as_str(), offered.len(), methods.as_slice()), (USER.as_str(), 1, &["publickey".to_owned()][..]));
     assert!(offered[0].starts_with("ssh-ed25519 SHA256:"), "{offered:?}");
     assert!(!format!("{cause} {cause:?}").contains("PRIVATE"));
 }
@@ -140,7 +140,7 @@ async fn the_agent_logs_in_and_stands_in_for_an_encrypted_file() {
         key_pair(path, "ca");
         key_pair(path, "stranger");
         keygen(path, &["-t", "rsa", "-b", "2048", "-N", "", "-f", "rsa"]);
-        keygen(path, &["-s", "ca", "-I", "me", "-n", "root", "rsa.pub"]);
+        keygen(path, &["-s", "ca", "-I", "me", "-n", &USER, "rsa.pub"]);
     });
     let key = Some(Secret::new(sshd.read("user")));
     let agent = Agent::start(&[sshd.path("stranger"), sshd.path("user")]);
@@ -166,7 +166,7 @@ async fn a_user_certificate_beside_the_key_logs_in() {
         key_pair(path, "me");
         keygen(path, &["-t", "rsa", "-b", "2048", "-N", "", "-f", "rsa"]);
         keygen(path, &["-t", "ecdsa", "-N", "", "-f", "ecdsa"]);
-        keygen(path, &["-s", "ca", "-I", "me", "-n", "root", "me.pub", "rsa.pub", "ecdsa.pub"]);
+        keygen(path, &["-s", "ca", "-I", "me", "-n", &USER, "me.pub", "rsa.pub", "ecdsa.pub"]);
     });
     for name in ["me", "rsa", "ecdsa"] {
         gets_in(&sshd, &Options { key_files: vec![sshd.path(name)], ..keyless(&sshd) }, name).await;
@@ -220,14 +220,15 @@ async fn ssh_config_names_host_port_user_and_key() {
     let known = sshd.path("known");
     std::fs::write(&known, sshd.known("host") + &jump.known("host")).expect("written");
     let text = format!(
-        "Host prod\n HostName 127.0.0.1\n Port {}\n User root\n IdentityFile {}\n UserKnownHostsFile {}\n ProxyJump hop\n\
-         Host hop\n HostName 127.0.0.1\n Port {}\n User root\n IdentityFile {}\n UserKnownHostsFile {}\n",
+        "Host prod\n HostName 127.0.0.1\n Port {}\n User {USER}\n IdentityFile {}\n UserKnownHostsFile {}\n ProxyJump hop\n\
+         Host hop\n HostName 127.0.0.1\n Port {}\n User {USER}\n IdentityFile {}\n UserKnownHostsFile {}\n",
         sshd.port,
         sshd.path("user").display(),
         known.display(),
         jump.port,
         jump.path("user").display(),
         known.display(),
+        USER = *USER,
     );
     std::fs::write(sshd.path("config"), text).expect("written");
     let options = Options { config_file: Some(sshd.path("config")), ..Options::default() };

@@ -2,10 +2,17 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 
 use cutover::host::ssh::{ConnectError, Options, Session, Target};
 use cutover::secret::Secret;
 use tempfile::TempDir;
+
+/// Who runs the tests, and logs in: an sshd that a plain user started lets in nobody else.
+pub(crate) static USER: LazyLock<String> = LazyLock::new(|| {
+    let id = Command::new("id").arg("-un").output().expect("id is there");
+    String::from_utf8_lossy(&id.stdout).trim().to_owned()
+});
 
 /// Made by `ssh-keygen` in a directory.
 pub(crate) fn keygen(directory: &Path, words: &[&str]) {
@@ -40,7 +47,6 @@ impl Sshd {
         key_pair(path, "user");
         std::fs::copy(path.join("user.pub"), path.join("authorized_keys")).expect("copied");
         prepare(path);
-        std::fs::create_dir_all("/run/sshd").expect("privilege separation directory");
         let (process, port) = (0..5).find_map(|_| listen(path, config)).expect("sshd starts");
         Self { process, port, directory }
     }
@@ -54,7 +60,7 @@ impl Sshd {
     }
 
     pub(crate) fn target(&self) -> Target {
-        format!("root@127.0.0.1:{}", self.port).parse().expect("a target")
+        format!("{}@127.0.0.1:{}", *USER, self.port).parse().expect("a target")
     }
 
     /// The known_hosts line of its key `name`.
@@ -103,14 +109,14 @@ fn listen(directory: &Path, config: &str) -> Option<(Child, u16)> {
          KbdInteractiveAuthentication no\nMaxStartups 100\n"
     );
     std::fs::write(&file, text).expect("written");
-    let mut process = Command::new("/usr/sbin/sshd")
+    let mut process = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/sshd"))
         .args(["-D", "-e", "-f"])
         .arg(&file)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
-        .expect("openssh-server is installed");
+        .expect("scripts/sshd is there");
     let mut log = BufReader::new(process.stderr.take().expect("its log")).lines();
     let mut last = String::new();
     for line in log.by_ref().map_while(Result::ok) {

@@ -1,48 +1,5 @@
 # shellcheck shell=bash
-# The machine's side: packages, the private dockerd on its own bridge, the registries.
-
-# Installs what is missing, and says so.
-install_packages() {
-  local want=()
-  command -v dockerd >/dev/null || want+=(docker.io)
-  command -v mmdebstrap >/dev/null || want+=(mmdebstrap)
-  command -v zstd >/dev/null || want+=(zstd)
-  command -v ip >/dev/null || want+=(iproute2)
-  command -v iptables >/dev/null || want+=(iptables)
-  command -v ssh-keygen >/dev/null || want+=(openssh-client)
-  command -v git >/dev/null || want+=(git)
-  command -v curl >/dev/null || want+=(curl ca-certificates)
-  command -v perl >/dev/null || want+=(perl)
-  [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || want+=(debian-archive-keyring)
-  if [ ${#want[@]} -gt 0 ]; then
-    say "installing packages: ${want[*]}"
-    apt_get update
-    apt_get install "${want[@]}"
-  fi
-  if ! command -v docker >/dev/null; then
-    say "installing packages: docker-cli"
-    apt_get install docker-cli
-  fi
-}
-
-apt_get() {
-  DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0 --no-install-recommends "$@" >"$RUN/apt.log" 2>&1 ||
-    { cat "$RUN/apt.log" >&2; die "apt-get $1 failed"; }
-}
-
-# The registry is one static binary: taken out of its package, not installed, so no service starts on its own.
-fetch_registry() {
-  [ -x "$CUTOVER_LAB/bin/docker-registry" ] && return
-  say "fetching package: docker-registry (unpacked in the cache, not installed)"
-  local work; work=$(mktemp -d "$RUN/registry.XXXXXX")
-  chmod 755 "$work"
-  ( cd "$work" || exit
-    apt-get -qq download docker-registry >/dev/null 2>&1 ||
-      { apt_get update && apt-get -qq download docker-registry >/dev/null 2>&1; } || die "cannot download docker-registry"
-    dpkg-deb -x docker-registry_*.deb . )
-  install -D "$work/usr/bin/docker-registry" "$CUTOVER_LAB/bin/docker-registry"
-  rm -rf "$work"
-}
+# The machine's side: the private dockerd on its own bridge, the registries.
 
 start_dockerd() {
   alive "$RUN/docker.pid" dockerd && return
@@ -75,13 +32,12 @@ start_registry() {
   printf '%s\n' 'version: 0.1' 'log: {level: warn, accesslog: {disabled: true}}' \
     "storage: {filesystem: {rootdirectory: $CUTOVER_LAB/$name}, delete: {enabled: true}}" \
     "http: {addr: '$address'}" "$auth" >"$RUN/$name.yml"
-  setsid nohup "$CUTOVER_LAB/bin/docker-registry" serve "$RUN/$name.yml" >"$RUN/$name.log" 2>&1 </dev/null 9>&- &
+  setsid nohup "$("$here/scripts/programs" path docker-registry)" serve "$RUN/$name.yml" >"$RUN/$name.log" 2>&1 </dev/null 9>&- &
   echo $! >"$RUN/$name.pid"
   wait_for 20 "the registry (see $RUN/$name.log)" curl -s -o /dev/null "http://$address/v2/"
 }
 
 start_registries() {
-  fetch_registry
   # shellcheck disable=SC2016
   [ -s "$CUTOVER_LAB/htpasswd" ] || printf '%s:%s\n' "$AUTH_USER" \
     "$(perl -e 'print crypt($ARGV[0], q($2b$05$abcdefghijklmnopqrstuu))' "$AUTH_PASSWORD")" >"$CUTOVER_LAB/htpasswd"
@@ -95,7 +51,7 @@ registry_json() {
 }
 
 lab_up_locked() {
-  install_packages
+  "$here/scripts/programs" install lab 9>&- || die "programs are missing"
   start_dockerd
   start_network
   start_registries
