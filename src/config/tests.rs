@@ -186,11 +186,13 @@ fn hostile_files_end_soon_with_one_message() {
     let laughs = format!("a0: &a0 [x]\n{}", laughs.collect::<String>());
     let itself = "image: &a [*a]";
     let keys: String = (0..15_000).map(|n| format!("k{n}: 1\n")).collect();
+    // The processor's time: the clock's says as much about what else runs.
+    let spent = || rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime).tv_sec;
     for text in [&deep, &laughs, itself, &keys] {
-        let begun = std::time::Instant::now();
+        let begun = spent();
         let message = bad(text);
         assert!(message.starts_with("cutover.yml:") && message.len() < 800, "{message}");
-        assert!(begun.elapsed().as_secs() < 5);
+        assert!(spent() - begun < 5);
     }
 }
 
