@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub struct Service {
     pub pull_policy: Option<String>,
     /// Services named by `depends_on`.
     pub depends_on: Vec<String>,
+    /// It has secrets, configs or hooks that compose brings in when it starts a container.
+    pub starts_with_compose: bool,
 }
 
 #[derive(Deserialize)]
@@ -56,6 +59,9 @@ struct RawService {
     restart: Option<String>,
     pull_policy: Option<String>,
     depends_on: Option<Names>,
+    secrets: Option<IgnoredAny>,
+    configs: Option<IgnoredAny>,
+    post_start: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -83,7 +89,7 @@ enum RawVolume {
 #[serde(untagged)]
 enum Names {
     List(Vec<String>),
-    Map(BTreeMap<String, serde::de::IgnoredAny>),
+    Map(BTreeMap<String, IgnoredAny>),
 }
 
 impl Project {
@@ -112,6 +118,7 @@ impl From<RawService> for Service {
             restart: raw.restart,
             pull_policy: raw.pull_policy,
             depends_on: raw.depends_on.map(Names::into_vec).unwrap_or_default(),
+            starts_with_compose: raw.secrets.or(raw.configs).or(raw.post_start).is_some(),
         }
     }
 }

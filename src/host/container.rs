@@ -62,6 +62,8 @@ pub struct Settings {
 pub struct Mount {
     /// "bind", "volume", "tmpfs".
     pub r#type: String,
+    /// Of a volume; the engine gives one that nobody named 64 hexadecimal digits.
+    pub name: String,
     /// Path on the host.
     pub source: String,
     /// Path in the container.
@@ -114,6 +116,13 @@ pub struct Image {
     pub repo_tags: Option<Vec<String>>,
     /// `NAME@sha256:…`.
     pub repo_digests: Option<Vec<String>>,
+}
+
+impl Mount {
+    /// It is a volume that nobody named.
+    pub fn is_anonymous(&self) -> bool {
+        self.r#type == "volume" && self.name.len() == 64 && self.name.bytes().all(|byte| byte.is_ascii_hexdigit())
+    }
 }
 
 impl Container {

@@ -6,7 +6,7 @@ use super::history::Record;
 use super::survey::Survey;
 use crate::config::Config;
 use crate::host::compose::Project;
-use crate::host::container::Container;
+use crate::host::container::{Container, Mount};
 
 /// What the compose project says, before nginx's files are read.
 pub(super) struct Found<'a> {
@@ -72,6 +72,13 @@ pub(super) fn find<'a>(
     Some(Found { slots, nginx, nginx_running, mounts, history: &survey.history })
 }
 
+impl Slot<'_> {
+    /// Its container has volumes without a name, which compose hands on to the one that replaces it.
+    pub(super) fn inherits(&self) -> bool {
+        self.container.is_some_and(|container| container.mounts.iter().any(Mount::is_anonymous))
+    }
+}
+
 impl Found<'_> {
     /// What to look at on the host.
     pub(super) fn look(&self, wanted: &[String]) -> super::look::Ask {
@@ -118,6 +125,8 @@ pub(super) fn needs(project: &Project, project_name: &str, survey: &Survey, foun
     let runs = |name: &str| survey.containers.iter().any(|c| c.is_of(project_name, name) && c.is_running());
     let mut needs: Vec<String> = wanted
         .filter(|name| !slots.contains(&name.as_str()) && **name != found.nginx && !runs(name))
+        // one that is optional and not in force is none of the project's services
+        .filter(|name| project.services.contains_key(*name))
         .cloned()
         .collect();
     needs.sort_unstable();

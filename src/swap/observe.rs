@@ -5,6 +5,7 @@ use super::found::{Found, find, needs};
 use super::history::Record;
 use super::journal::Journal;
 use super::look::{Look, look};
+use super::making::{Making, makings};
 use super::probe::Question;
 use super::refusals::ask_slot;
 use super::survey::{Compose, Disk, survey};
@@ -15,6 +16,7 @@ use crate::host::container::Container;
 use crate::host::nginx::Probe;
 use anyhow::Result;
 use futures_util::future::join_all;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Name of the file that the keep-alive guard is, beside nginx's configuration file.
@@ -43,6 +45,8 @@ pub struct Observation {
     pub conf: ConfSeen,
     /// Compose services that the slots need and that are not running.
     pub needs: Vec<String>,
+    /// How compose makes them, the slots and nginx.
+    pub makings: BTreeMap<String, Making>,
     /// Earlier releases, oldest first.
     pub history: Vec<Record>,
     /// An unfinished swap.
@@ -187,12 +191,14 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
         service: found.nginx.clone(),
         running: found.nginx_running.cloned(),
     };
+    let needs = needs(project, &project_name, &survey, &found);
     let observation = Observation {
         stamp: survey.stamp.clone(),
         directory: directory.clone(),
         engine: engine.clone(),
         compose: *compose,
-        needs: needs(project, &project_name, &survey, &found),
+        makings: makings(*compose, project, &project_name, &survey, &found, &needs),
+        needs,
         keep_prefix: match &config.environment {
             Some(environment) => format!("{project_name}-{environment}"),
             None => project_name.clone(),

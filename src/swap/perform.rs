@@ -2,11 +2,9 @@
 
 use super::confirm::Switched;
 use super::execute::{HostSwap, RELOAD_SECONDS};
-use super::plan::ServicePlan;
 use super::steps::Step;
 use super::undo;
 use crate::cancel::{Cancel, Signal};
-use crate::host::container::Container;
 use crate::host::script::{Script, Section, sections};
 use crate::report::{Event, Level};
 use anyhow::{Context as _, Result, bail};
@@ -39,36 +37,6 @@ impl HostSwap<'_> {
         Script::new(why, text).args([&self.state, &self.holder]).limit(Duration::from_secs(180))
     }
 
-    async fn start(&mut self) -> Result<String> {
-        let services = &self.plan.services;
-        let tags = self.tags()?;
-        let kept: Vec<_> = services.iter().filter_map(|service| service.to.kept.as_ref()).collect();
-        let script = self
-            .script(
-                "to start the idle slot",
-                concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/start.sh")),
-            )
-            .args([&self.plan.conf.path, &undo::digest(&self.plan.conf.before)])
-            .args([self.plan.compose.word(), &self.plan.directory, &(tags.len() / 2).to_string()])
-            .args(tags)
-            .arg(self.plan.needs.len().to_string())
-            .args(&self.plan.needs)
-            .arg(kept.len().to_string())
-            .args(kept.iter().flat_map(|kept| [&kept.container, &kept.restart]))
-            .args(services.iter().filter(|service| service.to.kept.is_none()).map(|service| &service.to.slot))
-            .stdin(self.journal_line()?);
-        let containers = containers(&self.host.run(&script).await?)?;
-        let of = |service: &ServicePlan| {
-            let slot = &service.to.slot;
-            let found = containers.iter().find(|c| c.label("com.docker.compose.service") == slot);
-            found.cloned().with_context(|| format!("compose started no container for {slot}"))
-        };
-        self.started = services.iter().map(of).collect::<Result<_>>()?;
-        self.watch()?;
-        let names = self.started.iter().map(|container| container.name.trim_start_matches('/').to_owned());
-        Ok(names.collect::<Vec<_>>().join(", "))
-    }
-
     /// References, each with the image that it shall name.
     pub(super) fn tags(&self) -> Result<Vec<String>> {
         let mut tags = Vec::new();
@@ -85,7 +53,7 @@ impl HostSwap<'_> {
         Ok(format!("{}\n", serde_json::to_string(&self.plan)?))
     }
 
-    async fn guard(&mut self) -> Result<String> {
+    pub(super) async fn guard(&mut self) -> Result<String> {
         let (Some(file), Some(nginx)) = (&self.plan.nginx.guard, &self.nginx) else { return Ok(String::new()) };
         let script = self
             .script(
@@ -144,27 +112,6 @@ impl HostSwap<'_> {
             .args(self.started.iter().map(|container| &container.id))
             .stdin(to);
         self.host.run(&script).await
-    }
-
-    async fn nginx_up(&mut self) -> Result<String> {
-        let script = self
-            .script("to start nginx", concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/nginx-up.sh")))
-            .args([
-                self.plan.compose.word(),
-                &self.plan.directory,
-                &self.plan.nginx.service,
-                &RELOAD_SECONDS.to_string(),
-            ]);
-        let containers = containers(&self.host.run(&script).await?)?;
-        self.nginx = containers.first().map(|container| container.id.clone());
-        self.switched.nginx = containers.first().map(Container::addresses).unwrap_or_default();
-        if self.plan.nginx.guard.is_none() {
-            return Ok(self.plan.nginx.service.clone());
-        }
-        // while nobody is connected yet, nobody can lose a connection to the guard's own reload
-        self.begun.push(Step::Guard);
-        let guard = self.guard().await?;
-        Ok(format!("{}, guard: {guard}", self.plan.nginx.service))
     }
 
     async fn drain(&mut self, cancel: &Cancel) -> Result<String> {
@@ -267,10 +214,4 @@ async fn after_signal(cancel: &Cancel) -> Signal {
     let signal = cancel.wait().await;
     tokio::time::sleep(Duration::from_secs(4)).await;
     signal
-}
-
-fn containers(output: &[u8]) -> Result<Vec<Container>> {
-    let is_it = |section: &Section| section.name == "containers";
-    let section = sections(output)?.into_iter().find(is_it).context("the host named no container")?;
-    Container::list(&section.text)
 }

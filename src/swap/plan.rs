@@ -1,11 +1,13 @@
 //! What will be done on one host, as a value: printed by `plan`, executed by `release`, kept in the journal for undoing.
 
+use super::making::Making;
 use super::observe::{Live, Observation, ServiceSeen, SlotSeen};
 use super::survey::Compose;
 use crate::config::{Bake, Config, Health, HostHook};
 use crate::host::nginx::{Probe, point};
 use anyhow::{Result, anyhow};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The swap of one host.
@@ -29,6 +31,9 @@ pub struct Plan {
     pub conf: ConfPlan,
     /// Compose services that the slots need and that are not running.
     pub needs: Vec<String>,
+    /// How compose makes those services, the slots and nginx.
+    #[serde(default)]
+    pub makings: BTreeMap<String, Making>,
     /// The env file to put on the host, by its path there. Its content is never part of a plan.
     pub env_file: Option<String>,
     /// The release's own command; on one host only.
@@ -217,6 +222,7 @@ impl Plan {
                 in_place: seen.conf.in_place,
             },
             needs: seen.needs.clone(),
+            makings: seen.makings.clone(),
             drain_timeout: config.drain_timeout,
             prune: keep.unneeded(),
             keep: keep.versions(),

@@ -1,12 +1,14 @@
-# Starts nginx where it was not running. Words: compose (v2 or v1), nginx's service, seconds until it must have a worker.
-compose=$1 service=$3 seconds=$4; cd "$2" || fail "$2 can't be entered"
+# Starts nginx where it was not running. Words: compose (v2 or v1), the project's directory, nginx's service, seconds until it
+# must have a worker, two words for `make`.
+compose=$1 service=$3 seconds=$4 with=$5 without=$6; cd "$2" || fail "$2 can't be entered"
 journal nginx-up begin || fail "the journal can't be written"
 id=$(containers "$service")
 if [ -n "$id" ] && [ "$(docker inspect -f '{{.State.Status}}' "$id")" = restarting ]; then
   # no slot ran, so nginx could not start; the engine waits up to a minute before it tries again
   out=$(docker restart "$id" 2>&1) || fail "$out"
 else
-  out=$(compose up -d --no-deps --no-recreate --no-build "$service" 2>&1) || fail "$out"
+  [ -n "$id" ] || [ -z "$with" ] || make "$with" "$without" "$service"
+  out=$(bring "$service") || fail "$out"
   id=$(containers "$service")
 fi
 [ -n "$id" ] || fail "compose started no container for $service"

@@ -1,7 +1,7 @@
 # Starts the idle slots on the new image. stdin: the plan.
 # Words: nginx's file, its digest when it was read, compose (v2 or v1), the project's directory, how many tags, reference
-# and image pairs, how many services, those the slots need, how many kept containers, container and restart policy pairs,
-# the slots to start anew.
+# and image pairs, how many services, those the slots need with two words for `make` each, how many kept containers, container
+# and restart policy pairs, two words for `make`, who starts what was made (docker or compose), the slots to start anew.
 [ "$(digest_of "$1")" = "$2" ] || fail "$1 was changed by somebody else meanwhile"   # which slot is idle, then?
 shift 2
 stage
@@ -16,20 +16,37 @@ done
 for each in $tagging; do wait "$each" || exit 1; done
 count=$1; shift
 while [ "$count" -gt 0 ]; do
-  out=$(compose up -d --no-deps --no-recreate --no-build "$1" 2>&1) || fail "$out"
-  shift; count=$((count - 1))
+  [ -z "$2" ] || make "$2" "$3" "$1"
+  out=$(bring "$1") || fail "$out"
+  shift 3; count=$((count - 1))
 done
 ids='' count=$1; shift
 while [ "$count" -gt 0 ]; do
   out=$(docker update --restart="$2" "$1" 2>&1 && docker start "$1" 2>&1) || fail "$out"
   ids="$ids $1"; shift 2; count=$((count - 1))
 done
+with=$1 without=$2 by=$3; shift 3
 if [ $# -gt 0 ]; then
-  if [ "$compose" = v1 ]; then   # it can't recreate under newer engines; what was removed it creates anew
-    for slot in "$@"; do for id in $(containers "$slot"); do docker rm -f "$id" >/dev/null 2>&1; done; done
+  if [ -n "$with" ] || [ "$compose" = v1 ]; then   # 1.29 can't recreate under newer engines
+    for slot in "$@"; do
+      for id in $(containers "$slot"); do
+        { docker rm "$id" || { docker stop "$id"; docker rm -f "$id"; }; } >/dev/null 2>&1
+      done
+    done
   fi
-  out=$(compose up -d --no-deps --force-recreate --no-build "$@" 2>&1) || fail "$out"
-  for slot in "$@"; do ids="$ids $(containers "$slot")"; done
+  if [ -z "$with" ]; then
+    out=$(compose up -d --no-deps --force-recreate --no-build "$@" 2>&1) || fail "$out"
+  elif ! make "$with" "$without" "$@" || [ "$by" = compose ]; then
+    out=$(bring "$@") || fail "$out"
+    by=compose
+  fi
+  new=''
+  for slot in "$@"; do new="$new $(containers "$slot")"; done
+  if [ -n "$with" ] && [ "$by" = docker ]; then
+    # shellcheck disable=SC2086 # ids are hexadecimal
+    out=$(docker start $new 2>&1) || fail "$out"
+  fi
+  ids="$ids $new"
 fi
 # shellcheck disable=SC2086 # ids are hexadecimal
 say containers 0 "$(docker inspect $ids)"
