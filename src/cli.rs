@@ -99,6 +99,9 @@ pub struct Swap {
     /// Let a version replace a newer one
     #[arg(long)]
     pub allow_downgrade: bool,
+    /// Take a version that is live already through the whole swap once more, into the other slot; nothing is built for it
+    #[arg(long)]
+    pub again: bool,
     /// Wait this long for another run to end, such as 5m
     #[arg(long, value_name = "DURATION")]
     pub wait: Option<String>,

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Bench, Ran, run};
-use lab::Kind;
+use lab::{Kind, Load, Mix};
 
 /// What a secret may look like.
 const VALUES: [(&str, &str); 16] = [
@@ -114,4 +114,47 @@ fn env_files_are_kept_as_long_as_their_versions_and_survive_a_rollback_that_fail
     assert_eq!((file(), kept(&bench)), ("OF=v1.5.0".to_owned(), "v1.3.0\nv1.5.0".to_owned()));
     bench.cutover(&["rollback"]).expect(0);
     assert_eq!((file(), kept(&bench)), ("OF=v1.3.0".to_owned(), "v1.3.0\nv1.5.0".to_owned()));
+}
+
+#[test]
+fn a_secret_that_changed_under_a_live_version_is_named_and_goes_live_when_it_is_asked_for() {
+    let mut bench = Bench::reference(Kind::V2);
+    bench.config += "env-file: {path: .env, values: {PASSWORD: MY_PASSWORD, TOKEN: MY_TOKEN}}\n";
+    let old = [("PASSWORD", "old-secret"), ("TOKEN", "same-token")];
+    let new = [("PASSWORD", "new-secret"), ("TOKEN", "same-token")];
+    let deploy = ["deploy", "--version", "v1.1.0"];
+    bench.image("v1.1.0", &[]);
+    with(&bench, &old, &deploy).expect(0);
+    with(&bench, &old, &deploy).expect(0).says("already live").never_says("--again");
+    let load = Load::start(&bench.project.url(), Mix::quick(60.0)).unwrap();
+
+    let said = with(&bench, &new, &deploy).expect(0).says("already live, and was not released again");
+    let said = said.says("PASSWORD differ").says("`cutover deploy --version v1.1.0 --again`");
+    said.never_says("TOKEN").never_says("new-secret").never_says("old-secret");
+    let in_ci = run(bench
+        .command(&deploy)
+        .envs(new.map(|(key, value)| (format!("MY_{key}"), value)))
+        .env("GITHUB_ACTIONS", "true"));
+    in_ci.expect(0).says("::warning").says("PASSWORD differ");
+    let data = with(&bench, &new, &["deploy", "--version", "v1.1.0", "--json"]).expect(0).result();
+    assert_eq!(data["differing"], serde_json::json!(["PASSWORD"]));
+    // so is another image of the version
+    let digest = bench.image("v1.2.0", &[]).digest;
+    with(&bench, &old, &[&deploy[..], &["--digest", &digest]].concat())
+        .expect(0)
+        .says("the image of backend-api differ");
+    assert!(environment(&bench, "green").contains(&"PASSWORD=old-secret".to_owned()));
+
+    with(&bench, &new, &[&deploy[..], &["--again"]].concat()).expect(0).says("green → blue").says("v1.1.0 is live");
+    assert!(environment(&bench, "blue").contains(&"PASSWORD=new-secret".to_owned()));
+    with(&bench, &new, &deploy).expect(0).says("already live").never_says("--again");
+    // a release takes what the registry has of this version, and builds nothing
+    let tree = bench.work_tree("v1.1.0", "Release v1.1.0");
+    let mut release = bench.command(&["release", "--again"]);
+    release.current_dir(tree.path()).envs(old.map(|(key, value)| (format!("MY_{key}"), value)));
+    run(&mut release).expect(0).says("blue → green").never_says("Push");
+    assert!(environment(&bench, "green").contains(&"PASSWORD=old-secret".to_owned()));
+    let report = load.stop_blocking().unwrap();
+    assert_eq!(report.failed, report.failures("reset-idle"), "{report}");
+    assert_eq!(bench.project.served_version().as_deref(), Some("v1.1.0"));
 }

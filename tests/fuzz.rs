@@ -160,7 +160,8 @@ fn history_and_journal_pass_torn_lines_over() {
         let whole = format!("{record}{text}\n{record}");
         let records = history::read(&whole);
         assert!(records.len() >= 2 && records.last() == history::read(record).last(), "a good line is lost: {text:?}");
-        let _ = (history::released(&records), history::is_bad(&records, "v1.0.0"));
+        let owner = history::Owner { repository: "app", slots: ["blue", "green"] };
+        let _ = (owner.released(&records), owner.is_bad(&records, "v1.0.0"));
         if let Some(journal) = Journal::read(&text) {
             assert!(!journal.back || !journal.is_confirmed());
         }

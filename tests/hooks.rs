@@ -130,7 +130,9 @@ fn environments_on_one_host_never_touch_each_other() {
     let mut bench = Bench::reference(Kind::V2);
     let options = Options { directory: "/home/deploy/staging/shop".to_owned(), ..Options::default() };
     let staging = Project::write(&bench.instance, &bench.repository, options).unwrap();
-    // the same services beside each other: other names and ports outside
+    // the same services beside each other: other names and ports outside, and a tag of their own
+    bench.project.ok(&format!("docker tag {0}:latest {0}:staging", bench.repository)).unwrap();
+    staging.ok("sed -i s/:latest/:staging/ docker-compose.yml").unwrap();
     staging
         .ok("sed -i -e '/container_name/d' -e s/80:80/8080:80/ -e s/6379:6379/6380:6379/ docker-compose.yml")
         .unwrap();

@@ -201,3 +201,69 @@ fn two_projects_on_one_host_release_at_the_same_time_and_leave_each_other_alone(
         versions(&api).iter().all(|version| version == "v1") && versions(&shop).iter().all(|version| version == "v5")
     );
 }
+
+/// Two configurations of one directory, and then one for both.
+#[test]
+fn a_history_belongs_to_a_service_whatever_else_is_released_in_its_directory() {
+    let instance = Instance::start(Kind::V2).unwrap();
+    let lab = Lab::up().unwrap();
+    let [backend, web] = ["backend-api", "web"].map(|name| lab.repository(&format!("{}/{name}", instance.name)));
+    let project = Project::write_two(&instance, &backend, &web, Options::default()).unwrap();
+    let first = [&backend, &web].map(|name| build_app(name, "v1.0.0", &[]).unwrap());
+    project.bring_up(&[&first[0], &first[1]]).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let host = format!("host: {}\ndirectory: {}\n", instance.destination(), project.options.directory);
+    let env = |file: &str| format!("env-file: {{path: {file}, from-env: CONTENT}}\nkeep: 2\n");
+    let files = [
+        ("api.yml", format!("image: '{backend}'\n{}", env(".env"))),
+        ("web.yml", format!("image: '{web}'\n{}", env("web.env"))),
+        ("renamed.yml", format!("services: {{api: {{image: '{backend}'}}}}\n{}", env(".env"))),
+        ("both.yml", format!("services:\n  backend: {{image: '{backend}'}}\n  frontend: {{image: '{web}'}}\n")),
+    ];
+    for (name, text) in &files {
+        std::fs::write(dir.path().join(name), format!("{text}{host}")).unwrap();
+    }
+    let cutover = |file: &str, words: &[&str]| {
+        let mut command = cutover();
+        command.current_dir(dir.path()).args(["-c", file]).args(words).envs(access(&instance));
+        run(command.env("CONTENT", format!("OF={file}-{}", words.last().unwrap())))
+    };
+    let deploy = |file: &str, names: &[&str], version: &str| {
+        names.iter().for_each(|name| drop(build_app(name, version, &[]).unwrap()));
+        cutover(file, &["deploy", "--allow-downgrade", "--version", version]).expect(0)
+    };
+    let rollbacks = |file: &str| {
+        let services = cutover(file, &["status", "--json"]).expect(0).result()["hosts"][0]["services"].clone();
+        services.as_array().unwrap().iter().map(|each| each["rollback"].clone()).collect::<Vec<_>>()
+    };
+    let served = |path: &str| project.served_version_at(path).unwrap();
+
+    deploy("api.yml", &[&backend], "v1.1.0");
+    deploy("api.yml", &[&backend], "v1.2.0");
+    deploy("web.yml", &[&web], "v3.0.0");
+    deploy("web.yml", &[&web], "v1.1.0");
+    // `keep: 2` counts its own releases: the other one's took nothing away
+    assert_eq!(rollbacks("api.yml"), [serde_json::json!(["v1.1.0"])]);
+    assert_eq!(rollbacks("web.yml"), [serde_json::json!(["v3.0.0"])]);
+    let never = cutover("api.yml", &["rollback", "v3.0.0", "--json"]).expect(2);
+    never.says("v3.0.0 is not in the history; possible: v1.1.0").never_says("step-begin");
+    cutover("renamed.yml", &["rollback"]).expect(0).says("v1.1.0 is live");
+    assert_eq!((served("/api"), served("/")), ("v1.1.0".to_owned(), "v1.1.0".to_owned()));
+    // each has its own file back, of versions of its own
+    assert_eq!(project.ok("cat .env web.env").unwrap(), "OF=api.yml-v1.1.0OF=web.yml-v1.1.0");
+    cutover("web.yml", &["rollback"]).expect(0).says("v3.0.0 is live");
+    assert_eq!(project.ok("cat .env web.env").unwrap(), "OF=api.yml-v1.1.0OF=web.yml-v3.0.0");
+
+    // both together, then one of them taken back by hand: one step back is one step
+    deploy("both.yml", &[&backend, &web], "v4.0.0");
+    deploy("both.yml", &[&backend, &web], "v4.1.0");
+    let live = project.ok("docker ps --format '{{.Names}}' | grep web-").unwrap();
+    let by_hand = format!(
+        "docker tag {web}:cutover-backend-v4.0.0 {web}:latest && docker-compose up -d --no-deps --force-recreate {live} 2>&1 \
+         && docker restart -t 0 nginx"
+    );
+    project.ok(&by_hand).unwrap();
+    until("the page is the old one", || project.served_version_at("/").as_deref() == Some("v4.0.0"));
+    cutover("both.yml", &["rollback"]).expect(0).says("going back to v4.0.0");
+    assert_eq!((served("/api"), served("/")), ("v4.0.0".to_owned(), "v4.0.0".to_owned()));
+}

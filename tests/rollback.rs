@@ -5,6 +5,7 @@ mod common;
 
 use common::Bench;
 use lab::Kind;
+use serde_json::json;
 
 #[test]
 fn a_rollback_starts_the_kept_container_and_passes_bad_versions_over() {
@@ -34,11 +35,23 @@ fn a_rollback_starts_the_kept_container_and_passes_bad_versions_over() {
 
 #[test]
 fn a_version_whose_image_is_gone_comes_from_the_registry() {
-    let bench = Bench::reference(Kind::V2);
+    let mut bench = Bench::reference(Kind::V2);
     for version in ["v1.1.0", "v1.2.0", "v1.3.0"] {
         bench.deploy(version, &[]).expect(0);
     }
     bench.project.ok("docker images -q --filter reference='*/*/*/*:cutover-*-v1.1.0' | xargs docker rmi -f").unwrap();
+    assert_eq!(bench.status()["rollback"], json!(["v1.2.0", "v1.1.0"]));
+    bench.cutover(&["status"]).expect(0).says("v1.2.0 (the kept container), v1.1.0 (from the registry)");
+    // without a registry it is nowhere, and with one again it is
+    let config = bench.config.clone();
+    bench.config += "registry: none\n";
+    assert_eq!(bench.status()["rollback"], json!(["v1.2.0"]));
+    let refused = bench.cutover(&["rollback", "v1.1.0", "--json"]).expect(2);
+    refused
+        .says("v1.1.0 is in the history, but its image is not everywhere")
+        .says("possible: v1.2.0")
+        .never_says("pull");
+    bench.config = config;
     bench.cutover(&["rollback", "v1.1.0"]).expect(0);
     assert_eq!(bench.project.served_version().as_deref(), Some("v1.1.0"));
 }

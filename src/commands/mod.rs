@@ -1,5 +1,6 @@
 //! A verb a file. Each reads top to bottom; what they share is in [`session`] and [`swap`].
 
+mod again;
 mod ask;
 mod build;
 mod check;

@@ -38,14 +38,14 @@ pub(super) fn finished(swaps: &[HostSwap<'_>], live: Duration, whole: Duration) 
         for (service, container) in swap.plan.services.iter().zip(&swap.started) {
             let from = service.from.as_ref();
             let old = from.and_then(|old| old.version.clone());
-            let digest = service.pull.split_once('@').map(|(_, digest)| digest);
+            let digest = service.digest.as_deref();
             text += &format!(
                 "    {:<16} {} → {}   {} → {version}   {}\n",
                 service.name,
                 from.map_or("nothing", |old| old.slot.as_str()),
                 service.to.slot,
                 old.as_deref().unwrap_or("unknown version"),
-                digest.unwrap_or(&container.image)
+                digest.unwrap_or("no digest")
             );
             services.push(json!({
                 "service": service.name,

@@ -1,7 +1,7 @@
 //! `cutover plan`: what a release would do on the hosts as they are, and why. Changes nothing.
 
 use super::{Exit, Run, Stop};
-use crate::cli::Asked;
+use crate::cli::{self, Asked};
 use crate::release::build::reference;
 use crate::report::{Event, Level};
 use crate::swap::plan::Release;
@@ -13,7 +13,7 @@ pub(super) async fn plan(run: &Run, asked: &Asked) -> Result<Exit, Stop> {
     let hosts = run.until_signal(run.connect()).await??;
     let images: Vec<String> = run.config.services.iter().map(|service| reference(&service.image, &version)).collect();
     let seen = run.until_signal(run.observe(&hosts, &images)).await??;
-    match run.already_live(&hosts, &seen, &version, false) {
+    match run.already_live(&hosts, &seen, &version, &images, &cli::Swap::default()).await {
         Ok(true) => return Ok(Exit::Done),
         Ok(false) => {}
         Err(downgrade) => run.reporter.note(Level::Warning, "", downgrade.message),

@@ -40,6 +40,11 @@ struct Built {
 
 /// Version, checks, build, push, swap.
 pub(super) async fn release(run: &Run, options: &cli::Release) -> Result<Exit, Stop> {
+    if options.swap.again && !run.ships() {
+        // the image of this version is in the registry: its tag is never given another one
+        let deploy = cli::Deploy { asked: options.asked.clone(), swap: options.swap.clone(), ..cli::Deploy::default() };
+        return super::deploy::deploy(run, &deploy).await;
+    }
     run.reporter.phase("Version");
     let Some((version, source)) = run.version(&options.asked).await? else { return Ok(Exit::Done) };
     run.reporter.note(Level::Info, "", format!("{version}, from {source}"));
@@ -71,7 +76,7 @@ async fn check<'a>(run: &'a Run, version: &Version, options: &cli::Release) -> R
     let hosts = run.until_signal(run.connect()).await??;
     let seen = Snapshot { all: run.until_signal(run.observe(&hosts, &[])).await??, at: Instant::now() };
     let mut github = run.github(version, true).await;
-    if run.already_live(&hosts, &seen.all, version, options.swap.allow_downgrade)? {
+    if run.already_live(&hosts, &seen.all, version, &[], &options.swap).await? {
         github.publish().await;
         return Ok(None);
     }

@@ -7,9 +7,9 @@ use super::{Exit, Run, Stop};
 use crate::cli;
 use crate::release::Version;
 use crate::report::Level;
+use crate::swap::back::{self, From, Possible};
 use crate::swap::deliver::Shipment;
-use crate::swap::history::{self, ServiceRecord};
-use crate::swap::observe::{Observation, ServiceSeen};
+use crate::swap::observe::Observation;
 use crate::swap::plan::Release;
 use std::time::Instant;
 
@@ -26,12 +26,16 @@ pub(super) async fn rollback(run: &Run, options: &cli::Rollback) -> Result<Exit,
         (true, _) => run.observe(&hosts, &[]).await?,
         (false, seen) => seen,
     };
-    let target = target(&seen, asked.map(|version| version.to_string()))?;
+    let target = run.target(&seen, asked)?;
     run.reporter.note(Level::Info, "", format!("going back to {target}"));
     let mut plans = Vec::new();
     for (number, seen) in seen.iter().enumerate() {
-        let images = seen.services.iter().map(|service| image(seen, service, &target)).collect();
-        let release = Release { id: holder.id.clone(), version: target.clone(), images, rollback: true };
+        let images = run.possible(seen).map(|possible| {
+            let possible = possible.into_iter().find(|possible| possible.version == target);
+            possible.map_or_else(String::new, |possible| possible.image)
+        });
+        let release =
+            Release { id: holder.id.clone(), version: target.clone(), images: images.collect(), rollback: true };
         let plan = crate::swap::plan::Plan::new(&run.config, seen, &release, number == 0);
         plans.push(plan.map_err(|error| Stop::new(Exit::PutBack, format!("{error:#}")))?);
     }
@@ -50,53 +54,55 @@ pub(super) async fn rollback(run: &Run, options: &cli::Rollback) -> Result<Exit,
     ended
 }
 
-/// The version to go back to: the one asked for, else the last one before the live one that is not bad.
-fn target(seen: &[Observation], asked: Option<String>) -> Result<String, Stop> {
-    let live: Vec<&str> = seen.iter().flat_map(live_versions).collect();
-    if let Some(asked) = asked {
-        let everywhere = !live.is_empty() && live.iter().all(|live| *live == asked);
-        return if everywhere { Err(Stop::new(Exit::Usage, format!("{asked} is live already"))) } else { Ok(asked) };
+impl Run {
+    /// What each service of a host can be taken back to.
+    pub(super) fn possible(&self, seen: &Observation) -> impl Iterator<Item = Vec<Possible>> {
+        let services = seen.services.iter().zip(&self.config.services);
+        services.map(move |(service, config)| service.possible(seen, config.ship))
     }
-    let Some(first) = seen.first() else { return Err(nowhere()) };
-    let earlier = history::released(&first.history).into_iter();
-    let mut earlier = earlier.filter(|record| !live.contains(&record.version.as_str()));
-    let found = earlier.find(|record| !history::is_bad(&first.history, &record.version));
-    let kept = || {
-        let idle = first
-            .services
-            .first()?
-            .slots
-            .iter()
-            .filter(|slot| slot.container.as_ref().is_some_and(|c| !c.is_running()));
-        let mut versions = idle.filter_map(|slot| slot.version.clone());
-        versions.find(|version| !history::is_bad(&first.history, version) && !live.contains(&version.as_str()))
-    };
-    found.map(|record| record.version.clone()).or_else(kept).ok_or_else(nowhere)
+
+    /// The version to go back to: the one asked for, else the last one before the live one that is not bad.
+    fn target(&self, seen: &[Observation], asked: Option<Version>) -> Result<String, Stop> {
+        let usage = |message: String| Stop::new(Exit::Usage, message);
+        let all: Vec<Vec<Possible>> = seen.iter().flat_map(|seen| self.possible(seen)).collect();
+        let is_in = |version: &str, possible: &[Possible]| possible.iter().any(|each| each.version == version);
+        let can = |version: &str| all.iter().all(|possible| is_in(version, possible));
+        let Some(asked) = asked.map(|asked| asked.to_string()) else {
+            let target = back::target(seen, can).ok_or_else(nowhere)?;
+            for foreign in &target.foreign {
+                let text = format!("{foreign}, which no release put there; {} is the newest one", target.version);
+                self.reporter.note(Level::Info, "", text);
+            }
+            return Ok(target.version);
+        };
+        let live = |possible: &Vec<Possible>| possible.iter().any(|p| p.version == asked && p.from == From::Live);
+        if all.iter().all(live) {
+            return Err(usage(format!("{asked} is live already")));
+        }
+        if can(&asked) {
+            return Ok(asked);
+        }
+        let released = |seen: &Observation| {
+            let mut versions = seen.services.iter().flat_map(|service| service.released(seen));
+            versions.any(|(record, _)| record.version == asked)
+        };
+        let why = if seen.iter().any(released) {
+            "is in the history, but its image is not everywhere on the hosts, nor can it come from a registry"
+        } else {
+            "is not in the history"
+        };
+        let others = all.first().into_iter().flatten().filter(|each| each.from != From::Live && can(&each.version));
+        let others: Vec<&str> = others.map(|each| each.version.as_str()).collect();
+        let others = if others.is_empty() { "nothing".to_owned() } else { others.join(", ") };
+        Err(usage(format!(
+            "{asked} {why}; possible: {others}\nan image that a registry has goes live with \
+             `cutover deploy --version {asked} --allow-downgrade`"
+        )))
+    }
 }
 
 fn nowhere() -> Stop {
     let message =
         "there is no earlier release to go back to; see `cutover history`, or name one: cutover rollback vX.Y.Z";
     Stop::new(Exit::Usage, message)
-}
-
-fn live_versions(seen: &Observation) -> impl Iterator<Item = &str> {
-    seen.services.iter().filter_map(|service| service.slots[service.live.slot()?].version.as_deref())
-}
-
-/// What a service ran in that release: its image if the host still has it, else its digest or tag in the registry.
-fn image(seen: &Observation, service: &ServiceSeen, version: &str) -> String {
-    let of_version = seen.history.iter().rev().filter(|record| record.version == version);
-    let of_service: Vec<&ServiceRecord> =
-        of_version.flat_map(|record| &record.services).filter(|known| known.service == service.name).collect();
-    let here = of_service.iter().find(|known| service.has_image(&known.image));
-    let digest = of_service.iter().find_map(|known| known.digest.as_ref());
-    let idle = service.slots.iter().filter_map(|slot| Some((slot.container.as_ref()?, slot.version.as_deref()?)));
-    let kept = idle.into_iter().find(|(container, known)| !container.is_running() && *known == version);
-    match (kept, here, digest) {
-        (Some((container, _)), ..) => container.image.clone(),
-        (None, Some(known), _) => known.image.clone(),
-        (None, None, Some(digest)) => format!("{}@{digest}", service.image),
-        (None, None, None) => format!("{}:{}", service.image, version.replace('+', "_")),
-    }
 }

@@ -3,8 +3,8 @@
 use super::{Exit, Run, Stop};
 use crate::host::Host;
 use crate::report::Event;
-use crate::swap::history::{self, Outcome};
-use crate::swap::observe::{Live, Observation, ServiceSeen, SlotSeen};
+use crate::swap::back::{From, Possible};
+use crate::swap::observe::{Live, Observation};
 use serde_json::{Value, json};
 
 /// Prints it.
@@ -15,8 +15,8 @@ pub(super) async fn status(run: &Run) -> Result<Exit, Stop> {
     for (host, (seen, findings)) in hosts.iter().zip(seen) {
         match seen {
             Some(seen) => {
-                text += &host_text(host, &seen);
-                data.push(host_data(host, &seen));
+                text += &host_text(run, host, &seen);
+                data.push(host_data(run, host, &seen));
             }
             None => refusals.extend(findings.iter().map(|f| format!("{}: {}", host.name, super::session::said(f)))),
         }
@@ -25,9 +25,9 @@ pub(super) async fn status(run: &Run) -> Result<Exit, Stop> {
     if refusals.is_empty() { Ok(Exit::Done) } else { Err(Stop::new(Exit::PutBack, refusals.join("\n"))) }
 }
 
-fn host_text(host: &Host, seen: &Observation) -> String {
+fn host_text(run: &Run, host: &Host, seen: &Observation) -> String {
     let mut text = format!("{}\n", host.name);
-    for service in &seen.services {
+    for (service, possible) in seen.services.iter().zip(run.possible(seen)) {
         text += &match service.live {
             Live::None => format!("  {:<16} not running\n", service.name),
             Live::Proved(slot) | Live::Assumed(slot) => {
@@ -49,9 +49,10 @@ fn host_text(host: &Host, seen: &Observation) -> String {
                 )
             }
         };
-        let back = rollbacks(seen, service);
-        let back = if back.is_empty() { "nothing".to_owned() } else { back.join(", ") };
-        text += &format!("{:19}can be rolled back to: {back}\n", "");
+        if let Some(other) = service.also_running() {
+            text += &format!("{:19}both slots run: {} does too, and gets no requests\n", "", other.service);
+        }
+        text += &format!("{:19}can be rolled back to: {}\n", "", back(&possible));
     }
     if let Some(journal) = &seen.journal {
         let version = journal.plan.as_ref().map_or("an unknown version", |plan| plan.version.as_str());
@@ -63,8 +64,8 @@ fn host_text(host: &Host, seen: &Observation) -> String {
     text
 }
 
-fn host_data(host: &Host, seen: &Observation) -> Value {
-    let services = seen.services.iter().map(|service| {
+fn host_data(run: &Run, host: &Host, seen: &Observation) -> Value {
+    let services = seen.services.iter().zip(run.possible(seen)).map(|(service, possible)| {
         let live = service.live.slot().map(|slot| &service.slots[slot]);
         json!({
             "service": service.name,
@@ -73,7 +74,8 @@ fn host_data(host: &Host, seen: &Observation) -> Value {
             "version": live.and_then(|slot| slot.version.as_ref()),
             "digest": live.and_then(|slot| slot.digest.as_ref()),
             "since": live.and_then(|slot| slot.container.as_ref()).map(|container| &container.state.started_at),
-            "rollback": rollbacks(seen, service),
+            "also-running": service.also_running().map(|slot| &slot.service),
+            "rollback": possible.iter().filter(|each| each.from != From::Live).map(|each| &each.version).collect::<Vec<_>>(),
         })
     });
     json!({
@@ -86,24 +88,9 @@ fn host_data(host: &Host, seen: &Observation) -> Value {
     })
 }
 
-/// Versions of the service whose image is still on the host, newest first, the live one left out.
-fn rollbacks(seen: &Observation, service: &ServiceSeen) -> Vec<String> {
-    let live = service.live.slot().and_then(|slot| service.slots[slot].version.clone());
-    let mut versions = Vec::new();
-    for record in seen.history.iter().rev().filter(|record| record.outcome == Outcome::Released) {
-        let kept = record.services.iter().any(|known| known.service == service.name && service.has_image(&known.image));
-        if kept && Some(&record.version) != live.as_ref() && !versions.contains(&record.version) {
-            versions.push(record.version.clone());
-        }
-    }
-    let stopped = |slot: &&SlotSeen| slot.container.as_ref().is_some_and(|container| !container.is_running());
-    let other = service.slots.iter().filter(stopped);
-    let other = other.filter_map(|slot| Some((slot.container.as_ref()?, slot.version.clone()?)));
-    for (container, version) in other {
-        let known = history::of_container(&seen.history, &container.id).is_some();
-        if !known && Some(&version) != live.as_ref() && !versions.contains(&version) {
-            versions.push(version);
-        }
-    }
-    versions
+/// What the service can be rolled back to, for people.
+fn back(possible: &[Possible]) -> String {
+    let earlier = possible.iter().filter(|each| each.from != From::Live);
+    let said: Vec<String> = earlier.map(|each| format!("{} ({})", each.version, each.from.words())).collect();
+    if said.is_empty() { "nothing".to_owned() } else { said.join(", ") }
 }

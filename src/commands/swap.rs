@@ -53,13 +53,15 @@ fn was_cut(swap: &HostSwap<'_>) -> bool {
 }
 
 impl Run {
-    /// Whether this version is live everywhere (said so); an older one than what is live is refused unless allowed.
-    pub(super) fn already_live(
+    /// Whether this version is live everywhere (said so, and what differs from what it would be released with now) and that
+    /// is enough; an older one than what is live is refused unless allowed. `images` are what it would be released from.
+    pub(super) async fn already_live(
         &self,
         hosts: &[Host],
         seen: &[Observation],
         version: &Version,
-        downgrade: bool,
+        images: &[String],
+        options: &cli::Swap,
     ) -> Result<bool, Stop> {
         let mut everywhere = true;
         let mut newer = Vec::new();
@@ -74,14 +76,28 @@ impl Run {
                 }
             }
         }
-        if !newer.is_empty() && !downgrade {
+        if !newer.is_empty() && !options.allow_downgrade {
             let message =
                 format!("{version} is older than what is live; --allow-downgrade lets it\n  {}", newer.join("\n  "));
             return Err(Stop::new(Exit::Usage, message));
         }
+        if everywhere && options.again {
+            self.reporter.note(Level::Info, "", format!("{version} is live already, and goes live once more"));
+            return Ok(false);
+        }
         if everywhere {
-            let text = format!("{version} is already live");
-            let data = json!({ "version": version.to_string(), "outcome": "already-live" });
+            let differing = self.differing(hosts, seen, version, images).await?;
+            let mut text = format!("{version} is already live");
+            if !differing.is_empty() {
+                text += ", and was not released again";
+                let what = format!(
+                    "{version} is live, but not with what it would be released with now: {} differ. `cutover deploy \
+                     --version {version} --again` takes it live with that, in the other slot",
+                    differing.join(", ")
+                );
+                self.reporter.note(Level::Warning, "", what);
+            }
+            let data = json!({ "version": version.to_string(), "outcome": "already-live", "differing": differing });
             self.reporter.emit(Event::Result { verb: "release", data, text });
         }
         Ok(everywhere)
@@ -136,7 +152,7 @@ impl Run {
             (true, _) => self.observe(hosts, &images).await?,
             (false, seen) => seen,
         };
-        if self.already_live(hosts, &seen, version, options.allow_downgrade)? {
+        if self.already_live(hosts, &seen, version, &images, options).await? {
             return Ok(Ended::Exit(Exit::Done));
         }
         let release = Release { id: holder.id.clone(), version: version.to_string(), images, rollback: false };

@@ -46,6 +46,8 @@ pub struct State {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Settings {
+    /// The reference that it was made from.
+    pub image: String,
     /// Labels; compose puts project and service here.
     pub labels: Option<BTreeMap<String, String>>,
     /// `ENTRYPOINT`.
@@ -187,6 +189,11 @@ impl Image {
         let digests = self.repo_digests.iter().flatten().filter_map(|digest| digest.split_once('@'));
         digests.filter(|(of, _)| short(of).strip_suffix(":latest") == Some(name)).map(|(_, digest)| digest).next()
     }
+}
+
+/// Whether two references name one tag of one repository, however they are written.
+pub fn same_reference(one: &str, other: &str) -> bool {
+    short(one) == short(other)
 }
 
 /// A reference as docker shows it: no `docker.io/`, no `library/`, `:latest` where no tag is written.

@@ -1,5 +1,6 @@
 //! The Docker API of a host, spoken through `docker system dial-stdio` on a channel of the SSH connection.
 
+use super::container::Image;
 use super::ssh::Session;
 use crate::secret::Secret;
 use anyhow::{Context as _, Result, bail};
@@ -108,10 +109,12 @@ impl Docker {
         bail!("the engine ended its events: was it restarted?")
     }
 
-    /// The id of an image, `None` where the host does not have it.
-    pub async fn image_id(&self, reference: &str) -> Result<Option<String>> {
+    /// An image, `None` where the host does not have it.
+    pub async fn image(&self, reference: &str) -> Result<Option<Image>> {
         match self.0.inspect_image(reference).await {
-            Ok(image) => Ok(image.id),
+            Ok(image) => {
+                Ok(image.id.map(|id| Image { id, repo_tags: image.repo_tags, repo_digests: image.repo_digests }))
+            }
             Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
             Err(error) => Err(error).with_context(|| format!("the image {reference} can't be inspected")),
         }

@@ -6,11 +6,12 @@ use super::plan::Plan;
 use crate::cancel::Cancel;
 use crate::config::Config;
 use crate::host::Host;
+use crate::host::container::Image;
 use crate::host::docker::{Docker, Login, Pulled};
 use crate::host::script::Script;
 use crate::report::Event;
 use crate::ship::send::{Delivery, send};
-use crate::ship::{Cache, Has, Image};
+use crate::ship::{Cache, Has, Image as Shipped};
 use anyhow::{Context as _, Result, bail};
 use futures_util::future::{join_all, try_join_all};
 use std::collections::HashMap;
@@ -21,18 +22,18 @@ use std::time::Duration;
 #[derive(Clone, Default)]
 pub struct Shipment {
     /// One a service, in the order of the configuration; `None`: it comes from a registry.
-    pub images: Vec<Option<Arc<Image>>>,
+    pub images: Vec<Option<Arc<Shipped>>>,
     /// Where their layers are kept.
     pub cache: Option<Cache>,
     /// Those whose layers Docker here does not know by digest.
-    pub unknown: Vec<Arc<Image>>,
+    pub unknown: Vec<Arc<Shipped>>,
     /// What hosts have, by host and record, asked ahead.
     asked: Arc<Mutex<HashMap<(String, String), Has>>>,
 }
 
 impl Shipment {
     /// Images, and where their layers are kept.
-    pub fn new(images: Vec<Option<Arc<Image>>>, cache: Cache, unknown: Vec<Arc<Image>>) -> Shipment {
+    pub fn new(images: Vec<Option<Arc<Shipped>>>, cache: Cache, unknown: Vec<Arc<Shipped>>) -> Shipment {
         Shipment { images, cache: Some(cache), unknown, asked: Arc::default() }
     }
 
@@ -70,6 +71,16 @@ impl Shipment {
     }
 }
 
+/// An image that is on the host now.
+struct Brought {
+    /// Its id there.
+    id: Option<String>,
+    /// The registry's digest, where the host learnt it.
+    digest: Option<String>,
+    /// For people.
+    text: String,
+}
+
 impl HostSwap<'_> {
     /// Brings what is missing.
     pub(super) async fn pull(&mut self, cancel: &Cancel) -> Result<String> {
@@ -78,15 +89,16 @@ impl HostSwap<'_> {
             signal = cancel.wait() => bail!("stopped by {}", signal.name()),
         };
         let mut said = Vec::new();
-        for (service, (id, text)) in self.plan.services.iter_mut().zip(brought) {
+        for (service, Brought { id, digest, text }) in self.plan.services.iter_mut().zip(brought) {
             service.present = id;
+            service.digest = digest.or(service.digest.take());
             said.push(text);
         }
         Ok(said.join(", "))
     }
 
     /// One a service. Pulls wait for the registry, so all at once; what goes over SSH shares one connection.
-    async fn bring_all(&self) -> Result<Vec<(Option<String>, String)>> {
+    async fn bring_all(&self) -> Result<Vec<Brought>> {
         let one_by_one = tokio::sync::Mutex::new(());
         let each = self.plan.services.iter().enumerate().map(async |(number, service)| {
             let _turn = if service.ship { Some(one_by_one.lock().await) } else { None };
@@ -95,21 +107,23 @@ impl HostSwap<'_> {
         try_join_all(each).await
     }
 
-    /// Brings the image of one service; gives its id on this host.
-    async fn bring(&self, number: usize) -> Result<(Option<String>, String)> {
+    /// Brings the image of one service.
+    async fn bring(&self, number: usize) -> Result<Brought> {
         let service = &self.plan.services[number];
         if service.present.is_some() {
-            return Ok((service.present.clone(), format!("{} is there", service.pull)));
+            let text = format!("{} is there", service.pull);
+            return Ok(Brought { id: service.present.clone(), digest: None, text });
         }
         if service.ship {
             let sent = self.ship(number).await?;
-            return Ok((Some(sent.id), format!("{}: {}", service.pull, sent.text)));
+            return Ok(Brought { id: Some(sent.id), digest: None, text: format!("{}: {}", service.pull, sent.text) });
         }
-        let id = match &self.login {
+        let image = match &self.login {
             Some(login) => with_login(self.host, self.host.docker(&self.plan.engine)?, &service.pull, login).await?,
             None => by_host(self.host, &service.pull).await?,
         };
-        Ok((id, service.pull.clone()))
+        let digest = image.as_ref().and_then(|image| image.digest_in(&service.repository)).map(str::to_owned);
+        Ok(Brought { id: image.map(|image| image.id), digest, text: service.pull.clone() })
     }
 
     async fn ship(&self, number: usize) -> Result<crate::ship::send::Sent> {
@@ -136,8 +150,8 @@ fn record(state: &str, service: &str) -> String {
     format!("{state}/layers-{service}")
 }
 
-/// Pulls through the API, so that the password never rests on the host. Gives the image's id.
-async fn with_login(host: &Host, docker: &Docker, reference: &str, login: &Login) -> Result<Option<String>> {
+/// Pulls through the API, so that the password never rests on the host. Gives the image.
+async fn with_login(host: &Host, docker: &Docker, reference: &str, login: &Login) -> Result<Option<Image>> {
     let progress = |pulled: Pulled| {
         host.reporter.emit(Event::Progress {
             host: host.name.clone(),
@@ -148,13 +162,13 @@ async fn with_login(host: &Host, docker: &Docker, reference: &str, login: &Login
         });
     };
     docker.pull(reference, Some(login), progress).await?;
-    docker.image_id(reference).await
+    docker.image(reference).await
 }
 
-/// Pulls by the host's own `docker`, which may have a login of its own. Gives the image's id.
-async fn by_host(host: &Host, reference: &str) -> Result<Option<String>> {
-    const PULL: &str = "docker pull -q \"$1\" >/dev/null && docker image inspect -f '{{.Id}}' \"$1\"";
+/// Pulls by the host's own `docker`, which may have a login of its own. Gives the image.
+async fn by_host(host: &Host, reference: &str) -> Result<Option<Image>> {
+    const PULL: &str = "docker pull -q \"$1\" >/dev/null && docker image inspect \"$1\"";
     let script = Script::new("to bring the image to the host", PULL).arg(reference);
-    let id = host.run(&script.limit(Duration::from_secs(3600))).await?;
-    Ok(Some(String::from_utf8_lossy(&id).trim().to_owned()).filter(|id| !id.is_empty()))
+    let printed = host.run(&script.limit(Duration::from_secs(3600))).await?;
+    Ok(Image::list(&String::from_utf8_lossy(&printed))?.pop())
 }

@@ -3,7 +3,7 @@
 use super::confirm::Switched;
 use super::deliver::Shipment;
 use super::env_file::Given;
-use super::history::{self, Outcome, Record, ServiceRecord};
+use super::history::{self, Outcome, Record};
 use super::plan::Plan;
 use super::steps::{Phase, Step};
 use super::undo;
@@ -16,7 +16,7 @@ use crate::host::lock::Holder;
 use crate::parallel;
 use crate::report::Level;
 use anyhow::Result;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -95,10 +95,11 @@ impl<'a> HostSwap<'a> {
 
     /// The history's lines for a release that is live; one that goes back marks the version that it leaves.
     pub(super) fn released(&self) -> String {
-        let left = self.plan.services.iter().filter_map(|service| service.from.as_ref()?.version.clone()).next();
-        let left = left.filter(|version| self.plan.rollback && *version != self.plan.version);
-        let left = left.map(|version| HostSwap::line(self, &version, Outcome::RolledBack, ""));
-        left.unwrap_or_default() + &self.record(Outcome::Released, "")
+        let left = self.plan.services.iter().filter_map(|service| service.from.as_ref()?.version.as_ref());
+        let left: BTreeSet<&String> =
+            left.filter(|version| self.plan.rollback && **version != self.plan.version).collect();
+        let left = left.into_iter().map(|version| self.line(version, Outcome::RolledBack, ""));
+        left.collect::<String>() + &self.record(Outcome::Released, "")
     }
 
     /// A line for the history.
@@ -107,13 +108,15 @@ impl<'a> HostSwap<'a> {
     }
 
     fn line(&self, version: &str, outcome: Outcome, reason: &str) -> String {
-        let services = self.plan.services.iter().zip(&self.started).map(|(service, container)| ServiceRecord {
-            service: service.name.clone(),
-            slot: service.to.slot.clone(),
-            digest: service.pull.split_once('@').map(|(_, digest)| digest.to_owned()),
-            image: container.image.clone(),
-            container: container.id.clone(),
-        });
+        let started = || {
+            let each = self.plan.services.iter().zip(&self.started);
+            each.map(|(service, new)| service.record(&service.to.slot, &new.image, &new.id)).collect()
+        };
+        let left = || {
+            let each = self.plan.services.iter().filter_map(|service| Some((service, service.from.as_ref()?)));
+            let each = each.filter(|(_, old)| old.version.as_deref() == Some(version));
+            each.map(|(service, old)| service.record(&old.slot, "", &old.container)).collect()
+        };
         let record = Record {
             at: history::now(),
             id: self.plan.id.clone(),
@@ -121,7 +124,7 @@ impl<'a> HostSwap<'a> {
             version: version.to_owned(),
             outcome,
             reason: reason.to_owned(),
-            services: if outcome == Outcome::RolledBack { Vec::new() } else { services.collect() },
+            services: if outcome == Outcome::RolledBack { left() } else { started() },
             seconds: self.seconds.iter().map(|(step, seconds)| ((*step).to_owned(), *seconds)).collect(),
         };
         format!("{}\n", serde_json::to_string(&record).unwrap_or_default())

@@ -16,6 +16,7 @@ pub(super) struct Found<'a> {
     /// What is mounted under `/etc/nginx`: (host, container).
     pub(super) mounts: Vec<(String, String)>,
     pub(super) history: &'a [Record],
+    pub(super) keep_prefix: String,
 }
 
 pub(super) struct Slot<'a> {
@@ -69,7 +70,11 @@ pub(super) fn find<'a>(
         None => project.services[&nginx].binds.clone(),
     };
     let mounts = mounts.into_iter().filter(|(_, to): &(String, String)| to.starts_with("/etc/nginx")).collect();
-    Some(Found { slots, nginx, nginx_running, mounts, history: &survey.history })
+    let keep_prefix = match &config.environment {
+        Some(environment) => format!("{project_name}-{environment}"),
+        None => project_name.to_owned(),
+    };
+    Some(Found { slots, nginx, nginx_running, mounts, history: &survey.history, keep_prefix })
 }
 
 impl Slot<'_> {

@@ -46,8 +46,14 @@ pub struct Record {
 pub struct ServiceRecord {
     /// Its name in the configuration.
     pub service: String,
-    /// The slot that was started.
+    /// The slot that was started; of a version that was rolled back, the slot that it left.
     pub slot: String,
+    /// The image's repository. Together with the slot it says whose record this is, whatever the service is called.
+    #[serde(default)]
+    pub repository: String,
+    /// It came from where the release ran, and through no registry.
+    #[serde(default)]
+    pub shipped: bool,
     /// `sha256:…` of the manifest, where the engine knows it.
     pub digest: Option<String>,
     /// Id of the image.
@@ -66,43 +72,82 @@ pub fn read(text: &str) -> Vec<Record> {
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
-/// Whether a version was rolled back and not released since.
-pub fn is_bad(records: &[Record], version: &str) -> bool {
-    let decided = |record: &&Record| matches!(record.outcome, Outcome::Released | Outcome::RolledBack);
-    let last = records.iter().rev().filter(decided).find(|record| record.version == version);
-    last.is_some_and(|record| record.outcome == Outcome::RolledBack)
+/// Whose records: a directory has those of every service that is released there.
+#[derive(Debug, Clone, Copy)]
+pub struct Owner<'a> {
+    /// The image's repository, as docker prints it.
+    pub repository: &'a str,
+    /// The service's slots.
+    pub slots: [&'a str; 2],
 }
 
-/// Releases that became live, newest first, each version once.
-pub fn released(records: &[Record]) -> Vec<&Record> {
-    let mut found: Vec<&Record> = Vec::new();
-    for record in records.iter().rev().filter(|record| record.outcome == Outcome::Released) {
-        if !found.iter().any(|known| known.version == record.version) {
-            found.push(record);
-        }
+impl Owner<'_> {
+    fn has(&self, record: &ServiceRecord) -> bool {
+        // records of before have no repository
+        let same = record.repository.is_empty() || record.repository == self.repository;
+        same && self.slots.contains(&record.slot.as_str())
     }
-    found
-}
 
-/// The release that put this container there.
-pub fn of_container<'a>(records: &'a [Record], container: &str) -> Option<&'a Record> {
-    let is_it = |record: &&Record| record.services.iter().any(|service| service.container == container);
-    records.iter().rev().filter(|record| record.outcome == Outcome::Released).find(is_it)
+    /// This service's part of a record.
+    pub fn part<'a>(&self, record: &'a Record) -> Option<&'a ServiceRecord> {
+        record.services.iter().find(|service| self.has(service))
+    }
+
+    /// Its releases that became live, newest first, each version once.
+    pub fn released<'a>(&self, records: &'a [Record]) -> Vec<(&'a Record, &'a ServiceRecord)> {
+        let mut found: Vec<(&Record, &ServiceRecord)> = Vec::new();
+        for record in records.iter().rev().filter(|record| record.outcome == Outcome::Released) {
+            let known = found.iter().any(|(known, _)| known.version == record.version);
+            found.extend(self.part(record).filter(|_| !known).map(|part| (record, part)));
+        }
+        found
+    }
+
+    /// Whether a version of it was rolled back and not released since.
+    pub fn is_bad(&self, records: &[Record], version: &str) -> bool {
+        let decided = |record: &&Record| match record.outcome {
+            Outcome::Released => self.part(record).is_some(),
+            // records of before say nothing of whom they left
+            Outcome::RolledBack => record.services.is_empty() || self.part(record).is_some(),
+            Outcome::PutBack | Outcome::Stuck => false,
+        };
+        let last = records.iter().rev().filter(decided).find(|record| record.version == version);
+        last.is_some_and(|record| record.outcome == Outcome::RolledBack)
+    }
+
+    /// The release that a container of this image came with, newest first: the one that put it there, else the last one
+    /// of this service that had the image.
+    pub fn of_container<'a>(
+        &self,
+        records: &'a [Record],
+        container: &str,
+        image: &str,
+    ) -> Option<(&'a Record, &'a ServiceRecord)> {
+        let released = || records.iter().rev().filter(|record| record.outcome == Outcome::Released);
+        let parts = released().flat_map(|record| record.services.iter().map(move |part| (record, part)));
+        let put_there = parts.clone().find(|(_, part)| part.container == container);
+        put_there.or_else(|| parts.clone().find(|(_, part)| part.image == image && self.has(part)))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn record(version: &str, container: &str, outcome: Outcome) -> String {
+    const API: Owner<'_> = Owner { repository: "team/api", slots: ["blue", "green"] };
+
+    fn record(version: &str, part: (&str, &str, &str), outcome: Outcome) -> Record {
+        let (repository, slot, container) = part;
         let service = ServiceRecord {
-            service: "api".into(),
-            slot: "blue".into(),
+            service: "any".into(),
+            slot: slot.into(),
+            repository: repository.into(),
+            shipped: false,
             digest: None,
-            image: "i".into(),
+            image: format!("image-{version}"),
             container: container.into(),
         };
-        let record = Record {
+        Record {
             at: "2026-01-01T00:00:00Z".into(),
             id: String::new(),
             by: "me".into(),
@@ -111,36 +156,59 @@ mod tests {
             reason: String::new(),
             services: vec![service],
             seconds: BTreeMap::new(),
-        };
-        serde_json::to_string(&record).expect("writes")
+        }
+    }
+
+    fn versions(records: &[Record]) -> Vec<&str> {
+        API.released(records).iter().map(|(record, _)| record.version.as_str()).collect()
     }
 
     #[test]
     fn a_torn_last_line_costs_only_itself() {
-        let text = format!(
-            "{}\n{}",
-            record("v1.0.0", "a", Outcome::Released),
-            &record("v1.1.0", "b", Outcome::Released)[..40]
-        );
-        let records = read(&text);
-        assert_eq!(records.len(), 1);
-        assert_eq!(of_container(&records, "a").map(|r| r.version.as_str()), Some("v1.0.0"));
+        let line = |version: &str| serde_json::to_string(&record(version, ("", "blue", "a"), Outcome::Released));
+        let text = format!("{}\n{}", line("v1.0.0").expect("writes"), &line("v1.1.0").expect("writes")[..40]);
+        assert_eq!(versions(&read(&text)), ["v1.0.0"]);
     }
 
     #[test]
     fn a_version_is_bad_from_its_rollback_to_its_next_release() {
-        let mut text = record("v1.0.0", "a", Outcome::Released) + "\n" + &record("v1.1.0", "b", Outcome::Released);
-        text += &("\n".to_owned() + &record("v1.1.0", "b", Outcome::RolledBack));
-        assert!(is_bad(&read(&text), "v1.1.0") && !is_bad(&read(&text), "v1.0.0"));
-        text += &("\n".to_owned() + &record("v1.1.0", "c", Outcome::Released));
-        assert!(!is_bad(&read(&text), "v1.1.0"));
-        let versions: Vec<_> = released(&read(&text)).iter().map(|record| record.version.clone()).collect();
-        assert_eq!(versions, ["v1.1.0", "v1.0.0"]);
+        let of = |version, slot, outcome| record(version, ("team/api", slot, "c"), outcome);
+        let mut records = vec![of("v1.0.0", "blue", Outcome::Released), of("v1.1.0", "green", Outcome::Released)];
+        records.push(of("v1.1.0", "green", Outcome::RolledBack));
+        assert!(API.is_bad(&records, "v1.1.0") && !API.is_bad(&records, "v1.0.0"));
+        records.push(of("v1.1.0", "blue", Outcome::Released));
+        assert!(!API.is_bad(&records, "v1.1.0"));
+        assert_eq!(versions(&records), ["v1.1.0", "v1.0.0"]);
     }
 
     #[test]
-    fn only_what_was_released_counts() {
-        let records = read(&record("v2.0.0", "c", Outcome::PutBack));
-        assert_eq!(of_container(&records, "c"), None);
+    fn a_service_has_its_own_records_whatever_it_is_called_and_those_of_before_by_its_slots() {
+        let mut web = record("v3.0.0", ("team/web", "web-blue", "w"), Outcome::Released);
+        web.services[0].service = "any".into();
+        let mut records = vec![
+            record("v1.0.0", ("", "blue", "a"), Outcome::Released),
+            record("v1.1.0", ("team/api", "green", "b"), Outcome::Released),
+            record("v2.0.0", ("team/other", "green", "o"), Outcome::Released),
+            web,
+        ];
+        assert_eq!(versions(&records), ["v1.1.0", "v1.0.0"]);
+        // another one's rollback says nothing of this one's version
+        records.push(record("v1.1.0", ("team/web", "web-green", "x"), Outcome::RolledBack));
+        assert!(!API.is_bad(&records, "v1.1.0"));
+        records.push(Record { services: Vec::new(), ..record("v1.1.0", ("", "", ""), Outcome::RolledBack) });
+        assert!(API.is_bad(&records, "v1.1.0"));
+    }
+
+    #[test]
+    fn a_container_is_known_by_its_id_and_one_that_was_made_anew_by_its_image() {
+        let records = [
+            record("v1.0.0", ("", "blue", "a"), Outcome::Released),
+            record("v2.0.0", ("", "blue", "c"), Outcome::PutBack),
+        ];
+        let version =
+            |container, image| API.of_container(&records, container, image).map(|(record, _)| record.version.as_str());
+        assert_eq!(version("a", "image-other"), Some("v1.0.0"));
+        assert_eq!(version("x", "image-v1.0.0"), Some("v1.0.0"));
+        assert_eq!((version("c", "image-v2.0.0"), version("x", "y")), (None, None), "only what was released counts");
     }
 }

@@ -3,6 +3,7 @@
 //! Read [`steps`] first: it is the swap on one page. [`plan`] says what each step needs, [`execute`] runs them on every
 //! host in three phases, [`undo`] puts them back.
 
+pub mod back;
 mod bake;
 pub mod confirm;
 pub mod deliver;
@@ -18,6 +19,7 @@ mod hooks;
 pub mod journal;
 pub mod look;
 pub mod making;
+mod neighbours;
 pub mod observe;
 mod perform;
 pub mod plan;

@@ -199,10 +199,7 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
         compose: *compose,
         makings: makings(*compose, project, &project_name, &survey, &found, &needs),
         needs,
-        keep_prefix: match &config.environment {
-            Some(environment) => format!("{project_name}-{environment}"),
-            None => project_name.clone(),
-        },
+        keep_prefix: found.keep_prefix.clone(),
         project: project_name,
         services: seen.services,
         nginx,
@@ -211,6 +208,7 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
         journal: survey.journal,
         disk: survey.disk,
     };
+    super::neighbours::judge(&observation, &survey.containers, &mut findings);
     super::refusals::of_slots(host, &observation, project, &look, early, &mut findings).await;
     Ok((Some(observation), findings))
 }

@@ -199,9 +199,9 @@ impl HostSwap<'_> {
                 "to write the history",
                 concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/record.sh")),
             )
-            .args([self.plan.env_file.as_deref().unwrap_or_default(), &self.plan.version])
+            .args([self.plan.env_file.as_deref().unwrap_or_default(), &self.plan.env_key(&self.plan.version)])
             .arg(self.plan.keep.len().to_string())
-            .args(&self.plan.keep)
+            .args(self.plan.keep.iter().map(|version| self.plan.env_key(version)))
             .args(&self.plan.prune)
             .stdin(self.released());
         let pruned = sections(&self.host.run(&script).await?)?.len();

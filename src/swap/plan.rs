@@ -1,5 +1,6 @@
 //! What will be done on one host, as a value: printed by `plan`, executed by `release`, kept in the journal for undoing.
 
+use super::history::ServiceRecord;
 use super::making::Making;
 use super::observe::{Live, Observation, ServiceSeen, SlotSeen};
 use super::survey::Compose;
@@ -75,6 +76,12 @@ pub struct ServicePlan {
     pub name: String,
     /// What is pulled: `REPOSITORY@DIGEST`, or `REPOSITORY:TAG` where no digest is known.
     pub pull: String,
+    /// The image's repository, as docker prints it.
+    #[serde(default)]
+    pub repository: String,
+    /// The digest that the registry has it by, as far as it is known.
+    #[serde(default)]
+    pub digest: Option<String>,
     /// The image is on the host already, with this id.
     pub present: Option<String>,
     /// It comes from here over SSH, and through no registry.
@@ -249,6 +256,21 @@ impl Observation {
     }
 }
 
+impl ServicePlan {
+    /// Its part of a record.
+    pub(super) fn record(&self, slot: &str, image: &str, container: &str) -> ServiceRecord {
+        ServiceRecord {
+            service: self.name.clone(),
+            slot: slot.to_owned(),
+            repository: self.repository.clone(),
+            shipped: self.ship,
+            digest: self.digest.clone(),
+            image: image.to_owned(),
+            container: container.to_owned(),
+        }
+    }
+}
+
 impl ServiceSeen {
     /// The slot to start: the one that does not serve.
     fn next(&self) -> usize {
@@ -282,11 +304,14 @@ impl ServiceSeen {
             release.rollback && same && !container.is_running()
         });
         let kept = kept.map(|container| Kept { container: container.id.clone(), restart: to.restart.clone() });
+        let present = kept.as_ref().and(to.container.as_ref()).map(|c| c.image.clone()).or_else(|| self.present(image));
         ServicePlan {
             name: self.name.clone(),
             pull: image.to_owned(),
             ship: false,
-            present: kept.as_ref().and(to.container.as_ref()).map(|c| c.image.clone()).or_else(|| self.present(image)),
+            repository: self.image.clone(),
+            digest: self.digest(host, image, present.as_deref()),
+            present,
             tags,
             from: live.and_then(old),
             to: NewSlot { slot: to.service.clone(), host: to.host.clone(), before, kept },
@@ -296,6 +321,20 @@ impl ServiceSeen {
             stop_timeout: self.stop_timeout,
             probe: self.probe.clone(),
         }
+    }
+}
+
+impl ServiceSeen {
+    /// The digest of what a reference names: its own, else that of the image on the host, else as the history has it.
+    fn digest(&self, host: &Observation, reference: &str, present: Option<&str>) -> Option<String> {
+        if let Some((_, digest)) = reference.split_once('@') {
+            return Some(digest.to_owned());
+        }
+        let image = present?;
+        let here =
+            || self.digests.iter().find(|(_, id)| id == image)?.0.split_once('@').map(|(_, digest)| digest.to_owned());
+        let known = || self.owner().of_container(&host.history, "", image)?.1.digest.clone();
+        here().or_else(known)
     }
 }
 

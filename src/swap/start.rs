@@ -66,8 +66,8 @@ impl HostSwap<'_> {
     async fn runs_the_image(&self, service: &ServicePlan, container: &Container) -> Result<()> {
         let Some(wanted) = service.present.as_ref().filter(|image| **image != container.image) else { return Ok(()) };
         let docker = self.host.docker(&self.plan.engine)?;
-        let ids = (docker.image_id(wanted).await?, docker.image_id(&container.image).await?);
-        if ids.0.is_some() && ids.0 == ids.1 {
+        let images = (docker.image(wanted).await?, docker.image(&container.image).await?);
+        if images.0.is_some() && images.0.map(|image| image.id) == images.1.map(|image| image.id) {
             return Ok(());
         }
         bail!(

@@ -3,9 +3,10 @@
 use super::discover;
 use super::findings::Findings;
 use super::found::{Found, Slot};
-use super::history::{self, Record};
+use super::history::Owner;
 use super::look::Look;
 use super::observe::{ConfSeen, Live, ServiceSeen, SlotSeen};
+use super::prune::kept_version;
 use crate::config::{Config, Service};
 use crate::host::container::{Container, Image};
 use crate::host::nginx::{Upstream, probe_for};
@@ -103,9 +104,12 @@ fn service_seen(
     let digests = look.images.iter().flat_map(|image| {
         image.repo_digests.iter().flatten().filter(of_repository).map(|digest| (digest.clone(), image.id.clone()))
     });
+    let owner = Owner { repository: &image, slots: [&slots[0].service, &slots[1].service] };
     let seen = |slot: &Slot<'_>| {
         let image_of = |test: &dyn Fn(&Image) -> bool| look.images.iter().find(|image| test(image));
         let runs = slot.container.and_then(|container| image_of(&|image| image.id == container.image));
+        let (version, digest) =
+            slot.container.map(|container| known(container, runs, owner, found, service)).unwrap_or_default();
         SlotSeen {
             service: slot.service.clone(),
             host: slot.names.get(kind).unwrap_or(&slot.service).clone(),
@@ -113,15 +117,16 @@ fn service_seen(
             reference_image: image_of(&|image| image.is_tagged(&slot.reference)).map(|image| image.id.clone()),
             container: slot.container.cloned(),
             restart: slot.restart.clone(),
-            version: slot.container.and_then(|container| version_of(container, runs, found.history, service)),
-            digest: runs.and_then(|image| image.digest_in(service.image.as_str())).map(str::to_owned),
+            version,
+            digest: runs.and_then(|image| image.digest_in(service.image.as_str())).map(str::to_owned).or(digest),
         }
     };
     let grace = slots[in_conf].container.and_then(|container| container.config.stop_timeout).map(Duration::from_secs);
+    let both = [seen(&slots[0]), seen(&slots[1])];
     Some(ServiceSeen {
         name: service.name.to_string(),
         image,
-        slots: [seen(&slots[0]), seen(&slots[1])],
+        slots: both,
         upstream: upstream.name.clone(),
         port: service.port.unwrap_or(server.port),
         in_conf,
@@ -134,12 +139,22 @@ fn service_seen(
     })
 }
 
-/// The version that a container runs: as the history has it, else the highest version among its image's tags.
-fn version_of(container: &Container, image: Option<&Image>, history: &[Record], service: &Service) -> Option<String> {
-    if let Some(record) = history::of_container(history, &container.id) {
-        return Some(record.version.clone());
+/// The version and digest of what a container runs: as the history has it, by the container or its image, else by the tags
+/// of its image: the one that keeps it, else the highest version.
+fn known(
+    container: &Container,
+    image: Option<&Image>,
+    owner: Owner<'_>,
+    found: &Found<'_>,
+    service: &Service,
+) -> (Option<String>, Option<String>) {
+    if let Some((record, part)) = owner.of_container(found.history, &container.id, &container.image) {
+        return (Some(record.version.clone()), part.digest.clone());
     }
-    let tags = image?.repo_tags.iter().flatten().filter(|tag| service.image.same_repository(tag));
-    let versions = tags.filter_map(|tag| Version::from_tag(tag.rsplit_once(':')?.1));
-    versions.max_by(|a, b| a.semver().cmp(b.semver())).map(|version| version.to_string())
+    let tags = image.iter().flat_map(|image| image.repo_tags.iter().flatten());
+    let tags: Vec<&String> = tags.filter(|tag| service.image.same_repository(tag)).collect();
+    let kept = tags.iter().find_map(|tag| kept_version(tag, owner.repository, &found.keep_prefix));
+    let versions = tags.iter().filter_map(|tag| Version::from_tag(tag.rsplit_once(':')?.1));
+    let highest = versions.max_by(|a, b| a.semver().cmp(b.semver())).map(|version| version.to_string());
+    (kept.or(highest), None)
 }

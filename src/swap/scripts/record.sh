@@ -1,5 +1,5 @@
 # Writes the outcome into the history and ends the journal. stdin: the line. Words: the env file that the release put there
-# or '', its version, how many versions' env files are kept, those versions, then images that need not be kept.
+# or '', the name that it is kept by, how many of this file are kept, their names, then images that need not be kept.
 file=$1 version=$2 count=$3; shift 3
 if [ -n "$file" ] && [ -e "$file" ]; then
   mkdir -p "$state/env" && cp "$file" "$state/env/next" && mv -f "$state/env/next" "$state/env/$version" ||
@@ -7,10 +7,12 @@ if [ -n "$file" ] && [ -e "$file" ]; then
 fi
 cat >> "$state/history.jsonl" && { sync "$state/history.jsonl" 2>/dev/null || sync; } || fail "the history can't be written"
 rm -f "$state/journal.jsonl" "$state/conf.before"
+case $version in *~*) suffix=~${version##*~} ;; *) suffix='' ;; esac   # whose they are, if not of .env
 kept=' before absent '   # the file of before the release, until the next
 while [ "$count" -gt 0 ]; do kept="$kept$1 "; shift; count=$((count - 1)); done
 if [ -n "$file" ]; then
   for each in "$state"/env/*; do
+    case $each in *~*) [ "~${each##*~}" = "$suffix" ] || continue ;; *) [ -z "$suffix" ] || continue ;; esac
     case $kept in *" ${each##*/} "*) ;; *) rm -f "$each" ;; esac
   done
 fi

@@ -12,6 +12,11 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
     match words {
         ["version"] => println!("Docker Compose version 2.26.1"),
         ["config"] => println!("name: {}\n{}", project()?, text()?),
+        ["up", "--no-start", "--no-deps", "--no-recreate", "--no-build", "--pull", "never", services @ ..] => {
+            for service in services {
+                make(service)?;
+            }
+        }
         ["up", "-d", rest @ ..] => {
             let again = rest.contains(&"--force-recreate");
             for service in rest.iter().filter(|word| !word.starts_with("--")) {
@@ -32,13 +37,35 @@ fn up(service: &str, again: bool) -> Result<()> {
         }
         old.stop(10)?;
     }
+    make_anew(service)?;
+    start(service)
+}
+
+/// A container that does not run yet, where there is none.
+fn make(service: &str) -> Result<()> {
+    if State::read()?.container(service).is_ok() { Ok(()) } else { make_anew(service) }
+}
+
+/// Starts the container of this name or id.
+pub(crate) fn start(name: &str) -> Result<()> {
+    State::change(|state| {
+        let container = state.container_mut(name)?;
+        if !container.runs() {
+            container.pid = Container::start(&container.service, &container.directory, &container.image)?;
+        }
+        Ok(())
+    })
+}
+
+fn make_anew(service: &str) -> Result<()> {
+    let known = State::read()?;
     let reference = reference(&text()?, service)?;
     // nginx and redis are no images here
     let image = known.image(&reference).map_or(reference, |image| image.id.clone());
     let directory = std::env::current_dir()?.to_string_lossy().into_owned();
-    let pid = Container::start(service, &directory, &image)?;
     let created = now()?;
-    let id = format!("{:0>64}", format!("{pid:x}{}", created.replace(|c: char| !c.is_ascii_digit(), "")));
+    let id =
+        format!("{:0>64}", format!("{:x}{}", std::process::id(), created.replace(|c: char| !c.is_ascii_digit(), "")));
     let container = Container {
         id,
         service: service.to_owned(),
@@ -46,7 +73,7 @@ fn up(service: &str, again: bool) -> Result<()> {
         directory,
         image,
         created,
-        pid,
+        pid: 0,
         exit_code: 1,
         restart: "always".to_owned(),
     };

@@ -82,6 +82,7 @@ fn docker(words: &[&str]) -> Result<()> {
                 })?;
             }
         }
+        ["start", names @ ..] => names.iter().try_for_each(|name| compose::start(name))?,
         ["rm", "-f", names @ ..] => {
             for name in names {
                 State::read()?.container(name)?.stop(0)?;
@@ -91,6 +92,11 @@ fn docker(words: &[&str]) -> Result<()> {
                 })?;
             }
         }
+        ["rm", name] => State::change(|state| {
+            ensure!(!state.container(name)?.runs(), "Error: {name} is running");
+            state.containers.retain(|container| !container.is(name));
+            Ok(())
+        })?,
         _ => bail!("the stand-in does not know: docker {}", words.join(" ")),
     }
     Ok(())
