@@ -135,7 +135,7 @@ fn a_secret_that_changed_under_a_live_version_is_named_and_goes_live_when_it_is_
         .command(&deploy)
         .envs(new.map(|(key, value)| (format!("MY_{key}"), value)))
         .env("GITHUB_ACTIONS", "true"));
-    in_ci.expect(0).says("::warning").says("PASSWORD differ");
+    in_ci.expect(0).says("::warning").says("PASSWORD differ").says("`args: --again`");
     let data = with(&bench, &new, &["deploy", "--version", "v1.1.0", "--json"]).expect(0).result();
     assert_eq!(data["differing"], serde_json::json!(["PASSWORD"]));
     // so is another image of the version

@@ -90,9 +90,10 @@ impl Run {
             let mut text = format!("{version} is already live");
             if !differing.is_empty() {
                 text += ", and was not released again";
+                let job = variable("GITHUB_ACTIONS").map_or("", |_| " (in a job: `args: --again`)");
                 let what = format!(
                     "{version} is live, but not with what it would be released with now: {} differ. `cutover deploy \
-                     --version {version} --again` takes it live with that, in the other slot",
+                     --version {version} --again`{job} takes it live with that, in the other slot",
                     differing.join(", ")
                 );
                 self.reporter.note(Level::Warning, "", what);
