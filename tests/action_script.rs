@@ -26,9 +26,28 @@ impl Action {
             std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(name), action.path(name)).unwrap();
         }
         std::fs::write(action.path("mirror").join(&action.file), STAND_IN).unwrap();
-        let mut sums = Command::new(action.path("scripts/sums"));
-        assert!(sums.arg("9.9.9").arg(action.path("mirror").join(&action.file)).output().unwrap().status.success());
+        action.pack(STAND_IN);
+        action.sum_up();
         action
+    }
+
+    /// The archive of a release, with this program in it.
+    fn pack(&self, program: &str) {
+        std::fs::create_dir_all(self.path(&self.file)).unwrap();
+        std::fs::write(self.path(&self.file).join("cutover"), program).unwrap();
+        let mut tar = Command::new("tar");
+        tar.arg("-C").arg(self.dir.path()).arg("-czf").arg(self.archive()).arg(&self.file);
+        assert!(tar.status().unwrap().success());
+    }
+
+    fn archive(&self) -> PathBuf {
+        self.path("mirror").join(format!("{}.tar.gz", self.file))
+    }
+
+    fn sum_up(&self) {
+        let mut sums = Command::new(self.path("scripts/sums"));
+        sums.arg("9.9.9").arg(self.path("mirror").join(&self.file)).arg(self.archive());
+        assert!(sums.output().unwrap().status.success());
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -59,12 +78,30 @@ fn a_binary_of_the_right_sum_is_kept_and_run() {
 #[test]
 fn a_binary_of_another_sum_is_never_run() {
     let action = Action::new();
-    std::fs::write(action.path("mirror").join(&action.file), "#!/bin/sh\necho evil\n").unwrap();
-    let (good, said) = action.run(&[]);
-    assert!(!good && said.contains("::error title=cutover::") && said.contains("it was not run"), "{said}");
-    assert!(!said.contains("evil"), "{said}");
-    let left = std::fs::read_dir(action.path("tools/cutover").join(&action.file)).unwrap().count();
-    assert_eq!(left, 0, "nothing of it is left");
+    let refuses = |why: &str| {
+        let (good, said) = action.run(&[]);
+        assert!(!good && said.contains("::error title=cutover::") && said.contains(why), "{said}");
+        assert!(!said.contains("evil"), "{said}");
+        let left = std::fs::read_dir(action.path("tools/cutover").join(&action.file)).unwrap().count();
+        assert_eq!(left, 0, "nothing of it is left");
+    };
+    action.pack("#!/bin/sh\necho evil\n");
+    refuses("tar.gz is not what this commit of the action expects (SHA-256 differs); it was not run");
+    // an archive of the right sum with another binary in it
+    action.sum_up();
+    refuses("the binary in ");
+}
+
+#[test]
+fn a_runner_that_has_no_binary_is_told_which_runner_has() {
+    let action = Action::new();
+    std::fs::create_dir(action.path("bin")).unwrap();
+    let uname = action.path("bin/uname");
+    std::fs::write(&uname, "#!/bin/sh\necho MINGW64_NT-10.0-20348\n").unwrap();
+    std::fs::set_permissions(&uname, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", action.path("bin").display(), std::env::var("PATH").unwrap());
+    let (good, said) = action.run(&[("PATH", &path)]);
+    assert!(!good && said.contains("no cutover for Windows runners: give this job `runs-on: ubuntu-latest`"), "{said}");
 }
 
 #[test]
@@ -83,7 +120,7 @@ fn a_download_that_fails_says_what_was_missing() {
     std::fs::remove_dir_all(action.path("mirror")).unwrap();
     let (good, said) = action.run(&[]);
     assert!(
-        !good && said.contains(&format!("::error title=cutover::{} could not be downloaded", action.file)),
+        !good && said.contains(&format!("::error title=cutover::{}.tar.gz could not be downloaded", action.file)),
         "{said}"
     );
 }

@@ -154,11 +154,18 @@ pub fn published_action() -> TempDir {
     for name in ["action.yml", "scripts/action", "scripts/sums"] {
         std::fs::copy(root().join(name), dir.path().join(name)).expect("a file of the action");
     }
-    let target = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
-    let binary = dir.path().join(format!("mirror/cutover-{}-{target}", env!("CARGO_PKG_VERSION")));
+    let name = format!("cutover-{}-{}-unknown-linux-musl", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
+    // as a release has it, but for the time that compressing takes
+    let archive = dir.path().join(format!("mirror/{name}.tar.gz"));
+    let level = flate2::Compression::none();
+    let mut tar =
+        tar::Builder::new(flate2::write::GzEncoder::new(std::fs::File::create(&archive).expect("a file"), level));
+    let binary = dir.path().join(&name);
     std::fs::copy(env!("CARGO_BIN_EXE_cutover"), &binary).expect("the binary");
-    let sums = Command::new(dir.path().join("scripts/sums")).arg(env!("CARGO_PKG_VERSION")).arg(binary).output();
-    assert!(sums.expect("sums").status.success());
+    tar.append_path_with_name(&binary, format!("{name}/cutover")).expect("the binary in the archive");
+    tar.into_inner().and_then(flate2::write::GzEncoder::finish).expect("the archive");
+    let mut sums = Command::new(dir.path().join("scripts/sums"));
+    assert!(sums.arg(env!("CARGO_PKG_VERSION")).args([archive, binary]).output().expect("sums").status.success());
     let git = |words: &[&str]| {
         let mut git = Command::new("git");
         git.current_dir(dir.path()).args(["-c", "user.name=x", "-c", "user.email=x@example.com"]).args(words);
