@@ -163,7 +163,7 @@ pub struct Init {
     /// The branch whose pushes release
     #[arg(long, value_name = "NAME")]
     pub branch: Option<String>,
-    /// How the workflow names the action; a commit's hash pins the binary too
+    /// How the workflow names the action; if not given, by the commit of this version, which pins the binary too
     #[arg(long, value_name = "OWNER/NAME@REF")]
     pub action: Option<String>,
     /// Also write an nginx conf that keeps idle connections open over a reload (nginx 1.27.4 or newer)

@@ -17,8 +17,21 @@ fn reference_repository() -> tempfile::TempDir {
     dir
 }
 
+/// With no repository of the action to ask.
 fn init(dir: &Path, words: &[&str]) -> Ran {
-    run(cutover().current_dir(dir).arg("init").args(words))
+    init_with(dir, Path::new("/nowhere"), words)
+}
+
+/// With what stands for github.com in a directory.
+fn init_with(dir: &Path, github: &Path, words: &[&str]) -> Ran {
+    let mut init = cutover();
+    let instead = format!("url.file://{}/.insteadOf", github.display());
+    init.envs([
+        ("GIT_CONFIG_GLOBAL", "/dev/null"),
+        ("GIT_CONFIG_COUNT", "1"),
+        ("GIT_CONFIG_VALUE_0", "https://github.com/"),
+    ]);
+    run(init.env("GIT_CONFIG_KEY_0", instead).current_dir(dir).arg("init").args(words))
 }
 
 fn read(dir: &Path, name: &str) -> String {
@@ -33,9 +46,47 @@ fn the_reference_project_needs_only_host_and_directory() {
     assert!(ran.stdout.contains("restrict,port-forwarding ssh-ed25519"), "{ran}");
     let expected = "image: devrank/backend-api\nhost: deploy@203.0.113.10\ndirectory: /home/deploy/app\n";
     assert!(read(dir.path(), "cutover.yml").ends_with(expected));
+    assert!(ran.stderr.contains("names the action by the tag v1, which can move"), "{ran}");
     let documented = std::fs::read_to_string(root().join("docs/workflows/release.yml")).unwrap();
     assert_eq!(read(dir.path(), ".github/workflows/deploy.yml"), documented);
     assert!(read(dir.path(), "nginx/cutover-keepalive.conf").contains("\nkeepalive_min_timeout 10s;\n"));
+}
+
+#[test]
+fn the_workflow_names_the_action_by_its_commit_and_passes_the_linters() {
+    let github = tempfile::tempdir().unwrap();
+    let action = github.path().join(env!("CARGO_PKG_REPOSITORY").trim_start_matches("https://github.com/"));
+    std::fs::create_dir_all(&action).unwrap();
+    let git = |words: &[&str]| {
+        let mut git = Command::new("git");
+        let who = ["-c", "user.name=x", "-c", "user.email=x@example.com"];
+        let output =
+            git.current_dir(&action).env("GIT_CONFIG_GLOBAL", "/dev/null").args(who).args(words).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    git(&["init", "-q"]);
+    git(&["commit", "-q", "--allow-empty", "-m", "sums"]);
+    let tag = concat!("v", env!("CARGO_PKG_VERSION"));
+    git(&["tag", "-a", "-m", "with a message", tag]);
+    let dir = reference_repository();
+    let words = ["--host", "deploy@203.0.113.10", "--directory", "/home/deploy/app"];
+    let ran = init_with(dir.path(), github.path(), &words).expect(0);
+    assert!(!ran.stderr.contains("did not say which commit"), "{ran}");
+    let workflow = read(dir.path(), ".github/workflows/deploy.yml");
+    let uses = format!(
+        "- uses: {}@{} # {tag}\n",
+        env!("CARGO_PKG_REPOSITORY").trim_start_matches("https://github.com/"),
+        git(&["rev-parse", "HEAD"])
+    );
+    assert!(workflow.contains(&uses), "{workflow}");
+    let tools = Command::new(root().join("scripts/action-tools")).arg("python").output().unwrap();
+    let tools = std::path::PathBuf::from(String::from_utf8(tools.stdout).unwrap().trim());
+    for (tool, words) in [("zizmor", &["--offline", "--no-progress", "--persona", "auditor"][..]), ("actionlint", &[])]
+    {
+        let mut lint = Command::new(tools.join(tool));
+        run(lint.args(words).arg(dir.path().join(".github/workflows/deploy.yml"))).expect(0);
+    }
 }
 
 #[test]
@@ -64,7 +115,7 @@ fn on_a_terminal_it_asks() {
     let mut answers = tempfile::tempfile().unwrap();
     std::io::Write::write_all(&mut answers, b"devrank/other\ndeploy@h\n/srv/app\n/health\n").unwrap();
     std::io::Seek::rewind(&mut answers).unwrap();
-    let line = format!("{} init", env!("CARGO_BIN_EXE_cutover"));
+    let line = format!("{} init --action a/b@v1", env!("CARGO_BIN_EXE_cutover"));
     let mut script = Command::new("script");
     script.args(["-qec", &line, "/dev/null"]).current_dir(dir.path()).env_remove("CI").stdin(answers);
     run(&mut script).expect(0).says("The image, without a tag [devrank/backend-api]");

@@ -3,7 +3,9 @@
 use super::{Exit, Stop, ask};
 use crate::cli;
 use crate::config::Config;
-use crate::init::{ACTION, Answers, Found, KEEPALIVE, Pair, Service, configuration, how_to_go_on, look, workflow};
+use crate::init::{
+    ACTION, Answers, Found, KEEPALIVE, Pair, Service, configuration, how_to_go_on, look, pinned, workflow,
+};
 use crate::report::{Event, Level, Reporter};
 use crate::swap::observe::GUARD;
 use serde_json::json;
@@ -19,12 +21,15 @@ pub(super) fn init(reporter: &Reporter, common: &cli::Common, options: &cli::Ini
     for remark in &found.remarks {
         reporter.note(Level::Warning, "", remark.clone());
     }
-    let answers = answers(&found, options)?;
+    let mut answers = answers(&found, options)?;
     let text = configuration(&answers);
     Config::parse(&text, &common.config.to_string_lossy(), None)
         .map_err(|error| Stop::new(Exit::Usage, format!("with these answers, {error}")))?;
-    let mut files =
-        vec![(common.config.clone(), text), (root.join(".github/workflows/deploy.yml"), workflow(&answers))];
+    let workflow_file = root.join(".github/workflows/deploy.yml");
+    if options.action.is_none() && !workflow_file.exists() {
+        answers.action = pinned().unwrap_or_else(|| not_pinned(reporter));
+    }
+    let mut files = vec![(common.config.clone(), text), (workflow_file, workflow(&answers))];
     if options.keepalive_conf {
         let Some(directory) = &found.conf_directory else {
             let message =
@@ -47,6 +52,17 @@ pub(super) fn init(reporter: &Reporter, common: &cli::Common, options: &cli::Ini
         text,
     });
     Ok(Exit::Done)
+}
+
+/// The action by its major tag, and what a person should know of that.
+fn not_pinned(reporter: &Reporter) -> String {
+    let repository = env!("CARGO_PKG_REPOSITORY");
+    let message = format!(
+        "{repository} did not say which commit its tag is, so the workflow names the action by the tag v1, which can move. \
+         To pin it, put the commit there that `git ls-remote {repository} v1` prints"
+    );
+    reporter.note(Level::Warning, "", message);
+    ACTION.to_owned()
 }
 
 /// Whether the file is new now.

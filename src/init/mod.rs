@@ -2,6 +2,8 @@
 
 mod files;
 mod look;
+mod pin;
 
 pub use files::{ACTION, Answers, KEEPALIVE, Service, configuration, how_to_go_on, workflow};
 pub use look::{Found, Pair, look};
+pub use pin::pinned;

@@ -97,3 +97,21 @@ fn a_prerelease_moves_neither() {
     assert_eq!(forge.at(&format!("{owner}/{name}.git"), &["tag"]), "v1.0.0-rc.1\n");
     assert_eq!(forge.at(&format!("{owner}/homebrew-{name}.git"), &["for-each-ref"]), "");
 }
+
+#[test]
+fn the_repositorys_name_is_changed_by_one_command_everywhere() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let from = format!("file://{}", root().display());
+    git(dir.path(), &["clone", "-q", "--depth", "1", &from, "clone"]);
+    let clone = dir.path().join("clone");
+    let run = |words: &[&str]| Command::new(clone.join("scripts/repository")).args(words).output().unwrap();
+    assert_eq!(String::from_utf8(run(&[]).stdout).unwrap().trim(), repository());
+    assert!(run(&["acme/blue-green"]).status.success());
+    let (owner, _) = repository().split_once('/').unwrap();
+    let left = Command::new("git").current_dir(&clone).args(["grep", "-nI", owner]).output().unwrap();
+    assert_eq!(String::from_utf8(left.stdout).unwrap(), "", "where the old name is left");
+    assert_eq!(String::from_utf8(run(&[]).stdout).unwrap().trim(), "acme/blue-green");
+    std::fs::write(clone.join("README.md"), "- uses: somebody/cutover@v1\n").unwrap();
+    let other = run(&[]);
+    assert!(!other.status.success() && String::from_utf8_lossy(&other.stderr).contains("README.md:1:"), "{other:?}");
+}
