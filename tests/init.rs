@@ -82,8 +82,7 @@ fn the_workflow_names_the_action_by_its_commit_and_passes_the_linters() {
     assert!(workflow.contains(&uses), "{workflow}");
     let tools = Command::new(root().join("scripts/action-tools")).arg("python").output().unwrap();
     let tools = std::path::PathBuf::from(String::from_utf8(tools.stdout).unwrap().trim());
-    for (tool, words) in [("zizmor", &["--offline", "--no-progress"][..]), ("actionlint", &[])]
-    {
+    for (tool, words) in [("zizmor", &["--offline", "--no-progress"][..]), ("actionlint", &[])] {
         let mut lint = Command::new(tools.join(tool));
         run(lint.args(words).arg(dir.path().join(".github/workflows/deploy.yml"))).expect(0);
     }

@@ -141,7 +141,7 @@ fn the_images_hold_the_binary_and_the_larger_one_can_run_a_job() {
 #[test]
 fn the_crate_builds_from_what_is_packed_and_holds_nothing_else() {
     let cargo = |words: &[&str]| {
-        let mut cargo = Command::new("cargo");
+        let mut cargo = Command::new(env!("CARGO"));
         // a test has variables of its own package, and build scripts would take them for a reason to build anew
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_")) {
             if name != "CARGO_HOME" {
@@ -167,7 +167,7 @@ fn the_crate_builds_from_what_is_packed_and_holds_nothing_else() {
 #[test]
 fn cargo_binstall_finds_the_archive_and_the_binary_in_it() {
     let release = Release::new();
-    let manifest = ok(Command::new("cargo").current_dir(root()).args([
+    let manifest = ok(Command::new(env!("CARGO")).current_dir(root()).args([
         "metadata",
         "--no-deps",
         "--offline",
