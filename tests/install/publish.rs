@@ -108,7 +108,7 @@ fn the_repositorys_name_is_changed_by_one_command_everywhere() {
     assert_eq!(String::from_utf8(run(&[]).stdout).unwrap().trim(), repository());
     assert!(run(&["acme/blue-green"]).status.success());
     let (owner, _) = repository().split_once('/').unwrap();
-    let left = Command::new("git").current_dir(&clone).args(["grep", "-nI", owner]).output().unwrap();
+    let left = Command::new("git").current_dir(&clone).args(["grep", "-nI", &format!("{owner}/")]).output().unwrap();
     assert_eq!(String::from_utf8(left.stdout).unwrap(), "", "where the old name is left");
     assert_eq!(String::from_utf8(run(&[]).stdout).unwrap().trim(), "acme/blue-green");
     std::fs::write(clone.join("README.md"), "- uses: somebody/cutover@v1\n").unwrap();
