@@ -34,6 +34,9 @@ pub(super) struct Answer {
 /// GitHub answers or gives up within 10 seconds; generated notes can take most of them.
 const ONE_TRY: Duration = Duration::from_secs(15);
 const MOST_TRIES: u32 = 5;
+const LARGEST_ANSWER: usize = 8 << 20;
+/// Longer waits are all the same: nobody is that patient.
+const LONGEST_WAIT: u64 = 24 * 3600;
 
 impl GitHub {
     /// A client. A call gives up after `patience`, waits for rate limits included.
@@ -94,9 +97,15 @@ impl GitHub {
         if let Some(body) = &ask.body {
             request = request.json(body);
         }
-        let answer = request.send().await.map_err(|error| cause(&error))?;
+        let mut answer = request.send().await.map_err(|error| cause(&error))?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        let text = answer.bytes().await.map_err(|error| cause(&error))?;
+        let mut text = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| cause(&error))? {
+            text.extend_from_slice(&chunk);
+            if text.len() > LARGEST_ANSWER {
+                return Err(format!("the answer is larger than {LARGEST_ANSWER} bytes"));
+            }
+        }
         Ok(Answer { status, headers, body: serde_json::from_slice(&text).unwrap_or_default() })
     }
 
@@ -130,7 +139,7 @@ fn pause(answer: &Answer, number: u32) -> Option<Duration> {
     if is_rate_limit(answer.status, &answer.headers, &answer.body) {
         return Some(limit(&answer.headers).unwrap_or(Duration::from_secs(60)));
     }
-    let asked = seconds(&answer.headers, "retry-after").map(Duration::from_secs);
+    let asked = seconds(&answer.headers, "retry-after").map(|wait| Duration::from_secs(wait.min(LONGEST_WAIT)));
     (answer.status >= 500).then(|| asked.unwrap_or_else(|| backoff(number)))
 }
 
@@ -139,8 +148,8 @@ fn limit(headers: &HeaderMap) -> Option<Duration> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
     let used_up = headers.get("x-ratelimit-remaining").is_some_and(|left| left == "0");
     let reset = seconds(headers, "x-ratelimit-reset").filter(|_| used_up);
-    let wait = seconds(headers, "retry-after").or_else(|| reset.map(|at| at.saturating_sub(now) + 1));
-    wait.map(Duration::from_secs)
+    let wait = seconds(headers, "retry-after").or_else(|| reset.map(|at| at.saturating_sub(now).saturating_add(1)));
+    wait.map(|wait| Duration::from_secs(wait.min(LONGEST_WAIT)))
 }
 
 fn seconds(headers: &HeaderMap, name: &str) -> Option<u64> {

@@ -1,7 +1,7 @@
 //! The Docker API of a host, spoken through `docker system dial-stdio` on a channel of the SSH connection.
 
 use super::container::Image;
-use super::ssh::Session;
+use super::ssh::{Answers, Session, within};
 use crate::secret::Secret;
 use anyhow::{Context as _, Result, bail};
 use bollard::auth::DockerCredentials;
@@ -18,6 +18,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// The Docker API of one host.
@@ -34,6 +35,10 @@ pub struct Login {
     /// The registry, as docker names it.
     pub server: String,
 }
+
+/// An engine under load takes its time; this is too long for any.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+const PULL_WITHIN: Duration = Duration::from_secs(3600);
 
 /// How a container ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,14 +79,22 @@ impl Docker {
     /// The last lines that a container printed, both streams, at most `lines`.
     pub async fn logs(&self, container: &str, lines: usize) -> Result<Vec<String>> {
         let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&lines.to_string()).build();
-        let mut stream = Box::pin(self.0.logs(container, Some(options)));
-        let mut text = String::new();
-        while let Some(output) = stream.next().await {
-            text.push_str(&String::from_utf8_lossy(&output?.into_bytes()));
-            if text.len() > 64 * 1024 {
-                break;
+        let text = within(ANSWER_WITHIN, async {
+            let mut stream = Box::pin(self.0.logs(container, Some(options)));
+            let mut text = String::new();
+            while let Some(output) = stream.next().await {
+                match output {
+                    Ok(output) => text.push_str(&String::from_utf8_lossy(&output.into_bytes())),
+                    Err(error) if text.is_empty() => return Err(error.into()),
+                    Err(_) => break,
+                }
+                if text.len() > 64 * 1024 {
+                    break;
+                }
             }
-        }
+            Ok(text)
+        });
+        let text = text.await?;
         let all: Vec<&str> = text.lines().collect();
         Ok(all[all.len().saturating_sub(lines)..].iter().map(|line| (*line).to_owned()).collect())
     }
@@ -111,17 +124,29 @@ impl Docker {
 
     /// An image, `None` where the host does not have it.
     pub async fn image(&self, reference: &str) -> Result<Option<Image>> {
-        match self.0.inspect_image(reference).await {
-            Ok(image) => {
-                Ok(image.id.map(|id| Image { id, repo_tags: image.repo_tags, repo_digests: image.repo_digests }))
+        let inspecting = async {
+            match self.0.inspect_image(reference).await {
+                Ok(image) => {
+                    Ok(image.id.map(|id| Image { id, repo_tags: image.repo_tags, repo_digests: image.repo_digests }))
+                }
+                Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
+                Err(error) => Err(error.into()),
             }
-            Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("the image {reference} can't be inspected")),
-        }
+        };
+        within(ANSWER_WITHIN, inspecting).await.with_context(|| format!("the image {reference} can't be inspected"))
     }
 
     /// Pulls `repository@digest` or `repository:tag`; ends when the channel does, so no pull outlives this run.
-    pub async fn pull(&self, reference: &str, login: Option<&Login>, mut progress: impl FnMut(Pulled)) -> Result<()> {
+    pub async fn pull(&self, reference: &str, login: Option<&Login>, progress: impl FnMut(Pulled)) -> Result<()> {
+        within(PULL_WITHIN, self.pull_to_its_end(reference, login, progress)).await
+    }
+
+    async fn pull_to_its_end(
+        &self,
+        reference: &str,
+        login: Option<&Login>,
+        mut progress: impl FnMut(Pulled),
+    ) -> Result<()> {
         let options = CreateImageOptionsBuilder::new().from_image(reference).build();
         let mut stream = Box::pin(self.0.create_image(Some(options), None, login.map(credentials)));
         let mut layers: HashMap<String, (u64, u64)> = HashMap::new();
@@ -184,7 +209,7 @@ impl tower_service::Service<Uri> for DialStdio {
         let session = Arc::clone(&self.0);
         Box::pin(async move {
             let stream = session.stdio("docker system dial-stdio").await.map_err(io::Error::other)?;
-            Ok(Channel(TokioIo::new(Box::pin(stream))))
+            Ok(Channel(TokioIo::new(Box::pin(Answers::over(stream)))))
         })
     }
 }

@@ -45,8 +45,7 @@ where
         .body(String::new())
         .with_context(|| format!("{path} can't be asked for"))?;
     let mut response = sender.send_request(request).await?;
-    let location =
-        response.headers().get("location").map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let location = response.headers().get("location").map(|value| shown(value.as_bytes()));
     let status = response.status().as_u16();
     let mut body = Vec::new();
     while body.len() < SHOWN {
@@ -54,8 +53,12 @@ where
         let Some(frame) = frame.transpose()? else { break };
         body.extend(frame.into_data().unwrap_or_default());
     }
-    body.truncate(SHOWN);
-    Ok(Answer { status, location, body: String::from_utf8_lossy(&body).into_owned() })
+    Ok(Answer { status, location, body: shown(&body) })
+}
+
+/// As much of it as a message shows.
+fn shown(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN)]).into_owned()
 }
 
 /// Reads the head of an answer that a program printed whole.
@@ -67,6 +70,6 @@ pub(super) fn read_head(text: &str) -> Result<Answer> {
     let Some(status) = status.filter(|_| first.starts_with("HTTP/")) else { bail!("no HTTP answer") };
     let location =
         lines.filter_map(|line| line.split_once(':')).find(|(name, _)| name.eq_ignore_ascii_case("location"));
-    let location = location.map(|(_, value)| value.trim().to_owned());
+    let location = location.map(|(_, value)| shown(value.trim().as_bytes()));
     Ok(Answer { status, location, body: body.chars().take(SHOWN).collect() })
 }

@@ -1,14 +1,18 @@
 //! The lease on a host: held by a command that reads a heartbeat on an open channel, so it ends with this process.
 
 use super::Host;
-use super::ssh::{self, Child};
+use super::ssh::{self, Child, Limits, Lines};
 use anyhow::{Context as _, Result, bail};
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::AsyncWriteExt as _;
 use tokio::task::JoinHandle;
 
 /// Seconds without a heartbeat after which the host frees the lock.
 const LEASE: u64 = 15;
+/// What the host may take beyond the wait that was asked for: lock.sh waits for a step of an earlier run.
+const PATIENCE: Duration = Duration::from_secs(150);
+/// What it may say.
+const MOST: usize = 16 << 10;
 
 /// A lock that is held. Dropping it frees it.
 pub struct Lock {
@@ -53,23 +57,25 @@ impl Lock {
             .arg(format!("{}\n{}", holder.id, holder.about.replace('\n', " ")))
             .arg(wait.as_secs().to_string());
         let mut child = host.session.spawn(&command.line()?).await.context("the lock can't be asked for")?;
-        let mut lines = BufReader::new(&mut child.stdout).lines();
-        let mut said = lines.next_line().await?;
+        let limits = Limits { timeout: wait + PATIENCE, max_bytes: MOST };
+        let mut lines = Lines::new(&mut child.stdout, limits);
+        let failed = || format!("the lock under {root} on {} can't be taken", host.name);
+        let mut said = lines.next().await.with_context(failed)?;
         let at_once = said.as_deref() != Some("held");
         if said.as_deref() == Some("held") {
-            let about = lines.next_line().await?.unwrap_or_default();
+            let about = lines.next().await.with_context(failed)?.unwrap_or_default();
             held_by(&about);
-            said = lines.next_line().await?;
+            said = lines.next().await.with_context(failed)?;
             if said.is_none() {
                 return Ok(Asked::Busy(about));
             }
         }
         if said.as_deref() == Some("locked") {
-            let stamp = lines.next_line().await?.filter(|_| at_once);
+            let stamp = lines.next().await.with_context(failed)?.filter(|_| at_once);
             return Ok(Asked::Held(Lock { host: host.name.clone(), stamp, beat: tokio::spawn(beat(child)) }));
         }
         let said = String::from_utf8_lossy(&child.stderr()).into_owned();
-        bail!("the lock under {root} on {} can't be taken: {}", host.name, crate::report::text::inert(said.trim()))
+        bail!("{}: {}", failed(), crate::report::text::one_line(&said, 1000))
     }
 }
 

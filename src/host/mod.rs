@@ -16,10 +16,10 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use docker::Docker;
 use http::Answer;
 use script::Script;
-use ssh::{ForwardError, Limits, Session};
+use ssh::{ExecError, ForwardError, Limits, Lines, Session};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 
 /// A host that cutover is logged in to.
 pub struct Host {
@@ -77,7 +77,7 @@ impl Host {
         self.session.spawn(&self.command(script)?).await.with_context(|| format!("on {}, {}", self.name, script.why))
     }
 
-    /// Runs a script, giving each line of its output as it comes.
+    /// Runs a script, giving each line of its output as it comes, up to 16 MiB; the rest is passed over.
     pub async fn follow(&self, script: &Script, mut line: impl FnMut(&str)) -> Result<()> {
         let began = Instant::now();
         let work = async {
@@ -86,9 +86,17 @@ impl Host {
                 child.stdin.write_all(stdin.expose().as_bytes()).await?;
             }
             child.stdin.shutdown().await?;
-            let mut lines = tokio::io::BufReader::new(&mut child.stdout).lines();
-            while let Some(text) = lines.next_line().await? {
-                line(&text);
+            let mut lines = Lines::new(&mut child.stdout, Limits::within(script.limit));
+            loop {
+                match lines.next().await {
+                    Ok(Some(text)) => line(&text),
+                    Ok(None) => break,
+                    Err(ExecError::TooMuchOutput(bytes)) => {
+                        line(&format!("… the rest is left out: more than {bytes} bytes"));
+                        break lines.pass_over().await?;
+                    }
+                    Err(error) => return Err(error.into()),
+                }
             }
             let status = child.wait().await?;
             if status != 0 {
@@ -118,7 +126,10 @@ impl Host {
         limit: Duration,
     ) -> Result<Answer> {
         match tokio::time::timeout(limit, self.session.direct_tcpip(address, port)).await {
-            Ok(Ok(stream)) if tls => http::get(tls::wrap(stream, host).await?, host, path, limit).await,
+            Ok(Ok(stream)) if tls => {
+                let stream = ssh::within(limit, tls::wrap(stream, host)).await?;
+                http::get(stream, host, path, limit).await
+            }
             Ok(Ok(stream)) => http::get(stream, host, path, limit).await,
             Ok(Err(ForwardError::Prohibited)) => self.get_on_host(address, port, tls, host, path, limit).await,
             Ok(Err(error)) => Err(anyhow!("{error}")),

@@ -3,14 +3,16 @@
 use super::image::{Encoding, Image};
 use crate::host::Host;
 use crate::host::script::{Script, sections};
+use crate::host::ssh::{Limits, Lines};
 use crate::release::digest::Digest;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use serde::Deserialize;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::AsyncWriteExt as _;
 
 /// Bytes by which the link is measured: 84 ms at 100 Mbit/s.
 const MEASURED: usize = 1 << 20;
+const MEASURED_WITHIN: Duration = Duration::from_secs(60);
 /// Fewer bytes of layers than this are compressed without measuring: it takes a moment on any machine.
 const MUCH: u64 = 8 << 20;
 /// Above this many bytes a second, sending is faster than compressing.
@@ -112,16 +114,16 @@ async fn measure(host: &Host) -> Result<f64> {
     let script = Script::new("to measure the link", TAKE).arg(MEASURED.to_string());
     let work = async {
         let mut child = host.start(&script).await?;
-        let mut lines = BufReader::new(&mut child.stdout).lines();
+        let mut lines = Lines::new(&mut child.stdout, Limits { timeout: MEASURED_WITHIN, max_bytes: 1024 });
         let mut noise = vec![0; MEASURED];
         getrandom::fill(&mut noise).map_err(|error| anyhow!("no random bytes: {error}"))?;
-        ensure!(lines.next_line().await?.is_some(), "no answer");
+        ensure!(lines.next().await?.is_some(), "no answer");
         let began = Instant::now();
         child.stdin.write_all(&noise).await?;
-        ensure!(lines.next_line().await?.is_some(), "no answer");
+        ensure!(lines.next().await?.is_some(), "no answer");
         Ok(MEASURED as f64 / began.elapsed().as_secs_f64().max(1e-6))
     };
-    let measured = tokio::time::timeout(Duration::from_secs(60), work).await.context("no end within 60 s");
+    let measured = tokio::time::timeout(MEASURED_WITHIN, work).await.context("no end within 60 s");
     measured.and_then(|measured| measured).with_context(|| format!("on {}, {}", host.name, script.why))
 }
 

@@ -7,7 +7,7 @@ use super::oci;
 use super::registry::Registry;
 use super::send::{Delivery, Obstacle};
 use crate::host::script::Script;
-use crate::host::ssh::{Child, ForwardError, RemoteForward};
+use crate::host::ssh::{Child, ForwardError, Limits, RemoteForward, whole};
 use crate::release::digest::Digest;
 use crate::report::text::one_line;
 use anyhow::{Context as _, Result, anyhow};
@@ -16,12 +16,13 @@ use hyper::body::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use tokio::io::AsyncReadExt as _;
 use tokio::task::JoinSet;
 
 const LOOPBACK: &str = "127.0.0.1";
 /// Nothing takes longer: 10 GiB at 25 Mbit/s.
 const LIMIT: Duration = Duration::from_secs(3600);
+/// An image's id, and what a daemon may have to remark.
+const SAID: Limits = Limits { timeout: LIMIT, max_bytes: 64 << 10 };
 
 /// An image as one host gets it.
 struct Wire {
@@ -75,8 +76,7 @@ async fn run(delivery: &Delivery<'_>, script: &Script) -> Result<String> {
 
 /// Waits for a script that prints the image's id.
 pub(super) async fn finished(child: &mut Child) -> Result<String> {
-    let mut printed = String::new();
-    child.stdout.read_to_string(&mut printed).await?;
+    let printed = whole(&mut child.stdout, SAID).await?;
     let status = child.wait().await?;
     if status != 0 {
         let said = String::from_utf8_lossy(&child.stderr()).into_owned();

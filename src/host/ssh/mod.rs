@@ -1,9 +1,10 @@
 //! One SSH connection to one host: the host key verified, a key accepted, commands and forwarded ports over it.
 //!
 //! Channels share the connection: one that is not read would hold up the others, so each is emptied by a task or by the
-//! call that opened it, within bounds.
+//! call that opened it, within bounds ([`bounded`]).
 
 mod auth;
+mod bounded;
 pub mod config_file;
 mod connect;
 mod error;
@@ -26,6 +27,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use bounded::{Answers, Lines, whole, within};
 pub use error::{ConnectError, ExecError, ExpectedKey, ForwardError, UnknownHostKey};
 pub use exec::{Limits, Output};
 pub use forward::RemoteForward;

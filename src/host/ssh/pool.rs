@@ -16,6 +16,8 @@ use super::trips::{Exchange, Trips, Wait};
 const AT_ONCE: usize = 8;
 /// sshd counts a closed session until it next looks around: a refusal passes within a round trip.
 const OPEN_ATTEMPTS: u32 = 5;
+/// What the server may take to open a channel, once there is room for one.
+const OPEN_WITHIN: Duration = Duration::from_secs(30);
 
 /// A channel that closes itself when dropped.
 pub(super) struct OpenChannel {
@@ -85,10 +87,14 @@ impl Pool {
             return Err(super::quote::QuoteError::Nul.into());
         }
         let permit = self.permits.clone().acquire_owned().await.map_err(|_| ExecError::Disconnected)?;
-        let mut channel = match self.take_spare().await {
-            Some(channel) => channel,
-            None => self.open().await?,
+        let opening = async {
+            match self.take_spare().await {
+                Some(channel) => Ok(channel),
+                None => self.open().await,
+            }
         };
+        let opened = tokio::time::timeout(OPEN_WITHIN, opening).await;
+        let mut channel = opened.unwrap_or(Err(ExecError::Timeout(OPEN_WITHIN)))?;
         channel.permit = Some(permit);
         channel.exchange.sent();
         channel.write.exec(true, command).await.map_err(|_| ExecError::Disconnected)?;

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream
 use tokio::sync::{oneshot, watch};
 
 use super::error::ExecError;
-use super::exec::Ending;
+use super::exec::{Ending, Limits};
 use super::handler::lock;
 use super::pool::OpenChannel;
 use super::trips::{Exchange, Trips};
@@ -85,7 +85,7 @@ impl AsyncWrite for Stream {
 }
 
 /// A command that runs on. Dropping it closes its channel: a command that reads stdin sees the end of it, another one
-/// may run on (sshd sends no signal without a terminal).
+/// may run on (sshd sends no signal without a terminal). More than 16 MiB on stderr close its channel as well.
 #[derive(Debug)]
 pub struct Child {
     /// Standard input; dropping it or shutting it down sends EOF.
@@ -219,13 +219,20 @@ async fn inward<W: AsyncWrite + Unpin>(
     is_command: bool,
 ) -> Result<u32, ExecError> {
     let mut ending = Ending::default();
+    let (mut errors, most) = (0, Limits::default().max_bytes);
     loop {
         match channel.next().await {
             None => return ending.status(false),
             Some(ChannelMsg::Close) => return ending.status(true),
             Some(ChannelMsg::Failure) => return Err(ExecError::Refused("it refused the exec request".into())),
             Some(ChannelMsg::Data { data }) => give(to_user, &data).await?,
-            Some(ChannelMsg::ExtendedData { data, .. }) => keep_tail(&mut lock(stderr), &data),
+            Some(ChannelMsg::ExtendedData { data, .. }) => {
+                errors += data.len();
+                keep_tail(&mut lock(stderr), &data);
+                if errors > most {
+                    return Err(ExecError::TooMuchOutput(most));
+                }
+            }
             Some(other) => {
                 ending.note(&other);
                 if matches!(other, ChannelMsg::Eof) && !is_command {
