@@ -116,6 +116,10 @@ pub(super) fn of_conf(path: &str, text: &str, inside: &str, in_place: bool, look
             Some(_) => {}
         }
     }
+    if look.links.iter().any(|link| link == path) {
+        let todo = "put a plain file in its place, or name the file with `nginx: {conf: …}`";
+        findings.refuse("conf", format!("{path} is a link, which is not followed when it is written"), todo);
+    }
     let directory = path.rsplit_once('/').map_or("/", |(directory, _)| directory);
     let needed = if in_place { path } else { directory };
     if !look.writable.iter().any(|path| path == needed) {

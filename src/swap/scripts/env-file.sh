@@ -5,6 +5,8 @@ stage
 rm -f "$state/env/before" "$state/env/absent"   # an earlier release's, which undoing must not take for this one's
 journal env-file begin || fail "the journal can't be written"
 file=$1 version=$2 mode=$3 live=$4 first=$5 last=$6
+[ ! -L "$file" ] || fail "$file is a link, which is not followed: name the file that it leads to in \`env-file: {path: …}\`"
+[ ! -e "$file" ] || is_file "$file" || fail "$file is no plain file"
 next=$state/env/next
 mkdir -p "$state/env" || fail "$state/env can't be made"
 : > "$next" || fail "$state/env can't be written"
@@ -15,7 +17,9 @@ case $mode in
   values)
     if [ -e "$file" ]; then
       # a range without its end would take the rest of the file with it
-      [ "$(grep -cxF "$first" "$file")" = "$(grep -cxF "$last" "$file")" ] || fail "$file: only one of these lines is there: $first, $last"
+      first=$first last=$last awk '$0 == ENVIRON["first"] { open = 1 }
+        $0 == ENVIRON["last"] { if (!open) exit 1; open = 0 }
+        END { exit open }' "$file" || fail "$file: only one of these lines is there: $first, $last"
       sed "/^$first\$/,/^$last\$/d" "$file" > "$next" || fail "$file can't be read"
       [ -z "$(tail -c 1 "$next")" ] || echo >> "$next"
     fi
@@ -30,8 +34,5 @@ fi
 if [ -n "$live" ] && [ ! -e "$state/env/$live" ] && [ -e "$file" ]; then   # what was there before cutover's first
   cp "$file" "$state/env/$live" || fail "$file can't be kept"
 fi
-cp "$next" "$file.cutover-next" && chmod 600 "$file.cutover-next" &&
-  { sync "$file.cutover-next" 2>/dev/null || sync; } && mv -f "$file.cutover-next" "$file" ||
-  { rm -f "$file.cutover-next"; fail "$file can't be written"; }
-rm -f "$next"
+chmod 600 "$next" && place "$next" "$file" || fail "$file can't be written"
 journal env-file end

@@ -8,6 +8,7 @@ file() {
   [ -f "$1" ] || return
   size=$(wc -c < "$1" 2>/dev/null) || { say unreadable 1 "$1"; return; }
   [ "$size" -le 262144 ] || return
+  [ -L "$1" ] && say link 0 "$1"
   say path 0 "$1"
   [ -w "$1" ] && say writable 0 "$1"
   printf '@file 0 %s\n' "$size"; cat "$1"; echo

@@ -46,7 +46,35 @@ stop_for_good() {
   docker stop -t "$grace" "$@" && docker update --restart=no "$@"
 }
 
-digest_of() { sha256sum < "$1" | cut -d ' ' -f 1; }
+# What a container has mounted its root can change at any moment: links, queues and devices in the place of files, and
+# names that are foreseen. So such a place is written by `place` and read by `fetch` alone.
+
+# is_file FILE: it is a file itself, and not what a link leads to
+is_file() { [ -f "$1" ] && [ ! -L "$1" ]; }
+
+# fetch FILE TO: copies a file into the state directory. The copy is what is looked at, kept and put back.
+fetch() { is_file "$1" && timeout 20 cat "$1" > "$2"; }
+
+# place NEW FILE: NEW, of the state directory, becomes FILE as a whole or not at all, with NEW's mode. The name beside FILE is
+# one that nobody foresees; what has it already is neither opened nor followed (link(2), O_EXCL), nor is what FILE is.
+place() {
+  { sync "$1" 2>/dev/null || sync; }
+  rm -f "${2%/*}"/.cutover-next-*   # of a run that was killed
+  beside="${2%/*}/.cutover-next-$(mktemp -u XXXXXXXXXXXX)" || return 1
+  if ln "$1" "$beside" 2>/dev/null || new_file "$1" "$beside"; then
+    mv -fT "$beside" "$2" && rm -f "$1" "$beside" && return 0
+  fi
+  rm -f "$beside"
+  return 1
+}
+
+# new_file FROM FILE: a copy on another filesystem, which nobody else has made
+new_file() {
+  mode=$(stat -c %a "$1") || return 1
+  (umask "$(printf '%o' $((0777 & ~0$mode)))"; set -C; cat "$1" > "$2") 2>/dev/null
+}
+
+digest_of() { is_file "$1" && timeout 20 sha256sum "$1" | sed 's/^\\*\([0-9a-f]*\) .*/\1/'; }
 
 # workers NGINX: "PID serving" or "PID leaving" for each of its workers. From /proc where PID 1 of the container, $master, is
 # nginx itself and can be read there: `docker top` takes 40 ms.
@@ -112,11 +140,19 @@ reload() {
 # replace FILE NEW HOW: NEW's bytes become FILE's, by rename (all or nothing) or in place (a single-file mount)
 replace() {
   if [ "$3" = rename ]; then
-    next="$(dirname "$1")/.$(basename "$1").cutover-next"
-    cp -p "$1" "$next" && cat "$2" > "$next" && { sync "$next" 2>/dev/null || sync; } && mv -f "$next" "$1" && return 0
-    rm -f "$next"
+    is_file "$1" && about=$(stat -c '%a %u:%g' "$1") && cat "$2" > "$state/placed.next" &&
+      chmod "${about% *}" "$state/placed.next" &&
+      { chown "${about#* }" "$state/placed.next" 2>/dev/null || [ "$(id -u)" != 0 ]; } &&
+      place "$state/placed.next" "$1" && return 0
+    rm -f "$state/placed.next"
     return 1
   fi
-  cat "$2" > "$1" && { sync "$1" 2>/dev/null || sync; }
+  { is_open "$1" && cat "$2" > /proc/self/fd/7; } 7<>"$1" && { sync "$1" 2>/dev/null || sync; }
+}
+
+# is_open FILE: descriptor 7 is that of FILE itself
+is_open() {
+  opened=$(stat -L -c '%F %d %i' /proc/self/fd/7) && [ "$opened" = "$(stat -c '%F %d %i' "$1")" ] || return 1
+  case $opened in regular*) ;; *) return 1 ;; esac
 }
 # ----

@@ -3,6 +3,26 @@
 # '', seconds, `back` to undo or '', the new slots' containers, which must still run.
 # Prints nginx's addresses, and the connections that each new slot has accepted: what follows is measured against that.
 # conf.before lies in the state from the first change until nginx is known not to use what we wrote.
+# conf.next, what is being written, until it is.
+
+# is_torn TEXT…: the file is written in place, and has what a write of one of these texts leaves that a power cut ended: its
+# beginning, or bytes that never arrived. Whatever else it says, somebody else wrote.
+is_torn() {
+  [ "$back $how" = "back in-place" ] && fetch "$file" "$state/conf.now" && size=$(wc -c < "$state/conf.now") || return 1
+  for text; do
+    [ -e "$text" ] && [ "$(head -c "$size" "$text" | sha256sum)" = "$(sha256sum < "$state/conf.now")" ] && return 0
+  done
+  [ "$(tr -d '\000' < "$state/conf.now" | wc -c)" -lt "$size" ]
+}
+
+# give_up TEXT: nothing of this attempt is left in the state; conf.before stays while the file may not be what it was
+give_up() {
+  rm -f "$state/conf.now" "$state/conf.back"
+  [ -n "$back" ] || rm -f "$state/conf.next"
+  [ -n "$back" ] || [ "$(digest_of "$file")" != "$(digest_of "$state/conf.before")" ] || rm -f "$state/conf.before"
+  fail "$1"
+}
+
 step=$1 file=$2 now=$3 wanted=$4 how=$5 nginx=$6 seconds=$7 back=$8; shift 8
 if [ -n "$back" ]; then
   journal "$step" back 2>/dev/null   # a full disk must not keep the old version away
@@ -18,25 +38,29 @@ else
   seen=$(printf '%s\n' "$seen" | tail -n "+$(($# + 1))")
   master=$(printf '%s' "$seen" | cut -d ' ' -f 2)
 fi
-have=$(digest_of "$file")
+is_file "$file" || fail "$file is no plain file: a link is not followed when it is written"
+if [ -z "$back" ]; then
+  # one copy is what is looked at, kept and put back, whatever becomes of the file meanwhile
+  fetch "$file" "$state/conf.before" || { rm -f "$state/conf.before"; fail "$state can't be written"; }
+  have=$(digest_of "$state/conf.before")
+else
+  have=$(digest_of "$file")
+fi
 if [ "$have" != "$wanted" ]; then
-  # a file written in place can be torn; that we kept it proves that it was ours
+  new=$state/conf.${back:-next}
+  cat > "$new" || give_up "$state can't be written"
+  [ "$(digest_of "$new")" = "$wanted" ] || give_up "the new text of $file arrived incomplete"
   case " $now " in
     *" $have "*) ;;
-    *) [ "$back $how" = "back in-place" ] || fail "$file was changed by somebody else meanwhile" ;;
+    *) is_torn "$state/conf.next" "$state/conf.before" "$new" || give_up "$file was changed by somebody else meanwhile" ;;
   esac
-  cat > "$state/conf.next" || { rm -f "$state/conf.next"; fail "$state can't be written"; }
-  [ "$(digest_of "$state/conf.next")" = "$wanted" ] || fail "the new text of $file arrived incomplete"
+  [ "$how" = rename ] || { sync "$state/conf.before" "$state/conf.next" 2>/dev/null || sync; }
 fi
-if [ -z "$back" ]; then
-  cat "$file" > "$state/conf.before" || { rm -f "$state/conf.before" "$state/conf.next"; fail "$state can't be written"; }
+if [ "$have" != "$wanted" ] && ! replace "$file" "$new" "$how"; then
+  [ -n "$back" ] || ! replace "$file" "$state/conf.before" "$how" || rm -f "$state/conf.before"
+  give_up "$file can't be written"
 fi
-if [ "$have" != "$wanted" ] && ! replace "$file" "$state/conf.next" "$how"; then
-  [ -n "$back" ] || { replace "$file" "$state/conf.before" "$how" && rm -f "$state/conf.before"; }
-  rm -f "$state/conf.next"
-  fail "$file can't be written"
-fi
-rm -f "$state/conf.next"
+rm -f "$state/conf.next" "$state/conf.now" "$state/conf.back"
 if [ -n "$nginx" ]; then
   why=$(reload "$nginx" "$seconds" 2>&1); status=$?
   if [ $status -ne 0 ]; then
