@@ -7,7 +7,7 @@ use common::{Bench, Ran, run};
 use lab::{Kind, Load, Mix};
 
 /// What a secret may look like.
-const VALUES: [(&str, &str); 16] = [
+const VALUES: [(&str, &str); 17] = [
     ("PASSWORD", "pa$1wor$D"),
     ("PEM", "-----BEGIN KEY-----\nMIIB+/secretline1==\nMIIB+/secretline2==\n-----END KEY-----\n"),
     ("QUOTES", "it's \"secret\" 'x'"),
@@ -22,6 +22,7 @@ const VALUES: [(&str, &str); 16] = [
     ("LETTERS", "sécrët 版 🔑"),
     ("JSON", "{\"a\": \"b\\n\", 'c': [\"$d\"]}"),
     ("MARKER", "secret\n# cutover: end of values\nKEPT=lost"),
+    ("BEGINNING", "secret\n# cutover: values from here on are written at each release\nKEPT=lost"),
     ("SHELL", "; rm -rf / & $(touch /tmp/secret) | > < * ?"),
     ("REPLACED", "new-secret"),
 ];
@@ -66,7 +67,15 @@ fn single_values_arrive_byte_for_byte(kind: Kind) {
     let second = with(&bench, &others, &["deploy", "--version", "v1.2.0"]).expect(0);
     let replaced = bench.instance.read(&bench.project.path(".env")).unwrap();
     assert!(replaced.starts_with(&format!("{BEFORE}\n# cutover: ")), "{replaced}");
-    assert_eq!((replaced.matches("='another-secret'").count(), replaced.matches("# cutover:").count()), (16, 2));
+    assert_eq!((replaced.matches("='another-secret'").count(), replaced.matches("# cutover:").count()), (17, 2));
+
+    // a file that was written before such a line was escaped
+    let first = "# cutover: values from here on are written at each release";
+    bench.project.ok(&format!("cp -p .env whole && sed -i \"s/^APOSTROPHE=.*/X='\\n{first}\\n'/\" .env")).unwrap();
+    bench.image("v1.2.1", &[]);
+    with(&bench, &others, &["deploy", "--version", "v1.2.1"]).expect(0);
+    bench.project.ok("cmp .env whole && rm whole").unwrap();
+    bench.cutover(&["rollback"]).expect(0);
 
     // going back needs none of the secrets
     let third = bench.cutover(&["rollback"]).expect(0);
@@ -157,4 +166,21 @@ fn a_secret_that_changed_under_a_live_version_is_named_and_goes_live_when_it_is_
     let report = load.stop_blocking().unwrap();
     assert_eq!(report.failed, report.failures("reset-idle"), "{report}");
     assert_eq!(bench.project.served_version().as_deref(), Some("v1.1.0"));
+}
+
+#[test]
+fn a_secret_that_the_new_version_prints_is_neither_shown_nor_kept() {
+    let mut bench = Bench::reference(Kind::V2);
+    bench.config += "health: {timeout: 5s}\nenv-file: {path: .env, values: {LOG: MY_LOG}}\n";
+    bench.image("v1.1.0", &[("CRASH", "1")]);
+    let logged = [("LOG", "hunter2-was-here")];
+    let failed = with(&bench, &logged, &["deploy", "--version", "v1.1.0", "--json"]).expect(3).says("***");
+    let plain = with(&bench, &logged, &["deploy", "--version", "v1.1.0"]).expect(3).says("***");
+    // whoever reads the history does not know what to hide
+    let history = bench.cutover(&["history", "--json"]).expect(0).says("***");
+    let status = bench.cutover(&["status", "--json"]).expect(0);
+    for ran in [failed, plain, history, status] {
+        ran.never_says("hunter2");
+    }
+    assert_eq!(bench.project.ok("grep -rl hunter2 .cutover || true").unwrap(), "");
 }

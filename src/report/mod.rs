@@ -6,6 +6,7 @@ mod job;
 mod json;
 mod mask;
 mod plain;
+mod redact;
 mod step;
 mod summary;
 mod terminal;
@@ -172,7 +173,7 @@ enum Sink {
 
 struct Inner {
     sink: Mutex<Sink>,
-    secrets: Mutex<Vec<Secret>>,
+    redaction: Mutex<redact::Redaction>,
     job: Option<Mutex<job::Job>>,
     verbose: bool,
     started: Instant,
@@ -191,21 +192,22 @@ impl Reporter {
             Format::GitHub => Sink::GitHub(github::GitHub::new(Box::new(io::stderr()))),
             Format::Json => Sink::Json,
         };
-        let (sink, secrets) = (Mutex::new(sink), Mutex::new(Vec::new()));
+        let (sink, redaction) = (Mutex::new(sink), Mutex::default());
         let job = job::Job::from_env().map(Mutex::new);
-        Reporter(Arc::new(Inner { sink, secrets, job, verbose, started: Instant::now() }))
+        Reporter(Arc::new(Inner { sink, redaction, job, verbose, started: Instant::now() }))
     }
 
-    /// From now on `secret` is shown as `***`, each of its lines too, in base64 and URL-encoded as well.
+    /// From now on `secret` is shown as `***`, each of its lines too, in base64 and URL-encoded as well. A version is no secret.
     pub fn hide(&self, secret: &Secret) {
-        let forms = mask::forms(secret.expose());
+        let forms = lock(&self.0.redaction).hide(secret);
         if let Sink::GitHub(github) = &mut *lock(&self.0.sink) {
             github.mask(&forms);
         }
-        let mut secrets = lock(&self.0.secrets);
-        secrets.extend(forms.into_iter().map(Secret::new));
-        secrets.sort_by(|a, b| (b.expose().len(), b.expose()).cmp(&(a.expose().len(), a.expose())));
-        secrets.dedup();
+    }
+
+    /// These words are in reports anyway, and stay readable although a secret may say the same.
+    pub fn publish(&self, words: impl IntoIterator<Item = String>) {
+        lock(&self.0.redaction).publish(words);
     }
 
     /// From now on no report shows this env file, nor a value of it that is long enough to be a secret.
@@ -276,27 +278,15 @@ impl Reporter {
         Running::new(self, host, step)
     }
 
-    fn redacted(&self, mut event: Event) -> Event {
-        let secrets = lock(&self.0.secrets);
-        let clean = |text: &mut String| {
-            for secret in secrets.iter().filter(|secret| !secret.expose().is_empty()) {
-                if text.contains(secret.expose()) {
-                    *text = text.replace(secret.expose(), "***");
-                }
-            }
-        };
-        match &mut event {
-            Event::Phase { name } => clean(name),
-            Event::Published { url, .. } => clean(url),
-            Event::StepBegin { text, .. }
-            | Event::StepEnd { text, .. }
-            | Event::Progress { text, .. }
-            | Event::Note { text, .. }
-            | Event::Output { text, .. }
-            | Event::Command { command: text, .. }
-            | Event::Result { text, .. } => clean(text),
-        }
-        event
+    /// A text that goes elsewhere than into a report, such as into a host's history, without the secrets that are hidden.
+    pub fn clean(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        lock(&self.0.redaction).text(&mut text);
+        text
+    }
+
+    fn redacted(&self, event: Event) -> Event {
+        lock(&self.0.redaction).event(event)
     }
 }
 
@@ -312,18 +302,4 @@ fn random_word() -> String {
         bits = now.map_or(0, |now| now.as_nanos()).to_be_bytes();
     }
     format!("{:032x}", u128::from_be_bytes(bits))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_hidden_secret_and_its_lines_are_never_shown() {
-        let reporter = Reporter::new(Format::Json, false);
-        reporter.hide(&Secret::new("first-line\nsecond-line\n"));
-        let event = Event::Output { source: "x".into(), text: "a second-line and first-line\nsecond-line!".into() };
-        let Event::Output { text, .. } = reporter.redacted(event) else { unreachable!() };
-        assert_eq!(text, "a *** and ***!");
-    }
 }

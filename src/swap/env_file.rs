@@ -153,7 +153,9 @@ fn block(values: &[(String, Secret)], compose: Compose) -> String {
 /// replaces `${…}` anywhere, even in single quotes, with a default if one is given (python-dotenv, variables.py). Nor can a
 /// text end with a backslash there.
 fn quoted(value: &str, compose: Compose) -> String {
-    let plain = !value.contains(['\\', '\'', '\r']) && !value.contains("${") && ![BEGIN, END].iter().any(|line| value.contains(line));
+    let plain = !value.contains(['\\', '\'', '\r'])
+        && !value.contains("${")
+        && ![BEGIN, END].iter().any(|line| value.contains(line));
     if plain {
         return format!("'{value}'");
     }

@@ -123,7 +123,7 @@ impl<'a> HostSwap<'a> {
             by: self.by.clone(),
             version: version.to_owned(),
             outcome,
-            reason: reason.to_owned(),
+            reason: self.host.reporter.clean(reason),
             services: if outcome == Outcome::RolledBack { left() } else { started() },
             seconds: self.seconds.iter().map(|(step, seconds)| ((*step).to_owned(), *seconds)).collect(),
         };
