@@ -1,6 +1,7 @@
 //! cutover releases a web service to a team's own server with nobody noticing.
 #![warn(missing_docs)]
 pub mod cancel;
+pub mod child;
 pub mod cli;
 pub mod commands;
 pub mod config;

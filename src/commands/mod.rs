@@ -163,6 +163,8 @@ async fn dispatch(cli: Cli, reporter: &Reporter) -> Result<Exit, Stop> {
         _ => {}
     }
     let config = Config::load(&cli.common.config, cli.common.environment.as_deref())?;
+    crate::child::withhold(config.secret_names());
+    reporter.publish(config.public_words());
     let cancel = Cancel::on_signals().map_err(anyhow::Error::from)?;
     let run = Run { config, reporter: reporter.clone(), cancel };
     match cli.verb {

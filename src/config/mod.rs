@@ -16,6 +16,7 @@ mod resolve;
 mod resolve_services;
 #[cfg(test)]
 mod schema_tests;
+mod secret_names;
 #[cfg(test)]
 mod tests;
 mod types;

@@ -102,13 +102,11 @@ fn is_repository(text: &str) -> bool {
 
 async fn git(directory: &Path, words: &[&str]) -> Result<String, String> {
     let here = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
-    let mut git = tokio::process::Command::new("git");
-    git.args(words).current_dir(here).stdin(std::process::Stdio::null()).kill_on_drop(true);
-    let output = git.output().await.map_err(|error| format!("git: {error}"))?;
-    if !output.status.success() {
-        return Err(format!("git {} failed here", words.join(" ")));
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    let mut git = crate::child::command("git", &[]);
+    git.args(words).current_dir(here);
+    let said =
+        crate::child::output(git).await.map_err(|error| format!("git {} failed here: {error}", words.join(" ")))?;
+    Ok(said.trim().to_owned())
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ impl DockerCli {
         let reference = reference(image, version);
         let purpose = format!("building {reference}");
         self.can_build(build).map_err(|what| DockerError::before(&purpose, &what))?;
-        let job = Job::new(purpose, self.words(build, &reference)).with_registry(image.registry());
+        let job = Job::new(purpose, self.words(build, &reference)).with_registry(image.registry()).given(given(build));
         self.stream(job, on_line).await?;
         let image_id = self.image_id(&reference).await?;
         Ok(Built { reference, image_id })
@@ -78,6 +78,26 @@ impl DockerCli {
         words.add([context(&build.context)]);
         words.0
     }
+}
+
+/// What `type=gha` needs.
+const OF_GITHUBS_CACHE: [&str; 4] =
+    ["ACTIONS_CACHE_URL", "ACTIONS_RUNTIME_TOKEN", "ACTIONS_RESULTS_URL", "ACTIONS_CACHE_SERVICE_V2"];
+
+/// The variables that the build asks for by name: its secrets, and arguments without a value. GitHub's cache is reached with
+/// the job's own token (Docker's documentation, "GitHub Actions cache").
+fn given(build: &Build) -> Vec<String> {
+    let secrets = build.secrets.iter().filter_map(|secret| match &secret.source {
+        SecretSource::Env(name) => Some(name.to_string()),
+        SecretSource::File(_) => None,
+    });
+    let args = build.args.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| name.clone());
+    let mut names: Vec<String> = secrets.chain(args).collect();
+    let of_github = |cache: &String| cache.split(',').any(|field| field.trim() == "type=gha");
+    if build.cache_from.iter().chain(&build.cache_to).any(of_github) {
+        names.extend(OF_GITHUBS_CACHE.map(str::to_owned));
+    }
+    names
 }
 
 struct Words(Vec<OsString>);

@@ -1,13 +1,13 @@
 //! The docker command line on this side: one base command, lines streamed, nothing left running.
 use super::docker_error::DockerError;
 use super::login::{Credentials, private_config};
+use super::login_dir::LoginDir;
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
-use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc;
@@ -41,7 +41,7 @@ pub type OnLine<'a> = &'a mut (dyn FnMut(Line) + Send);
 pub struct DockerCli {
     program: OsString,
     buildx: bool,
-    login: Option<(TempDir, Credentials)>,
+    login: Option<(LoginDir, Credentials)>,
 }
 
 /// One run of docker.
@@ -53,11 +53,20 @@ pub(super) struct Job {
     /// The registry that it talks to, for advice.
     pub(super) registry: Option<String>,
     input: Option<Vec<u8>>,
+    /// Secrets of the environment that this run of docker is meant to have.
+    given: Vec<String>,
 }
 
 impl Job {
     pub(super) fn new(purpose: impl Into<String>, words: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
-        Job { words: words.into_iter().map(Into::into).collect(), purpose: purpose.into(), registry: None, input: None }
+        let words = words.into_iter().map(Into::into).collect();
+        Job { words, purpose: purpose.into(), registry: None, input: None, given: Vec::new() }
+    }
+
+    /// Gives it these variables, secrets or not.
+    pub(super) fn given(mut self, names: Vec<String>) -> Self {
+        self.given = names;
+        self
     }
 
     pub(super) fn with_registry(mut self, registry: &str) -> Self {
@@ -131,7 +140,7 @@ impl DockerCli {
         read: impl FnOnce(File) -> anyhow::Result<T> + Send + 'static,
     ) -> Result<T, DockerError> {
         let job = Job::new(format!("reading {reference}"), ["save", reference]);
-        let mut running = match self.command(&job.words, false).spawn() {
+        let mut running = match self.command(&job, false).spawn() {
             Ok(child) => Running(child),
             Err(error) => return Err(DockerError::not_started(&self.program, &job, &error)),
         };
@@ -168,7 +177,7 @@ impl DockerCli {
     /// Runs docker, line by line.
     pub(super) async fn stream(&self, mut job: Job, on_line: OnLine<'_>) -> Result<(), DockerError> {
         let input = job.input.take();
-        let mut running = match self.command(&job.words, input.is_some()).spawn() {
+        let mut running = match self.command(&job, input.is_some()).spawn() {
             Ok(child) => Running(child),
             Err(error) => return Err(DockerError::not_started(&self.program, &job, &error)),
         };
@@ -189,9 +198,9 @@ impl DockerCli {
     }
 
     /// The one place that makes a docker command.
-    fn command(&self, words: &[OsString], input: bool) -> Command {
-        let mut command = Command::new(&self.program);
-        command.args(words).stdin(if input { Stdio::piped() } else { Stdio::null() });
+    fn command(&self, job: &Job, input: bool) -> Command {
+        let mut command = Command::from(crate::child::command(&self.program, &job.given));
+        command.args(&job.words).stdin(if input { Stdio::piped() } else { Stdio::null() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).process_group(0);
         if let Some((dir, _)) = &self.login {
             command.env("DOCKER_CONFIG", dir.path());

@@ -4,7 +4,7 @@ use super::docker_cli::{DockerCli, Job};
 use super::docker_error::DockerError;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// An image of a daemon on this machine that keeps images in Docker's classic store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,7 @@ struct Borrowed {
 
 impl Drop for Borrowed {
     fn drop(&mut self) {
-        let mut command = Command::new(&self.program);
+        let mut command = crate::child::command(&self.program, &[]);
         command.args(["rmi", &self.name]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         // it outlives an interrupt of this run; a name that stays is only untidy
         let _ = command.process_group(0).spawn();

@@ -1,10 +1,10 @@
 //! A registry login that lives as long as this run.
+use super::login_dir::LoginDir;
 use crate::config::{DOCKER_HUB, ImageName, Registry};
 use crate::secret::Secret;
 use serde_json::{Map, Value, json};
 use std::io;
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
 
 /// The variable of the password, where cutover.yml names no other.
 pub const PASSWORD_ENV: &str = "CUTOVER_REGISTRY_PASSWORD";
@@ -77,10 +77,8 @@ const SETTINGS: [&str; 6] = ["currentContext", "cliPluginsExtraDirs", "plugins",
 /// It holds no login of the user's: their config.json gives only its settings, and plugins, contexts and builders are
 /// symbolic links. The entry for the server is there from the start because docker, finding none at all, would choose
 /// the system's credential store and keep the password there.
-pub(super) fn private_config(credentials: &Credentials) -> io::Result<TempDir> {
-    use std::os::unix::fs::PermissionsExt;
-    let owner_only = std::fs::Permissions::from_mode(0o700);
-    let dir = tempfile::Builder::new().prefix("cutover-docker-").permissions(owner_only).tempdir()?;
+pub(super) fn private_config(credentials: &Credentials) -> io::Result<LoginDir> {
+    let dir = LoginDir::new(&std::env::temp_dir())?;
     let users = users_config();
     let mut config = users.as_deref().map(settings).unwrap_or_default();
     config.insert("auths".to_owned(), json!({ credentials.key(): {} }));

@@ -7,6 +7,7 @@ pub mod docker_error;
 mod docker_tests;
 pub mod local;
 pub mod login;
+mod login_dir;
 pub mod push;
 pub mod source;
 #[cfg(test)]

@@ -198,15 +198,9 @@ async fn last_commit(directory: &Path) -> Result<String, VersionError> {
         VersionError::Unreadable(format!("the last commit's message cannot be read: {why}; or give --version"))
     };
     let here = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
-    let mut git = tokio::process::Command::new("git");
+    let mut git = crate::child::command("git", &[]);
     git.args(["log", "-1", "--no-show-signature", "--format=%B", "--encoding=UTF-8"]).current_dir(here);
-    let output = git.kill_on_drop(true).stdin(std::process::Stdio::null()).output().await;
-    let output = output.map_err(|error| failed(format!("git: {error}")))?;
-    if !output.status.success() {
-        let said = crate::report::text::one_line(&String::from_utf8_lossy(&output.stderr), 300);
-        return Err(failed(format!("git log: {said}")));
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    crate::child::output(git).await.map_err(|error| failed(format!("git log: {error}")))
 }
 
 #[cfg(test)]
