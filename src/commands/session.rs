@@ -3,7 +3,7 @@
 use super::{Exit, Run, Stop};
 use crate::config::{Address, EnvContent, EnvName, KnownHosts};
 use crate::host::Host;
-use crate::host::ssh::{Options, Session, Target};
+use crate::host::ssh::{Options, Session, Target, bind, unbound};
 use crate::parallel;
 use crate::release::login::Credentials;
 use crate::report::Level;
@@ -113,6 +113,10 @@ impl Run {
             fingerprints
                 .extend(variable(FINGERPRINT).iter().flat_map(|text| text.split_whitespace()).map(str::to_owned));
         }
+        if let Some(print) = unbound(&fingerprints).filter(|_| self.config.hosts.len() > 1) {
+            return Err(Stop::new(Exit::Usage, bind(print)));
+        }
+        fingerprints.iter_mut().for_each(|stated| self.by_address(stated));
         let alone = key.is_some() || ssh.key_file.is_some();
         let mut options = Options {
             known_hosts,
@@ -132,6 +136,16 @@ impl Run {
         options.connect_timeout = ssh.connect_timeout.unwrap_or(options.connect_timeout);
         options.ask_host_key = super::ask::host_key();
         Ok(options)
+    }
+
+    /// A fingerprint that names a host by its alias names it by its address.
+    fn by_address(&self, stated: &mut String) {
+        let Some((name, print)) = stated.split_once('=') else { return };
+        let aliased = self.config.hosts.iter().find(|host| host.alias.is_some() && host.label() == name);
+        if let Some(host) = aliased {
+            let address = Address { user: None, ..host.address.clone() };
+            *stated = format!("{address}={print}");
+        }
     }
 
     /// Observes every host at once. Refusals of all hosts are said together; advice is reported on the way.

@@ -1,4 +1,5 @@
 //! What a text must look like, one function a kind. Each error says what was expected.
+use super::host::Address;
 use super::names::Name;
 use super::types::KnownHosts;
 use std::ops::RangeInclusive;
@@ -95,8 +96,19 @@ pub(super) fn registry_or_none(text: &str) -> Result<String, String> {
     registry(text).map_err(|expected| format!("{expected}; or none: the image goes over SSH"))
 }
 
-/// `SHA256:` and 43 characters of base64, as `ssh-keygen -l` prints it.
+/// `SHA256:` and 43 characters of base64, as `ssh-keygen -l` prints it; before it may stand whose it is: `HOST=`.
 pub(super) fn fingerprint(text: &str) -> Result<String, String> {
+    if let Some((host, _)) = text.split_once("=SHA256:") {
+        let address: Address = host.parse()?;
+        return match address.user {
+            None => bare_fingerprint(&text[host.len() + 1..]).map(|print| format!("{address}={print}")),
+            Some(_) => Err("HOST=SHA256:…, without a user".to_owned()),
+        };
+    }
+    bare_fingerprint(text)
+}
+
+fn bare_fingerprint(text: &str) -> Result<String, String> {
     let base64 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
     let bare = text.strip_suffix('=').unwrap_or(text);
     match bare.strip_prefix("SHA256:") {

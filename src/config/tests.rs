@@ -171,6 +171,23 @@ fn what_an_environment_lacks_is_said_at_the_environment() {
 }
 
 #[test]
+fn what_aliases_copy_is_counted() {
+    let big = "x".repeat(200_000);
+    let many = (0..1000).map(|n| format!("x{n}: *big\n")).collect::<String>();
+    let nested = (0..25).map(|n| format!("&a{n} [")).collect::<String>();
+    for text in [
+        format!("a: &big {big}\n{many}"),
+        // keys count, too
+        format!("a: &big {{{}: 1}}\n{}", &big[..900], (0..6000).map(|n| format!("x{n}: *big\n")).collect::<String>()),
+        // anchors within anchors are kept once each
+        format!("a: {nested}{big}{}\n", "]".repeat(25)),
+    ] {
+        let message = bad(&text);
+        assert!(message.contains("too much; expected at most 4194304 bytes"), "{message}");
+    }
+}
+
+#[test]
 fn aliases_bytes_and_endings_of_other_systems_are_read() {
     let text = format!("\u{feff}{}", THREE.replace('\n', "\r\n"));
     assert_eq!(good(&text, None).directory, "/home/deploy/app/backend");

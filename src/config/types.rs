@@ -190,7 +190,7 @@ pub struct Ssh {
     pub passphrase_env: Option<EnvName>,
     /// The hosts' keys.
     pub known_hosts: Option<KnownHosts>,
-    /// Fingerprints of which one must be the host's: `SHA256:` and 43 characters of base64.
+    /// Fingerprints of which one must be the host's: `SHA256:` and 43 characters of base64, or `HOST=` and that.
     pub fingerprints: Vec<String>,
     /// Hosts to go through, first to last.
     pub jump: Vec<Address>,

@@ -47,7 +47,7 @@ impl Node {
 /// Reads one document. `None`: there is nothing in it but comments.
 pub(super) fn read(text: &str) -> Result<Option<Node>, Wrong> {
     let parser = Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
-    let mut reader = Reader { parser, text, anchors: HashMap::new(), nodes: 0 };
+    let mut reader = Reader { parser, text, anchors: HashMap::new(), read: Size::default() };
     let mut root = None;
     while let Some((event, at)) = reader.next()? {
         match event {
@@ -61,15 +61,24 @@ pub(super) fn read(text: &str) -> Result<Option<Node>, Wrong> {
     Ok(root.filter(|node| node.value != Value::Null))
 }
 
-/// More than any cutover.yml needs; aliases of aliases can ask for any number.
+/// More than any cutover.yml needs; aliases of aliases can ask for any number, and for any number of bytes.
 const MOST_NODES: usize = 20_000;
+const MOST_BYTES: usize = 4 << 20;
 const DEEPEST: usize = 32;
+
+/// Of values, and what their texts take.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    nodes: usize,
+    bytes: usize,
+}
 
 struct Reader<'a, I: serde_saphyr::granit_parser::BorrowedInput<'a>> {
     parser: Parser<'a, I>,
     text: &'a str,
-    anchors: HashMap<usize, (Node, usize)>,
-    nodes: usize,
+    /// Each with its size.
+    anchors: HashMap<usize, (Node, Size)>,
+    read: Size,
 }
 
 impl<'a, I: serde_saphyr::granit_parser::BorrowedInput<'a>> Reader<'a, I> {
@@ -86,13 +95,16 @@ impl<'a, I: serde_saphyr::granit_parser::BorrowedInput<'a>> Reader<'a, I> {
     }
 
     fn node(&mut self, event: Event<'a>, at: At, depth: usize) -> Result<Node, Wrong> {
-        self.count(1, at)?;
+        self.count(Size { nodes: 1, bytes: 0 }, at)?;
         if depth > DEEPEST {
             return Err(Wrong::new(at, format!("nested too deep; expected at most {DEEPEST} levels")));
         }
-        let before = self.nodes;
+        let before = self.read;
         let (anchor, tag, value) = match event {
-            Event::Scalar(text, style, anchor, tag) => (anchor, tag, scalar(&text, style)),
+            Event::Scalar(text, style, anchor, tag) => {
+                self.count(Size { nodes: 0, bytes: text.len() }, at)?;
+                (anchor, tag, scalar(&text, style))
+            }
             Event::SequenceStart(_, anchor, tag) => (anchor, tag, self.list(depth)?),
             Event::MappingStart(_, anchor, tag) => (anchor, tag, self.map(depth)?),
             Event::Alias(anchor) => return self.alias(anchor, at),
@@ -103,25 +115,33 @@ impl<'a, I: serde_saphyr::granit_parser::BorrowedInput<'a>> Reader<'a, I> {
         }
         let node = Node { at, value };
         if anchor > 0 {
-            self.anchors.insert(anchor, (node.clone(), self.nodes - before + 1));
+            // itself, as it is kept once more
+            let size = Size { nodes: self.read.nodes - before.nodes + 1, bytes: self.read.bytes - before.bytes };
+            self.count(Size { nodes: 0, bytes: size.bytes }, at)?;
+            self.anchors.insert(anchor, (node.clone(), size));
         }
         Ok(node)
     }
 
-    fn count(&mut self, nodes: usize, at: At) -> Result<(), Wrong> {
-        self.nodes += nodes;
-        if self.nodes > MOST_NODES {
+    /// Counts before anything is copied.
+    fn count(&mut self, more: Size, at: At) -> Result<(), Wrong> {
+        self.read.nodes += more.nodes;
+        self.read.bytes += more.bytes;
+        if self.read.nodes > MOST_NODES {
             return Err(Wrong::new(at, format!("too much; expected at most {MOST_NODES} values in this file")));
+        }
+        if self.read.bytes > MOST_BYTES {
+            let what = format!("too much; expected at most {MOST_BYTES} bytes of text, those of aliases included");
+            return Err(Wrong::new(at, what));
         }
         Ok(())
     }
 
     fn alias(&mut self, anchor: usize, at: At) -> Result<Node, Wrong> {
-        let Some((node, size)) = self.anchors.get(&anchor).cloned() else {
-            return Err(Wrong::new(at, "an alias of what it stands in; expected an alias of an earlier value"));
-        };
+        let wrong = || Wrong::new(at, "an alias of what it stands in; expected an alias of an earlier value");
+        let size = self.anchors.get(&anchor).ok_or_else(wrong)?.1;
         self.count(size, at)?;
-        Ok(node)
+        self.anchors.get(&anchor).map(|(node, _)| node.clone()).ok_or_else(wrong)
     }
 
     fn list(&mut self, depth: usize) -> Result<Value, Wrong> {
@@ -139,7 +159,10 @@ impl<'a, I: serde_saphyr::granit_parser::BorrowedInput<'a>> Reader<'a, I> {
         loop {
             let key = match self.next_inside()? {
                 (Event::MappingEnd, _) => return Ok(Value::Map(entries)),
-                (Event::Scalar(text, ..), at) => Key { at, text: text.into_owned() },
+                (Event::Scalar(text, ..), at) => {
+                    self.count(Size { nodes: 0, bytes: text.len() }, at)?;
+                    Key { at, text: text.into_owned() }
+                }
                 (_, at) => return Err(Wrong::new(at, "a key that is no text; expected a name and a colon")),
             };
             if let Some((first, _)) = entries.iter().find(|(k, _)| k.text == key.text) {

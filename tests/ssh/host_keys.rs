@@ -85,6 +85,40 @@ async fn the_algorithm_that_known_hosts_has_is_the_one_that_is_asked_for() {
     assert!(matches!(sshd.refused(&wrong).await, ConnectError::HostKeyMismatch { .. }));
 }
 
+/// The fingerprint of a server's Ed25519 key.
+fn print(sshd: &Sshd) -> String {
+    let line = std::process::Command::new("ssh-keygen").arg("-lf").arg(sshd.path("host")).output();
+    let line = String::from_utf8(line.expect("ssh-keygen is there").stdout).expect("text");
+    line.split_whitespace().nth(1).expect("a fingerprint").to_owned()
+}
+
+#[tokio::test]
+async fn a_fingerprint_is_of_one_host_and_a_jump_host_can_not_pose_as_the_target() {
+    let (jump, web) = (Sshd::start(""), Sshd::start(""));
+    std::fs::copy(web.path("authorized_keys"), jump.path("authorized_keys")).expect("copied");
+    let at = |sshd: &Sshd, print: &str| format!("127.0.0.1:{}={print}", sshd.port);
+    let stating = |fingerprints: Vec<String>, jumps: &[&Sshd]| Options {
+        known_hosts: None,
+        fingerprints,
+        jump: jumps.iter().map(|sshd| sshd.target()).collect(),
+        ..web.options()
+    };
+    let (of_jump, of_web) = (print(&jump), print(&web));
+    Session::connect(&web.target(), &stating(vec![of_web.clone()], &[])).await.expect("one host needs no name");
+    Session::connect(&web.target(), &stating(vec![at(&jump, &of_jump), at(&web, &of_web)], &[&jump]))
+        .await
+        .expect("bound");
+
+    let unbound = web.refused(&stating(vec![of_web.clone(), of_jump.clone()], &[&jump])).await.to_string();
+    assert!(unbound.contains("does not say whose it is") && unbound.contains(&format!("HOST={of_web}")), "{unbound}");
+    // what the jump host would show in the target's place
+    let posing = stating(vec![at(&jump, &of_jump), at(&web, &of_jump)], &[&jump]);
+    assert!(matches!(web.refused(&posing).await, ConnectError::HostKeyMismatch { .. }));
+    let other = web.refused(&stating(vec![at(&jump, &of_jump)], &[&jump])).await;
+    assert!(matches!(other, ConnectError::HostKeyUnknown(_)), "{other}");
+    assert!(other.to_string().contains("no fingerprint is stated for this host, only for 127.0.0.1:"), "{other}");
+}
+
 #[tokio::test]
 async fn a_host_certificate_of_a_trusted_authority_connects() {
     let config = "HostKey DIRECTORY/host\nHostCertificate DIRECTORY/host-cert.pub";

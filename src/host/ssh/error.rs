@@ -26,6 +26,8 @@ pub struct UnknownHostKey {
     pub fingerprint: String,
     /// The line that makes the key known, for `known_hosts` (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT).
     pub line: String,
+    /// Other hosts, of which fingerprints are stated.
+    pub stated_for: Vec<String>,
 }
 
 /// Why there is no connection. Its text is one message for the user: what was wrong, where, and what to do.
@@ -171,10 +173,14 @@ impl fmt::Display for ConnectError {
 }
 
 fn write_unknown(f: &mut fmt::Formatter<'_>, key: &UnknownHostKey) -> fmt::Result {
-    let UnknownHostKey { place, algorithm, fingerprint, line } = key;
+    let UnknownHostKey { place, algorithm, fingerprint, line, stated_for } = key;
+    write!(f, "{place}: the host key is not known: {algorithm} {fingerprint}")?;
+    if !stated_for.is_empty() {
+        write!(f, "\nno fingerprint is stated for this host, only for {}", stated_for.join(", "))?;
+    }
     write!(
         f,
-        "{place}: the host key is not known: {algorithm} {fingerprint}\n\
+        "\n\
          Compare the fingerprint with the host's own (there: ssh-keygen -lf /etc/ssh/ssh_host_…_key.pub).\n\
          If it is the same, add this line to known_hosts:\n{line}"
     )

@@ -4,6 +4,7 @@ use base64::engine::general_purpose::STANDARD;
 use russh::keys::{self, PrivateKey};
 
 use super::error::ConnectError;
+use super::short_ecdsa;
 use crate::secret::Secret;
 
 /// Reads a private key: OpenSSH, PEM (PKCS#1, SEC1), PKCS#8, encrypted or not, and PuTTY as far as it can be decoded.
@@ -20,6 +21,10 @@ pub fn decode(source: &str, text: &Secret, passphrase: Option<&Secret>) -> Resul
     let encrypted = is_encrypted(&mended);
     if encrypted && passphrase.is_none() {
         return Err(ConnectError::Passphrase { source: source.to_owned(), wrong: false });
+    }
+    let secret = passphrase.filter(|_| encrypted).map(Secret::new);
+    if let Some(key) = short_ecdsa::read(&mended, secret.as_ref()) {
+        return Ok(key);
     }
     keys::decode_secret_key(&mended, passphrase.filter(|_| encrypted)).map_err(|cause| match cause {
         keys::Error::KeyIsEncrypted => ConnectError::Passphrase { source: source.to_owned(), wrong: false },
@@ -39,8 +44,7 @@ fn format_error(source: &str, problem: &str) -> ConnectError {
 
 /// The text as the file once was, or what it is instead of a private key.
 fn mend(text: &str) -> Result<String, &'static str> {
-    let text = text.trim().trim_matches(['"', '\'']).trim();
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '\u{feff}'));
     if text.is_empty() {
         return Err("the private key is empty");
     }

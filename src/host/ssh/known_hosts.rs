@@ -122,7 +122,8 @@ struct Line<'a> {
 impl<'a> Line<'a> {
     /// `None` for an empty line, a comment, and what ssh(1) would skip too.
     fn parse(text: &'a str) -> Option<Self> {
-        let text = text.trim();
+        // a byte order mark is where files that had one were joined, too
+        let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
         if text.starts_with('#') {
             return None;
         }

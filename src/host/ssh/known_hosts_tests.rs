@@ -34,6 +34,9 @@ fn every_form_of_a_line_says_what_ssh_takes_it_to_say() {
     let cases: &[(&str, String, &str, u16, &str, &str)] = &[
         ("plain", format!("host {A}"), "host", 22, A, "trusted 1"),
         ("comment, blank, CRLF", format!("# x\r\n\r\nhost {A} me@there\r\n"), "host", 22, A, "trusted 3"),
+        ("byte order mark", format!("\u{feff}host {A}\n"), "host", 22, A, "trusted 1"),
+        ("byte order mark before a mark", format!("\u{feff}@revoked * {A}\nhost {A}"), "host", 22, A, "revoked 1"),
+        ("files joined", format!("host {A}\n\u{feff}@revoked * {A}\n"), "host", 22, A, "revoked 2"),
         ("tabs", format!("host\t{}", A.replace(' ', "\t")), "host", 22, A, "trusted 1"),
         ("other host", format!("other {A}"), "host", 22, A, "unknown"),
         ("empty text", String::new(), "host", 22, A, "unknown"),

@@ -17,6 +17,8 @@ mod pool;
 mod quote;
 mod route;
 mod session;
+mod short_ecdsa;
+mod stated;
 mod stream;
 mod target;
 mod trips;
@@ -33,6 +35,7 @@ pub use exec::{Limits, Output};
 pub use forward::RemoteForward;
 pub use quote::{Command, QuoteError, quote};
 pub use session::Session;
+pub use stated::{bind, unbound};
 pub use stream::{Child, Stream};
 pub use target::{Target, TargetError};
 
@@ -46,7 +49,8 @@ pub type AskHostKey = Arc<dyn Fn(&UnknownHostKey) -> bool + Send + Sync>;
 pub struct Options {
     /// Text in the format of known_hosts (sshd(8)). `None`: `~/.ssh/known_hosts` and `/etc/ssh/ssh_known_hosts`.
     pub known_hosts: Option<String>,
-    /// `SHA256:…`; any one may match. With these, or with `known_hosts`, the files are read for `@revoked` only.
+    /// `HOST=SHA256:…`; any one of a host may match. `SHA256:…` where there is no jump host. With these, or with
+    /// `known_hosts`, the files are read for `@revoked` only.
     pub fingerprints: Vec<String>,
     /// A private key as text, as it comes out of a CI secret.
     pub key: Option<Secret>,

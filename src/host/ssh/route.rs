@@ -5,8 +5,9 @@ use super::Options;
 use super::auth::{KeyFile, Sources};
 use super::config_file::{self, HostConfig};
 use super::error::ConnectError;
+use super::stated::{Stated, bind, unbound};
 use super::target::{Target, place};
-use super::trust::{KnownHosts, Trust, parse_fingerprint};
+use super::trust::{KnownHosts, Trust};
 use crate::report::text::one_line;
 
 /// One host to log in to.
@@ -62,6 +63,9 @@ pub(super) fn route(target: &Target, options: &Options) -> Result<Vec<Hop>, Conn
         );
         return Err(ConnectError::Setting { problem });
     }
+    if let Some(print) = unbound(&options.fingerprints).filter(|_| !jumps.is_empty()) {
+        return Err(ConnectError::Setting { problem: bind(print) });
+    }
     let mut hops = jumps.iter().map(|jump| hop(jump, options, &text)).collect::<Result<Vec<_>, _>>()?;
     hops.push(last);
     Ok(hops)
@@ -100,18 +104,24 @@ fn hop(target: &Target, options: &Options, text: &str) -> Result<Hop, ConnectErr
         problem: format!("{}: no user; state `user@host`", one_line(&target.to_string(), 200)),
     })?;
     let name = config.host_key_alias.clone().unwrap_or_else(|| address.clone());
-    let trust = trust(name, port, options, &config)?;
+    let names = [&*target.host, &*address, &*name];
+    let trust = trust(&names, port, options, &config)?;
     Ok(Hop { host: target.host.clone(), address, port, user, trust, config })
 }
 
-fn trust(host: String, port: u16, options: &Options, config: &HostConfig) -> Result<Trust, ConnectError> {
-    let fingerprints = options.fingerprints.iter().map(|f| parse_fingerprint(f)).collect::<Result<Vec<_>, _>>()?;
+/// What is known of the host that has these names; the last is the one that known_hosts has.
+fn trust(names: &[&str; 3], port: u16, options: &Options, config: &HostConfig) -> Result<Trust, ConnectError> {
+    let stated = options.fingerprints.iter().map(|text| Stated::read(text)).collect::<Result<Vec<_>, _>>()?;
+    let (own, others): (Vec<_>, Vec<_>) = stated.into_iter().partition(|stated| stated.is_for(names, port));
+    let host = names[2].to_owned();
     let known = match &options.known_hosts {
         Some(text) => vec![KnownHosts { source: "known_hosts".into(), text: text.clone() }],
         None => known_hosts_files(config)?,
     };
-    let known_only_revokes = options.known_hosts.is_none() && !fingerprints.is_empty();
-    Ok(Trust { host, port, known, known_only_revokes, fingerprints })
+    let known_only_revokes = options.known_hosts.is_none() && !options.fingerprints.is_empty();
+    let fingerprints = own.into_iter().map(|stated| stated.print).collect();
+    let stated_for = others.iter().filter_map(Stated::place).collect();
+    Ok(Trust { host, port, known, known_only_revokes, fingerprints, stated_for })
 }
 
 fn known_hosts_files(config: &HostConfig) -> Result<Vec<KnownHosts>, ConnectError> {

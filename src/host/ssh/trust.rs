@@ -27,6 +27,8 @@ pub(super) struct Trust {
     pub(super) known_only_revokes: bool,
     /// `SHA256:…`, without padding.
     pub(super) fingerprints: Vec<String>,
+    /// Other hosts that fingerprints are stated of.
+    pub(super) stated_for: Vec<String>,
 }
 
 impl Trust {
@@ -142,6 +144,7 @@ impl Trust {
             algorithm: key.algorithm().as_str().to_owned(),
             fingerprint: print,
             line: known_hosts::line_for(&self.host, self.port, key),
+            stated_for: self.stated_for.clone(),
         }))
     }
 
@@ -189,8 +192,7 @@ fn is_sha1(algorithm: &Algorithm) -> bool {
 /// # Errors
 /// A text without a SHA-256 fingerprint, which is named.
 pub(super) fn parse_fingerprint(text: &str) -> Result<String, ConnectError> {
-    let word = text.split_whitespace().find(|w| w.starts_with("SHA256:")).unwrap_or_default();
-    let print = word.trim_end_matches('=');
+    let print = super::stated::print_of(text).trim_end_matches('=');
     match print.parse::<russh::keys::ssh_key::Fingerprint>() {
         Ok(print) => Ok(print.to_string()),
         Err(_) => Err(ConnectError::Setting {

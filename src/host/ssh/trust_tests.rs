@@ -40,7 +40,14 @@ impl Bench {
 
     fn trust(&self, text: String) -> Trust {
         let known = vec![KnownHosts { source: "known_hosts".into(), text }];
-        Trust { host: "Web1.Example.com".into(), port: 22, known, known_only_revokes: false, fingerprints: Vec::new() }
+        Trust {
+            host: "Web1.Example.com".into(),
+            port: 22,
+            known,
+            known_only_revokes: false,
+            fingerprints: Vec::new(),
+            stated_for: Vec::new(),
+        }
     }
 }
 
