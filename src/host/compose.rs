@@ -6,6 +6,9 @@ use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// Bytes that aliases may come to.
+const MOST_COPIED: usize = 64 << 20;
+
 /// A compose project (Compose Specification), normalised by the host's own compose.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Project {
@@ -97,7 +100,13 @@ impl Project {
     ///
     /// The text holds the project's environment values: it is never printed or kept.
     pub fn parse(text: &str) -> Result<Project> {
-        let raw: RawProject = serde_saphyr::from_str(text).context("the output of `compose config` can't be read")?;
+        // what a host prints may ask for any number of copies of its longest text
+        let copies = (MOST_COPIED / text.len().max(1)).clamp(16, 100_000);
+        let options = serde_saphyr::options! {
+            alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: copies },
+        };
+        let raw: RawProject = serde_saphyr::from_str_with_options(text, options)
+            .context("the output of `compose config` can't be read")?;
         let services = raw.services.into_iter().map(|(name, service)| (name, service.into())).collect();
         Ok(Project { name: raw.name, services })
     }
@@ -214,6 +223,20 @@ mod tests {
         );
         assert_eq!(blue.stop_grace_period, Some(Duration::from_secs(60)));
         assert_eq!(v2.services["nginx"].binds, [("/p/nginx".to_owned(), "/etc/nginx/conf.d".to_owned())]);
+    }
+
+    #[test]
+    fn aliases_of_a_host_come_to_a_bounded_size() {
+        let of = |length: usize, times: usize| {
+            let text = format!(
+                "x: &x {}\nservices:\n  a:\n    volumes: [{}]\n",
+                "y".repeat(length),
+                vec!["*x"; times].join(", ")
+            );
+            Project::parse(&text)
+        };
+        assert!(of(20, 90).is_ok());
+        assert!(of(900_000, 90).is_err());
     }
 
     #[test]

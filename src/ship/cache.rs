@@ -3,12 +3,13 @@
 use super::bytes::Source;
 use super::image::{Blob, Encoding};
 use crate::release::digest::Digest;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read as _, Seek as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
 /// What the cache may take on disk once a run has ended, in bytes.
 const MOST: u64 = 4 << 30;
@@ -17,22 +18,36 @@ const MOST: u64 = 4 << 30;
 ///
 /// A file's name is the layer's diff id, the encoding, and the digest of the bytes as written: `DIFF.zstd.DIGEST`.
 #[derive(Debug, Clone)]
-pub struct Cache(Arc<PathBuf>);
+pub struct Cache {
+    dir: Arc<PathBuf>,
+    /// It goes with the last clone, where it is this run's alone.
+    _own: Option<Arc<TempDir>>,
+}
 
 impl Cache {
-    /// `CUTOVER_CACHE`, else `cutover` in `XDG_CACHE_HOME` or `~/.cache`; a directory for this run where none can be made.
+    /// `CUTOVER_CACHE`, else `cutover` in `XDG_CACHE_HOME` or `~/.cache`; a directory for this run where there is none of
+    /// these, or where others can write it.
     pub fn open() -> io::Result<Cache> {
-        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let usual = set("XDG_CACHE_HOME").or_else(|| Some(std::env::home_dir()?.join(".cache")));
-        let dir = set("CUTOVER_CACHE").or_else(|| Some(usual?.join("cutover"))).unwrap_or_else(std::env::temp_dir);
-        Cache::at(&dir.join("layers"))
+        match usual(|name| std::env::var_os(name), std::env::home_dir()) {
+            Some(dir) => Cache::at(&dir.join("layers")).or_else(|_| Cache::of_this_run()),
+            None => Cache::of_this_run(),
+        }
     }
 
-    /// This directory.
+    /// This directory: it and what it lies in are this user's, and nobody else can write it.
     pub fn at(dir: &Path) -> io::Result<Cache> {
-        use std::os::unix::fs::DirBuilderExt;
+        use std::os::unix::fs::{DirBuilderExt, MetadataExt};
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-        Ok(Cache(Arc::new(dir.to_owned())))
+        let about = fs::metadata(dir)?;
+        if about.uid() != rustix::process::geteuid().as_raw() || about.mode() & 0o022 != 0 {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "others can write it"));
+        }
+        Ok(Cache { dir: Arc::new(dir.to_owned()), _own: None })
+    }
+
+    fn of_this_run() -> io::Result<Cache> {
+        let own = tempfile::Builder::new().prefix("cutover-layers-").tempdir()?;
+        Ok(Cache { dir: Arc::new(own.path().to_owned()), _own: Some(Arc::new(own)) })
     }
 
     /// A layer that is there.
@@ -48,7 +63,7 @@ impl Cache {
 
     fn file(&self, wanted: impl Fn(&str) -> bool) -> Option<Blob> {
         let entry =
-            fs::read_dir(&*self.0).ok()?.flatten().find(|entry| entry.file_name().to_str().is_some_and(&wanted));
+            fs::read_dir(&*self.dir).ok()?.flatten().find(|entry| entry.file_name().to_str().is_some_and(&wanted));
         let path = entry?.path();
         let [_, encoding, digest] = path.file_name()?.to_str()?.split('.').collect::<Vec<_>>()[..] else { return None };
         let (encoding, digest) = (Encoding::of_word(encoding)?, format!("sha256:{digest}").parse().ok()?);
@@ -65,21 +80,21 @@ impl Cache {
 
     /// A file to write a layer into.
     pub fn writer(&self) -> io::Result<Writer> {
-        let file = tempfile::Builder::new().prefix("part-").tempfile_in(&*self.0)?;
+        let file = tempfile::Builder::new().prefix("part-").tempfile_in(&*self.dir)?;
         Ok(Writer { file: BufWriter::with_capacity(256 << 10, file), hash: Default::default(), size: 0 })
     }
 
     /// Keeps what was written.
     pub fn keep(&self, diff_id: &Digest, encoding: Encoding, written: Written) -> io::Result<Blob> {
         let name = format!("{}.{}.{}", diff_id.hex(), encoding.word(), written.digest.hex());
-        let file = written.file.persist(self.0.join(name)).map_err(|error| error.error)?;
+        let file = written.file.persist(self.dir.join(name)).map_err(|error| error.error)?;
         let bytes = Source::File(Arc::new(file), 0);
         Ok(Blob { encoding, digest: written.digest, size: written.size, bytes })
     }
 
     /// Removes what was used longest ago, until the rest fits, and what killed runs left half written.
     pub fn trim(&self) {
-        let entries = fs::read_dir(&*self.0).into_iter().flatten().flatten();
+        let entries = fs::read_dir(&*self.dir).into_iter().flatten().flatten();
         let mut files: Vec<_> = entries
             .filter_map(|entry| {
                 let about = entry.metadata().ok()?;
@@ -97,6 +112,14 @@ impl Cache {
             }
         }
     }
+}
+
+/// Where the cache is, if the environment says so: a home that is no absolute path is none.
+fn usual(variable: impl Fn(&str) -> Option<OsString>, home: Option<PathBuf>) -> Option<PathBuf> {
+    let set = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let absolute = |path: &PathBuf| path.is_absolute();
+    let own = || set("XDG_CACHE_HOME").filter(absolute).or_else(|| Some(home.filter(absolute)?.join(".cache")));
+    set("CUTOVER_CACHE").or_else(|| Some(own()?.join("cutover")))
 }
 
 /// Writes a layer and learns its digest.
@@ -158,6 +181,36 @@ impl Write for Writer {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn without_a_home_the_cache_is_this_runs_own() {
+        let of = |variables: &'static [(&str, &str)], home: Option<&str>| {
+            let variable = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| value.into());
+            usual(variable, home.map(PathBuf::from)).map(|path| path.display().to_string())
+        };
+        assert_eq!(of(&[], None), None);
+        assert_eq!(of(&[], Some("")), None);
+        assert_eq!(of(&[], Some("/home/x")).as_deref(), Some("/home/x/.cache/cutover"));
+        assert_eq!(of(&[("XDG_CACHE_HOME", "relative")], Some("/home/x")).as_deref(), Some("/home/x/.cache/cutover"));
+        assert_eq!(of(&[("XDG_CACHE_HOME", "/c"), ("CUTOVER_CACHE", "")], None).as_deref(), Some("/c/cutover"));
+        assert_eq!(of(&[("CUTOVER_CACHE", "here")], None).as_deref(), Some("here"));
+        let own = Cache::of_this_run().unwrap();
+        let (dir, kept) = (own.dir.clone(), own.clone());
+        drop(own);
+        assert!(dir.is_dir());
+        drop(kept);
+        assert!(!dir.exists());
+    }
+
+    #[test]
+    fn a_directory_that_others_can_write_is_no_cache() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        for (mode, good) in [(0o777, false), (0o720, false), (0o755, true)] {
+            fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(Cache::at(dir.path()).is_ok(), good, "{mode:o}");
+        }
+    }
 
     #[test]
     fn a_layer_is_found_by_what_it_is_and_by_how_it_is_written() {
