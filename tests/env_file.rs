@@ -70,8 +70,8 @@ fn single_values_arrive_byte_for_byte(kind: Kind) {
     assert_eq!((replaced.matches("='another-secret'").count(), replaced.matches("# cutover:").count()), (17, 2));
 
     // a file that was written before such a line was escaped
-    let first = "# cutover: values from here on are written at each release";
-    bench.project.ok(&format!("cp -p .env whole && sed -i \"s/^APOSTROPHE=.*/X='\\n{first}\\n'/\" .env")).unwrap();
+    let line = "# cutover: values from here on are written at each release";
+    bench.project.ok(&format!("cp -p .env whole && sed -i \"s/^APOSTROPHE=.*/X='\\n{line}\\n'/\" .env")).unwrap();
     bench.image("v1.2.1", &[]);
     with(&bench, &others, &["deploy", "--version", "v1.2.1"]).expect(0);
     bench.project.ok("cmp .env whole && rm whole").unwrap();
@@ -177,7 +177,7 @@ fn a_secret_that_the_new_version_prints_is_neither_shown_nor_kept() {
     let failed = with(&bench, &logged, &["deploy", "--version", "v1.1.0", "--json"]).expect(3).says("***");
     let plain = with(&bench, &logged, &["deploy", "--version", "v1.1.0"]).expect(3).says("***");
     // whoever reads the history does not know what to hide
-    let history = bench.cutover(&["history", "--json"]).expect(0).says("***");
+    let history = bench.cutover(&["history", "--json"]).expect(0);
     let status = bench.cutover(&["status", "--json"]).expect(0);
     for ran in [failed, plain, history, status] {
         ran.never_says("hunter2");

@@ -5,6 +5,7 @@ use crate::host::Host;
 use crate::host::lock::{Asked, Holder, Lock};
 use crate::report::Level;
 use crate::swap::observe::{Observation, state_paths};
+use crate::swap::torn::mend;
 use futures_util::future::join_all;
 use std::time::Duration;
 
@@ -40,8 +41,31 @@ impl Run {
             let stamp = locks.iter().find(|lock| lock.host == host.name).and_then(|lock| lock.stamp.as_ref());
             seen.as_ref().is_some_and(|seen| stamp == Some(&seen.stamp) && seen.journal.is_none())
         });
-        let seen = if at_once { self.judge(hosts, looked)? } else { self.observe(hosts, wanted).await? };
+        let seen = match at_once {
+            true => self.judge(hosts, looked)?,
+            false => match self.observe(hosts, wanted).await {
+                Err(stop) if stop.exit == Exit::PutBack && self.mend_torn(hosts, holder).await? => {
+                    self.observe(hosts, wanted).await?
+                }
+                seen => seen?,
+            },
+        };
         Ok(Locked { locks, seen, at_once })
+    }
+
+    /// Mends files that a power cut tore under an earlier run; whether there was one.
+    async fn mend_torn(&self, hosts: &[Host], holder: &Holder) -> Result<bool, Stop> {
+        let (_, state) = state_paths(&self.config);
+        let mut mended = false;
+        for host in hosts {
+            if let Some(path) = mend(host, &state, holder).await? {
+                let text =
+                    format!("{path} was half written by a run that ended in the middle; it is what it was before");
+                self.reporter.note(Level::Warning, &host.name, text);
+                mended = true;
+            }
+        }
+        Ok(mended)
     }
 
     /// Takes the lock of every host: the first by name, which decides between two releases to the same hosts, then all

@@ -44,6 +44,7 @@ impl Redaction {
     /// Every text in a value, keys too.
     pub(super) fn value(&self, value: &mut Value) {
         match value {
+            Value::String(text) if self.public.contains(text) => {}
             Value::String(text) => self.text(text),
             Value::Array(items) => items.iter_mut().for_each(|item| self.value(item)),
             Value::Object(entries) => {
@@ -53,12 +54,11 @@ impl Redaction {
                     entries.insert(key, item);
                 }
             }
-            // a number that is a secret is only found as it is written
+            // one of a few digits is a port or a count
             Value::Number(number) => {
-                let mut text = number.to_string();
-                self.text(&mut text);
-                if text != number.to_string() {
-                    *value = Value::String(text);
+                let number = number.to_string();
+                if number.len() >= 8 && self.hidden.iter().any(|secret| secret.expose() == number) {
+                    *value = Value::String("***".to_owned());
                 }
             }
             Value::Null | Value::Bool(_) => {}
@@ -104,17 +104,17 @@ mod tests {
         let event = Event::Output { source: "x".into(), text: "a second-line and first-line\nsecond-line!".into() };
         let Event::Output { text, .. } = redaction.event(event) else { unreachable!() };
         assert_eq!(text, "a *** and ***!");
-        let data = json!({"first-line": [{"a": "is second-line"}, 48151623, 7, true, null]});
+        let data = json!({"first-line": [{"a": "is second-line"}, 48151623, 4815162342u64, true, null]});
         let event = Event::Result { verb: "status", data, text: "second-line".into() };
         let Event::Result { data, text, .. } = redaction.event(event) else { unreachable!() };
-        assert_eq!((data, &*text), (json!({"***": [{"a": "is ***"}, "***", 7, true, null]}), "***"));
+        assert_eq!((data, &*text), (json!({"***": [{"a": "is ***"}, "***", 4815162342u64, true, null]}), "***"));
     }
 
     #[test]
     fn a_version_and_what_the_configuration_says_are_no_secrets() {
-        let redaction = hiding(&["v1.2.3", "production"]);
-        let mut text = "v1.2.3 in production".to_owned();
-        redaction.text(&mut text);
-        assert_eq!(text, "v1.2.3 in production");
+        let redaction = hiding(&["v1.2.3", "production", "prod"]);
+        let mut data = json!(["v1.2.3", "production", "prod"]);
+        redaction.value(&mut data);
+        assert_eq!(data, json!(["v1.2.3", "production", "***"]));
     }
 }

@@ -31,5 +31,6 @@ mod start;
 pub mod steps;
 pub mod survey;
 mod together;
+pub mod torn;
 pub mod undo;
 pub mod watch;

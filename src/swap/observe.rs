@@ -181,7 +181,13 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
     let Some(found) = find(config, project, &project_name, &survey, &mut findings) else { return Ok((None, findings)) };
     let look = look(host, found.look(wanted), nginx).await?;
     super::refusals::of_nginx(&look, found.nginx_running.is_some(), &found.down(), &mut findings);
-    let Some(mut seen) = put_together(config, &found, &look, &mut findings) else { return Ok((None, findings)) };
+    let Some(mut seen) = put_together(config, &found, &look, &mut findings) else {
+        if survey.journal.is_some() {
+            let what = "a run ended half-way, and may have left nginx's file half written";
+            findings.advise("journal", what, "`cutover recover` puts it right");
+        }
+        return Ok((None, findings));
+    };
     // the slot that the file names is most likely the live one: it is asked while that is proved
     let early = seen.services.iter().map(|service| ask_slot(host, service, service.in_conf, found.nginx_running));
     let (early, live) = tokio::join!(join_all(early), prove(host, &seen, &found, &look));

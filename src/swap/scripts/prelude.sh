@@ -116,10 +116,12 @@ reload() {
   done
   before=" $(printf '%s' "$before" | tr '\n' ' ') "
   # in one exec, which costs 0.1 s; an image without a shell (126, 127) needs two
-  out=$(docker exec "$1" sh -c 'nginx -t && exec nginx -s reload' 2>&1); status=$?
+  # what runs in a container may never end: a queue in the place of a file is enough
+  out=$(timeout "$2" docker exec "$1" sh -c 'nginx -t && exec nginx -s reload' 2>&1); status=$?
   case $status in
-    126 | 127) out=$(docker exec "$1" nginx -t 2>&1 && docker exec "$1" nginx -s reload 2>&1); status=$? ;;
+    126 | 127) out=$(timeout "$2" docker exec "$1" nginx -t 2>&1 && timeout "$2" docker exec "$1" nginx -s reload 2>&1); status=$? ;;
   esac
+  [ $status -ne 124 ] || { echo "nginx did not end testing its configuration within $2 s" >&2; return 2; }
   [ $status -eq 0 ] || { printf '%s\n' "$out" >&2; return 1; }
   end=$(($(date +%s) + $2))
   while :; do
@@ -148,6 +150,17 @@ replace() {
     return 1
   fi
   { is_open "$1" && cat "$2" > /proc/self/fd/7; } 7<>"$1" && { sync "$1" 2>/dev/null || sync; }
+}
+
+# is_torn FILE: it is written in place, and has what a write ended by a power cut leaves of what was there, of what was to be,
+# or of what it shall be again: its beginning, or bytes that never arrived. Whatever else it says, somebody else wrote.
+is_torn() {
+  fetch "$1" "$state/conf.torn" && size=$(wc -c < "$state/conf.torn") || return 1
+  for text in "$state/conf.next" "$state/conf.before" "$state/conf.back"; do
+    [ -e "$text" ] && [ "$size" -lt "$(wc -c < "$text")" ] &&
+      [ "$(head -c "$size" "$text" | sha256sum)" = "$(sha256sum < "$state/conf.torn")" ] && return 0
+  done
+  [ "$(tr -d '\000' < "$state/conf.torn" | wc -c)" -lt "$size" ]
 }
 
 # is_open FILE: descriptor 7 is that of FILE itself

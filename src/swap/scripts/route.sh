@@ -5,19 +5,9 @@
 # conf.before lies in the state from the first change until nginx is known not to use what we wrote.
 # conf.next, what is being written, until it is.
 
-# is_torn TEXT…: the file is written in place, and has what a write of one of these texts leaves that a power cut ended: its
-# beginning, or bytes that never arrived. Whatever else it says, somebody else wrote.
-is_torn() {
-  [ "$back $how" = "back in-place" ] && fetch "$file" "$state/conf.now" && size=$(wc -c < "$state/conf.now") || return 1
-  for text; do
-    [ -e "$text" ] && [ "$(head -c "$size" "$text" | sha256sum)" = "$(sha256sum < "$state/conf.now")" ] && return 0
-  done
-  [ "$(tr -d '\000' < "$state/conf.now" | wc -c)" -lt "$size" ]
-}
-
 # give_up TEXT: nothing of this attempt is left in the state; conf.before stays while the file may not be what it was
 give_up() {
-  rm -f "$state/conf.now" "$state/conf.back"
+  rm -f "$state/conf.torn" "$state/conf.back"
   [ -n "$back" ] || rm -f "$state/conf.next"
   [ -n "$back" ] || [ "$(digest_of "$file")" != "$(digest_of "$state/conf.before")" ] || rm -f "$state/conf.before"
   fail "$1"
@@ -52,7 +42,7 @@ if [ "$have" != "$wanted" ]; then
   [ "$(digest_of "$new")" = "$wanted" ] || give_up "the new text of $file arrived incomplete"
   case " $now " in
     *" $have "*) ;;
-    *) is_torn "$state/conf.next" "$state/conf.before" "$new" || give_up "$file was changed by somebody else meanwhile" ;;
+    *) [ "$back $how" = "back in-place" ] && is_torn "$file" || give_up "$file was changed by somebody else meanwhile" ;;
   esac
   [ "$how" = rename ] || { sync "$state/conf.before" "$state/conf.next" 2>/dev/null || sync; }
 fi
@@ -60,7 +50,7 @@ if [ "$have" != "$wanted" ] && ! replace "$file" "$new" "$how"; then
   [ -n "$back" ] || ! replace "$file" "$state/conf.before" "$how" || rm -f "$state/conf.before"
   give_up "$file can't be written"
 fi
-rm -f "$state/conf.next" "$state/conf.now" "$state/conf.back"
+rm -f "$state/conf.next" "$state/conf.torn" "$state/conf.back"
 if [ -n "$nginx" ]; then
   why=$(reload "$nginx" "$seconds" 2>&1); status=$?
   if [ $status -ne 0 ]; then

@@ -35,7 +35,7 @@ status=$?
 nginx=$(printf '%s\n' "$all" | service=$service dir=$(pwd -P) awk \
   '$2 == "running" && $3 == ENVIRON["service"] && substr($0, index($0, " /") + 1) == ENVIRON["dir"] { print $1; exit }')
 # the files on stdout alone: docker exec mixes the two streams as it likes
-[ -z "$nginx" ] || dump=$(docker exec "$nginx" sh -c 'nginx -v 2>&1 && exec nginx -T 2>/dev/null' 2>/dev/null) || nginx=''
+[ -z "$nginx" ] || dump=$(timeout 30 docker exec "$nginx" sh -c 'nginx -v 2>&1 && exec nginx -T 2>/dev/null' 2>/dev/null) || nginx=''
 wait
 say engine $status "$([ $status -eq 0 ] || printf '%s' "$all")"
 [ -z "$ids" ] || say containers 0 "$containers"

@@ -1,0 +1,21 @@
+//! nginx's file as a power cut can leave it where it is mounted alone: half written, so that nothing can be observed.
+
+use super::journal::Journal;
+use super::steps::Step;
+use crate::host::Host;
+use crate::host::lock::Holder;
+use crate::host::script::{Script, sections};
+use anyhow::Result;
+
+/// Makes the file of an unfinished swap what it was before that, if it is torn. Gives its path then. The lock is held.
+pub async fn mend(host: &Host, state: &str, holder: &Holder) -> Result<Option<String>> {
+    const READ: &str = "cat \"$1/journal.jsonl\" 2>/dev/null; true";
+    let text = host.run(&Script::new("to read the journal", READ).arg(state)).await?;
+    let journal = Journal::read(&String::from_utf8_lossy(&text));
+    let Some(journal) = journal.filter(|journal| journal.begun.contains(&Step::Route)) else { return Ok(None) };
+    let Some(conf) = journal.plan.map(|plan| plan.conf).filter(|conf| conf.in_place) else { return Ok(None) };
+    let text = concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/mend.sh"));
+    let script = Script::new("to mend a file that was half written", text).args([state, &holder.id, &conf.path]);
+    let said = sections(&host.run(&script).await?)?;
+    Ok(said.into_iter().find(|section| section.name == "mended").map(|section| section.text))
+}
