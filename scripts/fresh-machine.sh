@@ -170,9 +170,10 @@ machine_own_docker() {
     command -v docker >/dev/null || apt-get -qq -y --no-install-recommends install docker-cli >/dev/null 2>&1
     dockerd >/var/log/dockerd.log 2>&1 &
     for n in $(seq 300); do docker version >/dev/null 2>&1 && break; sleep 0.1; done
-    tar -C / -c bin lib lib64 usr/bin usr/lib | docker import - own >/dev/null
+    tar -C / -c bin lib lib64 usr/bin usr/lib usr/lib64 | docker import - own >/dev/null
     docker run -d --name own own sleep infinity >/dev/null
     docker ps -q --no-trunc >/own-before
+    [ -s /own-before ]
     iptables-save | grep -v "^[#:]" >/own-rules' </dev/null || { say "it did not start"; return 1; }
 }
 
