@@ -6,6 +6,8 @@ mod act;
 mod common;
 #[path = "common/github.rs"]
 mod fake;
+#[path = "install/mod.rs"]
+mod installer;
 
 use act::{Repository, mermaid, push};
 use common::Bench;
@@ -268,4 +270,30 @@ fn deploys_and_rollbacks_outside_a_workflow_are_deployments_too() {
     let (commit, first, second) = (json!(fake::COMMIT), json!("v1.1.0"), json!("v1.2.0"));
     assert_eq!(seen, [(&commit, &first), (&commit, &second), (&first, &first)]);
     assert!(state.releases.is_empty(), "outside a job only `release` makes releases");
+}
+
+#[test]
+fn a_forgejo_job_installs_it_and_releases() {
+    let mut repository = reference("../other-ci/forgejo.yml");
+    let published = installer::Release::new();
+    let bin = tempfile::tempdir().unwrap();
+    // stands in for github.com, from where the job fetches the installer; the server is a plain one
+    let curl = installer::which("curl");
+    let curl = format!(
+        "#!/bin/sh\nfor word; do\n  shift\n  case $word in https://github.com/*) word={}${{word#https://github.com}} ;; esac\n  \
+         set -- \"$@\" \"$word\"\ndone\nexec {} \"$@\"\n",
+        published.url,
+        curl.display()
+    );
+    installer::program(&bin.path().join("curl"), &curl);
+    let path = format!("{}:{}", bin.path().display(), std::env::var("PATH").unwrap());
+    repository.env = vec![
+        ("PATH".to_owned(), path),
+        ("CUTOVER_RELEASES".to_owned(), format!("{}/{}/releases", published.url, installer::repository())),
+    ];
+    let app = App::new(&repository.bench.repository, "v1.1.0");
+    let event = repository.commit(&app, "v1.1.0: search is faster");
+    let job = repository.run("push", &event).expect(true).says(".local/bin/cutover. Its SHA-256 is right");
+    assert_eq!((job.output("version"), job.output("outcome")), ("v1.1.0", "released"), "{}", job.log);
+    assert_eq!(repository.bench.project.served_version().as_deref(), Some("v1.1.0"));
 }

@@ -16,6 +16,8 @@ pub struct Repository {
     pub bench: Bench,
     pub tree: GitRepository,
     pub github: FakeGitHub,
+    /// More of the environment that act and the steps run in.
+    pub env: Vec<(String, String)>,
     action: TempDir,
     act: TempDir,
 }
@@ -42,7 +44,7 @@ impl Repository {
         std::fs::copy(theirs, own.join("action.yml")).expect("an action");
         tree.git(&["remote", "add", "origin", "https://github.com/devrank/api.git"]).expect("a remote");
         let (action, act) = (published_action(), TempDir::new().expect("a directory"));
-        Repository { bench, tree, github: FakeGitHub::start(), action, act }
+        Repository { bench, tree, github: FakeGitHub::start(), env: Vec::new(), action, act }
     }
 
     /// Commits another version of the app and gives the event of its push.
@@ -74,7 +76,8 @@ impl Repository {
         std::fs::write(&file, data.to_string()).expect("an event");
         let mut act = Command::new(tools().join("act"));
         act.current_dir(self.tree.path()).arg(event).arg("-e").arg(file);
-        act.args(["-P", "ubuntu-latest=-self-hosted", "--no-cache-server", "--action-offline-mode"]);
+        act.args(["-P", "ubuntu-latest=-self-hosted", "-P", "docker=-self-hosted"]).envs(self.env.iter().cloned());
+        act.args(["--no-cache-server", "--action-offline-mode"]);
         let action = self.action.path().display();
         act.arg(format!("--local-repository=cutover-release/cutover@v1={action}"));
         act.env("HOME", self.act.path()).env("XDG_CACHE_HOME", self.act.path().join("cache"));
