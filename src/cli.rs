@@ -49,7 +49,7 @@ pub enum Verb {
     /// Version, checks, build, push, and the swap on every host
     Release(Release),
     /// Print the version that would be released
-    Version(Asked),
+    Version(Version),
     /// Print what a release would do on the hosts as they are, and change nothing
     Plan(Asked),
     /// Build and tag the image
@@ -93,6 +93,20 @@ pub struct Asked {
     pub version: Option<String>,
 }
 
+/// Options of `version`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Version {
+    /// Which version.
+    #[command(flatten)]
+    pub asked: Asked,
+    /// Say of each version in the texts why it was taken or left
+    #[arg(long)]
+    pub explain: bool,
+    /// Look into this message instead of the event or the last commit
+    #[arg(long, value_name = "TEXT")]
+    pub message: Option<String>,
+}
+
 /// Options of a swap.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Swap {
@@ -102,6 +116,9 @@ pub struct Swap {
     /// Take a version that is live already through the whole swap once more, into the other slot; nothing is built for it
     #[arg(long)]
     pub again: bool,
+    /// Let a version leave out a major one, such as v20.0.0 after v1.4.0
+    #[arg(long)]
+    pub allow_jump: bool,
     /// Wait this long for another run to end, such as 5m
     #[arg(long, value_name = "DURATION")]
     pub wait: Option<String>,
@@ -119,6 +136,9 @@ pub struct Release {
     /// Print the plan instead
     #[arg(long)]
     pub dry_run: bool,
+    /// Release from a work tree with uncommitted changes
+    #[arg(long)]
+    pub dirty: bool,
     /// Do not ask first, on a terminal
     #[arg(short, long)]
     pub yes: bool,

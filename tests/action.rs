@@ -243,6 +243,16 @@ fn a_release_by_hand_uses_agent_and_ssh_config_and_asks_first() {
     assert_eq!(bench.project.served_version().as_deref(), Some("v1.1.0"));
     tree.commit(&App::new(&bench.repository, "v1.2.0"), "v1.2.0: not asked").unwrap();
     by_hand(&bench, &tree, home.path(), "release --yes", "").expect(0).says("v1.2.0 is live");
+    // a version that only its author can place, and a tree that is not the commit
+    tree.commit(&App::new(&bench.repository, "v1.3.0"), "search is faster v1.3.0").unwrap();
+    std::fs::write(tree.path().join("notes.txt"), "x").unwrap();
+    let ask = "Is v1.3.0 the version to release?";
+    by_hand(&bench, &tree, home.path(), "release", "n\n").expect(0).says(ask).says("nothing to release");
+    by_hand(&bench, &tree, home.path(), "release", "y\nn\n")
+        .expect(130)
+        .says("not committed: notes.txt")
+        .says("not released");
+    by_hand(&bench, &tree, home.path(), "release", "y\ny\ny\n").expect(0).says("v1.3.0 is live");
     agent.kill().unwrap();
     agent.wait().unwrap();
 }

@@ -83,7 +83,7 @@ fn a_commit_message_goes_in_and_a_version_serves_with_a_login_that_leaves_no_tra
     assert_eq!(bench.status()["digest"], digest.as_str());
 
     // a pre-release goes live and `latest` stays
-    tree.commit(&App::new(&bench.repository, "v1.1.0-rc.1"), "Try v1.1.0-rc.1").unwrap();
+    tree.commit(&App::new(&bench.repository, "v1.1.0-rc.1"), "Release v1.1.0-rc.1, to try it").unwrap();
     in_tree(&bench, &tree, &["release"], &login).expect(0);
     assert_eq!(bench.project.served_version().as_deref(), Some("v1.1.0-rc.1"));
     assert!(latest_is(&bench, "v1.0.0") && digest_of(&bench.repository, "v1.1.0-rc.1").is_some());
@@ -124,6 +124,7 @@ fn a_run_that_is_repeated_or_has_nothing_to_release_is_harmless_and_no_message_i
 
     // a job that is run again
     let before = state(&bench.project);
+    let commit = tree.git(&["rev-parse", "HEAD"]).unwrap();
     std::fs::remove_file(bench.dir.path().join("docker.log")).unwrap();
     release(&[]).expect(0).says("v1.1.0 is already live");
     assert_eq!(state(&bench.project), before);
@@ -141,7 +142,7 @@ fn a_run_that_is_repeated_or_has_nothing_to_release_is_harmless_and_no_message_i
     release(&[]).expect(2).says("different versions: v1.2.0, v1.3.0");
     tree.commit(&app, "Release v1.2").unwrap();
     release(&[]).expect(2).says("`v1.2` is not a version");
-    tree.commit(&app, "Back to v1.0.9").unwrap();
+    tree.commit(&app, "Release v1.0.9 again").unwrap();
     release(&[]).expect(2).says("v1.0.9 is older than what is live").says("--allow-downgrade");
     assert_eq!(state(&bench.project), before);
 
@@ -152,12 +153,20 @@ fn a_run_that_is_repeated_or_has_nothing_to_release_is_harmless_and_no_message_i
         ("push", r#"{"ref":"refs/heads/main","head_commit":{"message":"Release v1.1.0"}}"#, 0, "already live"),
         ("push", r#"{"ref":"refs/heads/main","head_commit":{"message":"nothing"}}"#, 2, "when-missing: fail"),
         ("pull_request", r#"{"action":"closed","pull_request":{"merged":false,"title":"v9.0.0"}}"#, 2, "not merged"),
+        (
+            "workflow_run",
+            r#"{"workflow_run":{"conclusion":"failure","head_commit":{"message":"v9.0.0"}}}"#,
+            2,
+            "failure",
+        ),
+        ("release", r#"{"action":"deleted","release":{"tag_name":"v9.0.0"}}"#, 2, "the GitHub release was deleted"),
         ("release", r#"{"release":{"tag_name":"v1.1.0"}}"#, 0, "already live"),
         ("workflow_dispatch", r#"{"inputs":{"version":"1.1.0"}}"#, 0, "already live"),
         ("push", "{", 2, "GITHUB_EVENT_PATH"),
     ] {
         std::fs::write(&event, json).unwrap();
-        release(&[("GITHUB_EVENT_NAME", name), ("GITHUB_EVENT_PATH", place)]).expect(code).says(says);
+        let of_event = [("GITHUB_EVENT_NAME", name), ("GITHUB_EVENT_PATH", place), ("GITHUB_SHA", commit.trim())];
+        release(&of_event).expect(code).says(says);
     }
     let merged = r#"{"action":"closed","pull_request":{"merged":true,"title":"Release v1.2.0","body":null}}"#;
     std::fs::write(&event, merged).unwrap();
@@ -172,6 +181,69 @@ fn a_run_that_is_repeated_or_has_nothing_to_release_is_harmless_and_no_message_i
     release(&[]).expect(3).says("nothing was changed");
     let log = std::fs::read_to_string(bench.dir.path().join("docker.log")).unwrap_or_default();
     assert!(!log.contains("push|"), "pushed although the host refuses: {log}");
+}
+
+/// The registry was asked to take something.
+fn pushed(bench: &Bench) -> bool {
+    let log = bench.dir.path().join("docker.log");
+    let was = std::fs::read_to_string(&log).unwrap_or_default().contains("push|");
+    std::fs::write(log, "").unwrap();
+    was
+}
+
+#[test]
+fn a_version_is_one_commits_and_neither_a_dependencys_nor_a_leap_nor_that_of_a_tree_with_changes() {
+    let bench = Bench::reference(Kind::V2);
+    let tree = bench.work_tree("v1.1.0", "v1.1.0: search");
+    stand_in(&bench);
+    let release = |words: &[&str], env: &[(&str, &str)]| in_tree(&bench, &tree, &[&["release"], words].concat(), env);
+    let (before, app) = (state(&bench.project), App::new(&bench.repository, "v1.1.0"));
+
+    // on a laptop, what is not committed is no version; in a job, earlier steps may have written it
+    std::fs::write(tree.path().join("notes.txt"), "x").unwrap();
+    release(&[], &[]).expect(2).says("not committed: notes.txt").says("--dirty");
+    assert_eq!((state(&bench.project), pushed(&bench)), (before.clone(), false));
+    tree.git(&["tag", "v1.1.0", "HEAD"]).unwrap();
+    tree.git(&["commit", "-q", "--allow-empty", "-m", "v1.1.0: search"]).unwrap();
+    let ran = release(&[], &[("CI", "true")])
+        .expect(0)
+        .says("warning: v1.1.0 is built with what is not committed: notes.txt");
+    let at = |text: &str| ran.stderr.find(text).unwrap_or_else(|| panic!("not said: {text}\n{ran}"));
+    assert!(at("the tag v1.1.0 was there already, at commit") < at("build: build"), "{ran}");
+    let (live, commit) = (state(&bench.project), tree.git(&["rev-parse", "HEAD"]).unwrap());
+    assert_eq!(bench.cutover(&["history", "--json"]).result()["hosts"][0]["releases"][0]["commit"], commit.trim());
+
+    // the same version by another commit is not released, and not called so
+    assert!(pushed(&bench));
+    tree.commit(&app, "v1.1.0: search again").unwrap();
+    let output = bench.dir.path().join("output");
+    let job = [("GITHUB_ACTIONS", "true"), ("GITHUB_OUTPUT", output.to_str().unwrap())];
+    let other =
+        release(&[], &job).expect(0).never_says("already live").says("::warning title=cutover::v1.1.0 is live from");
+    other.says(&commit[..7]).says("needs a version of its own");
+    let outputs = std::fs::read_to_string(&output).unwrap();
+    assert!(outputs.contains("\nlive-from-another-commit\n") && outputs.contains("\nfalse\n"), "{outputs}");
+    tree.git(&["checkout", "-q", commit.trim()]).unwrap();
+    release(&["--dirty"], &[]).expect(0).says("v1.1.0 is already live");
+    tree.git(&["checkout", "-q", "main"]).unwrap();
+
+    // what is another's version is left, and said; `latest` and the host stay
+    for (message, says) in [
+        ("Update dependency lodash to v4.17.21 (#123)", "something else that the app uses"),
+        ("Revert \"v1.1.0: search\"", "takes back another commit"),
+        ("Search is faster v1.1.1", "`version-from: anywhere` in cutover.yml"),
+    ] {
+        tree.git(&["commit", "-q", "--allow-empty", "-m", message]).unwrap();
+        release(&[], &job).expect(0).says("::warning title=cutover::nothing to release: v").says(says);
+        in_tree(&bench, &tree, &["version", "--explain"], &[]).expect(0).says("line 1: v").says("left: ");
+    }
+    std::fs::write(tree.path().join("anywhere.yml"), format!("{}version-from: anywhere\n", bench.config)).unwrap();
+    in_tree(&bench, &tree, &["-c", "anywhere.yml", "version"], &[]).expect(0).says("v1.1.1");
+    tree.commit(&app, "v20.11.1: a leap").unwrap();
+    release(&[], &[]).expect(2).says("v20.11.1 leaves out a major version").says("--allow-jump");
+    assert_eq!((state(&bench.project), pushed(&bench)), (live, false));
+    release(&["--allow-jump"], &[]).expect(0).says("v20.11.1 is live");
+    assert_eq!(bench.project.served_version().as_deref(), Some("v1.1.0"), "the app says what it was built with");
 }
 
 /// The slots that the release saw before its build are no longer the ones to go by.

@@ -13,6 +13,7 @@ use std::str::FromStr as _;
 pub(super) async fn deploy(run: &Run, options: &cli::Deploy) -> Result<Exit, Stop> {
     let Some((version, source)) = run.version(&options.asked).await? else { return Ok(Exit::Done) };
     run.reporter.note(Level::Info, "", format!("{version}, from {source}"));
+    run.know_commit(false).await;
     let images = run.images(&version, &options.digest)?;
     run.reporter.phase("Check the hosts");
     let (hosts, shipment) = tokio::join!(run.until_signal(run.connect()), run.shipment(&version, &options.image));

@@ -59,6 +59,20 @@ impl Told<'_> {
         self.github.as_ref().map_or_else(String::new, |(_, commit)| commit.clone())
     }
 
+    /// Before anything is built: says that the version's tag is at another commit already.
+    pub(super) async fn look_at_tag(&self) {
+        let Some((github, _)) = self.github.as_ref().filter(|_| self.releases) else { return };
+        let github = github.patient(BEFORE);
+        let looked = tokio::select! {
+            looked = github.tag_elsewhere(&self.version) => looked,
+            _ = self.run.cancel.wait() => return,
+        };
+        // a refusal is said where the release is made
+        if let Ok(Some(remark)) = looked {
+            self.run.reporter.note(Level::Warning, "", remark);
+        }
+    }
+
     /// Before the swap: the release if it is wanted that early, and the deployment of this commit or tag.
     pub(super) async fn begin(&mut self, reference: &str) {
         let Some((github, _)) = self.github.clone() else { return };

@@ -17,8 +17,10 @@ mod release;
 mod rollback;
 mod session;
 mod ship;
+mod standing;
 mod status;
 mod swap;
+mod tree;
 mod version;
 
 use crate::cancel::Cancel;
@@ -26,6 +28,7 @@ use crate::cli::{Cli, Verb};
 use crate::config::{Config, ConfigError};
 use crate::release::version::VersionError;
 use crate::report::{Format, Level, Reporter};
+use std::sync::OnceLock;
 
 /// How a run ended; each has one documented exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +138,8 @@ pub(crate) struct Run {
     pub(crate) config: Config,
     pub(crate) reporter: Reporter,
     pub(crate) cancel: Cancel,
+    /// Which commit it is of, once that is known.
+    pub(crate) commit: OnceLock<String>,
 }
 
 /// Runs the verb to its end and says how it ended. Errors are reported here and nowhere else.
@@ -166,11 +171,11 @@ async fn dispatch(cli: Cli, reporter: &Reporter) -> Result<Exit, Stop> {
     crate::child::withhold(config.secret_names());
     reporter.publish(config.public_words());
     let cancel = Cancel::on_signals().map_err(anyhow::Error::from)?;
-    let run = Run { config, reporter: reporter.clone(), cancel };
+    let run = Run { config, reporter: reporter.clone(), cancel, commit: OnceLock::new() };
     match cli.verb {
         Verb::Release(release) if release.dry_run => plan::plan(&run, &release.asked).await,
         Verb::Release(release) => release::release(&run, &release).await,
-        Verb::Version(asked) => version::version(&run, &asked).await,
+        Verb::Version(options) => version::version(&run, &options).await,
         Verb::Plan(asked) => plan::plan(&run, &asked).await,
         Verb::Build(asked) => build::build(&run, &asked).await,
         Verb::Push(asked) => build::push(&run, &asked).await,

@@ -18,7 +18,8 @@ pub(super) async fn plan(run: &Run, asked: &Asked) -> Result<Exit, Stop> {
         Ok(false) => {}
         Err(downgrade) => run.reporter.note(Level::Warning, "", downgrade.message),
     }
-    let release = Release { id: String::new(), version: version.to_string(), images, rollback: false };
+    let release =
+        Release { id: String::new(), version: version.to_string(), commit: String::new(), images, rollback: false };
     let all = run.plans(&seen, &release)?;
     let mut text = format!("{version} (from {source}) would be released so:\n");
     for service in &run.config.services {

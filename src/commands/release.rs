@@ -50,8 +50,13 @@ pub(super) async fn release(run: &Run, options: &cli::Release) -> Result<Exit, S
     run.reporter.note(Level::Info, "", format!("{version}, from {source}"));
     run.credentials()?; // half a login is refused before anything else
 
+    run.know_commit(true).await;
+    run.look_at_tree(&version, options).await?;
+    let github = run.github(&version, true).await;
+    github.look_at_tag().await;
+
     run.reporter.phase("Check the hosts and build");
-    let (checking, building) = (pin!(check(run, &version, options)), pin!(build(run, &version)));
+    let (checking, building) = (pin!(check(run, &version, options, github)), pin!(build(run, &version)));
     // questions to a person are asked before the build; else a refusal ends it
     let first = if ask::is_person_there() {
         Either::Left((checking.await, building))
@@ -72,12 +77,18 @@ pub(super) async fn release(run: &Run, options: &cli::Release) -> Result<Exit, S
 }
 
 /// Sees that the hosts can take this version; `None` where it is live already (said so).
-async fn check<'a>(run: &'a Run, version: &Version, options: &cli::Release) -> Result<Option<Checked<'a>>, Stop> {
+async fn check<'a>(
+    run: &'a Run,
+    version: &Version,
+    options: &cli::Release,
+    mut github: Told<'a>,
+) -> Result<Option<Checked<'a>>, Stop> {
     let hosts = run.until_signal(run.connect()).await??;
     let seen = Snapshot { all: run.until_signal(run.observe(&hosts, &[])).await??, at: Instant::now() };
-    let mut github = run.github(version, true).await;
     if run.already_live(&hosts, &seen.all, version, &[], &options.swap).await? {
-        github.publish().await;
+        if run.live_from(&seen.all).is_none() {
+            github.publish().await;
+        }
         return Ok(None);
     }
     if !options.yes && ask::is_person_there() && !ask::yes(&question(version, &hosts)) {

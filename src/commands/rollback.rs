@@ -34,8 +34,9 @@ pub(super) async fn rollback(run: &Run, options: &cli::Rollback) -> Result<Exit,
             let possible = possible.into_iter().find(|possible| possible.version == target);
             possible.map_or_else(String::new, |possible| possible.image)
         });
-        let release =
-            Release { id: holder.id.clone(), version: target.clone(), images: images.collect(), rollback: true };
+        let images = images.collect();
+        let commit = history::commit_of_version(&seen.history, &target).unwrap_or_default().to_owned();
+        let release = Release { id: holder.id.clone(), version: target.clone(), commit, images, rollback: true };
         let plan = crate::swap::plan::Plan::new(&run.config, seen, &release, number == 0);
         plans.push(plan.map_err(|error| Stop::new(Exit::PutBack, format!("{error:#}")))?);
     }

@@ -11,7 +11,7 @@ use crate::host::docker::Login;
 use crate::host::lock::Holder;
 use crate::parallel;
 use crate::release::version::{Compared, Version};
-use crate::report::{Event, Level};
+use crate::report::Level;
 use crate::swap::deliver::Shipment;
 use crate::swap::execute::{HostSwap, execute};
 use crate::swap::history;
@@ -19,7 +19,6 @@ use crate::swap::observe::{Observation, state_paths};
 use crate::swap::plan::{Plan, Release};
 use crate::swap::recover::{self, Way};
 use crate::swap::steps::Step;
-use serde_json::json;
 use std::time::Instant;
 
 /// The question before old code comes back to what a migration has left.
@@ -81,9 +80,13 @@ impl Run {
                 format!("{version} is older than what is live; --allow-downgrade lets it\n  {}", newer.join("\n  "));
             return Err(Stop::new(Exit::Usage, message));
         }
+        self.no_jump(hosts, seen, version, options)?;
         if everywhere && options.again {
             self.reporter.note(Level::Info, "", format!("{version} is live already, and goes live once more"));
             return Ok(false);
+        }
+        if everywhere && self.say_live_from_elsewhere(seen, version) {
+            return Ok(true);
         }
         if everywhere {
             let differing = self.differing(hosts, seen, version, images).await?;
@@ -156,7 +159,13 @@ impl Run {
         if self.already_live(hosts, &seen, version, &images, options).await? {
             return Ok(Ended::Exit(Exit::Done));
         }
-        let release = Release { id: holder.id.clone(), version: version.to_string(), images, rollback: false };
+        let release = Release {
+            id: holder.id.clone(),
+            version: version.to_string(),
+            commit: self.commit(),
+            images,
+            rollback: false,
+        };
         let mut plans = self.plans(&seen, &release)?;
         for (plan, seen) in plans.iter_mut().zip(&seen) {
             wanted.shipment.note_present(plan, seen);

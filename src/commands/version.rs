@@ -1,16 +1,23 @@
-//! `cutover version`: the version that would be released, and from where.
+//! `cutover version`: the version that would be released, from where, and why.
 
-use super::{Exit, Run, Stop};
-use crate::cli::Asked;
-use crate::config::WhenMissing;
-use crate::release::source::{Places, Resolved, Source, resolve};
+use super::{Exit, Run, Stop, ask};
+use crate::cli::{self, Asked};
+use crate::config::{VersionFrom, WhenMissing};
+use crate::release::source::{Looked, Nothing, Places, Resolved, Rule, Search, Source, search};
 use crate::release::version::Version;
+use crate::report::text::one_line;
 use crate::report::{Event, Level};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Prints it.
-pub(super) async fn version(run: &Run, asked: &Asked) -> Result<Exit, Stop> {
-    let Some((version, source)) = run.version(asked).await? else { return Ok(Exit::Done) };
+pub(super) async fn version(run: &Run, options: &cli::Version) -> Result<Exit, Stop> {
+    let mut places = run.places(&options.asked)?;
+    places.message = options.message.clone();
+    let found = search(&places).await;
+    if options.explain {
+        return run.explain(found);
+    }
+    let Some((version, source)) = run.found(found)? else { return Ok(Exit::Done) };
     let data =
         json!({ "version": version.to_string(), "source": source.to_string(), "prerelease": version.is_prerelease() });
     run.reporter.emit(Event::Result { verb: "version", data, text: version.to_string() });
@@ -20,17 +27,90 @@ pub(super) async fn version(run: &Run, asked: &Asked) -> Result<Exit, Stop> {
 impl Run {
     /// The version to release; `None`, already said, where there is nothing to release.
     pub(super) async fn version(&self, asked: &Asked) -> Result<Option<(Version, Source)>, Stop> {
-        match resolve(&Places::from_env(asked.version.clone(), &self.config.root)).await? {
+        self.found(search(&self.places(asked)?).await)
+    }
+
+    /// Where to look, and by which rule.
+    fn places(&self, asked: &Asked) -> Result<Places, Stop> {
+        let rule = match &self.config.version_from {
+            VersionFrom::UsualPlaces => Rule::Grammar,
+            VersionFrom::Anywhere => Rule::Anywhere,
+            VersionFrom::Pattern(pattern) => {
+                let pattern = regex::Regex::new(pattern.as_str());
+                Rule::Pattern(pattern.map_err(|error| Stop::new(Exit::Usage, error.to_string()))?)
+            }
+        };
+        let images = self.config.services.iter().map(|service| service.image.as_str());
+        let last = images.filter_map(|image| image.rsplit('/').next()).map(str::to_owned);
+        let own = self.config.services.iter().map(|service| service.name.to_string()).chain(last).collect();
+        Ok(Places { rule, own, ..Places::from_env(asked.version.clone(), &self.config.root) })
+    }
+
+    fn found(&self, search: Search) -> Result<Option<(Version, Source)>, Stop> {
+        match search.outcome? {
             Resolved::Found(version, source) => Ok(Some((version, source))),
-            Resolved::Nothing(why) if self.config.when_missing == WhenMissing::Fail => {
-                Err(Stop::new(Exit::Usage, format!("{why}, and `when-missing: fail` wants one")))
-            }
-            Resolved::Nothing(why) => {
-                self.reporter.note(Level::Info, "", format!("nothing to release: {why}"));
-                let data = json!({ "outcome": "nothing-to-release", "why": why });
-                self.reporter.emit(Event::Result { verb: "version", data, text: String::new() });
-                Ok(None)
-            }
+            Resolved::Nothing(nothing) => self.nothing(nothing),
         }
     }
+
+    /// Says that there is nothing to release. A version of which only a person knows what it is, is asked about.
+    fn nothing(&self, nothing: Nothing) -> Result<Option<(Version, Source)>, Stop> {
+        if let Some((version, source)) = nothing.lone
+            && ask::is_person_there()
+            && ask::yes(&format!("{}.\nIs {version} the version to release?", nothing.why))
+        {
+            return Ok(Some((version, source)));
+        }
+        let todo = nothing.todo.map(|todo| format!("\n{todo}")).unwrap_or_default();
+        let why = nothing.why;
+        if self.config.when_missing == WhenMissing::Fail {
+            return Err(Stop::new(Exit::Usage, format!("{why}, and `when-missing: fail` wants one{todo}")));
+        }
+        let level = if todo.is_empty() { Level::Info } else { Level::Warning };
+        self.reporter.note(level, "", format!("nothing to release: {why}{todo}"));
+        let data = json!({ "outcome": "nothing-to-release", "why": why });
+        self.reporter.emit(Event::Result { verb: "version", data, text: String::new() });
+        Ok(None)
+    }
+
+    /// What each text has, what became of it, and what it comes to.
+    fn explain(&self, search: Search) -> Result<Exit, Stop> {
+        let mut text: String = search.looked.iter().map(explained).collect();
+        let texts: Vec<Value> = search.looked.iter().map(data).collect();
+        let mut data = json!({ "texts": texts });
+        match search.outcome {
+            Ok(Resolved::Found(version, source)) => {
+                text += &format!("{version}, from {source}\n");
+                data["version"] = json!(version.to_string());
+                data["source"] = json!(source.to_string());
+            }
+            Ok(Resolved::Nothing(nothing)) => {
+                text += &format!("nothing to release: {}\n", nothing.why);
+                text += &nothing.todo.map(|todo| format!("{todo}\n")).unwrap_or_default();
+                data["why"] = json!(nothing.why);
+                data["outcome"] = json!("nothing-to-release");
+            }
+            Err(error) => {
+                self.reporter.emit(Event::Result { verb: "version", data, text });
+                return Err(error.into());
+            }
+        }
+        self.reporter.emit(Event::Result { verb: "version", data, text });
+        Ok(Exit::Done)
+    }
+}
+
+fn explained(looked: &Looked) -> String {
+    let first = looked.text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let mut text = format!("{}: `{}`\n", looked.source, one_line(first, 100));
+    for one in &looked.reading.candidates {
+        text += &format!("  line {}: {:<16} {}\n", one.line, one_line(&one.text, 40), one.verdict);
+    }
+    text
+}
+
+fn data(looked: &Looked) -> Value {
+    let one = |candidate: &crate::release::grammar::Candidate| json!({ "text": one_line(&candidate.text, 80), "line": candidate.line, "verdict": candidate.verdict.to_string() });
+    let candidates: Vec<Value> = looked.reading.candidates.iter().map(one).collect();
+    json!({ "source": looked.source.to_string(), "candidates": candidates })
 }

@@ -7,7 +7,7 @@ use super::names::Name;
 use super::raw_build::RawBuild;
 use super::raw_parts::{RawBake, RawEnvFile, RawGitHub, RawHealth, RawHooks, RawLock, RawNginx, RawRegistry, RawSsh};
 use super::read::{self, Entry, Stated};
-use super::types::{Latest, WhenMissing};
+use super::types::{Latest, VersionPattern, WhenMissing};
 use std::time::Duration;
 
 /// Laying an environment's settings over the common ones, field by field.
@@ -87,6 +87,8 @@ raw! {
         nginx: RawNginx = "nginx" RawNginx::read,
         latest: Stated<Latest> = "latest" latest,
         when_missing: Stated<WhenMissing> = "when-missing" when_missing,
+        version_from: Stated<bool> = "version-from" version_from,
+        version_pattern: Stated<VersionPattern> = "version-pattern" read::parsed,
         registry: RawRegistry = "registry" RawRegistry::of,
         ssh: RawSsh = "ssh" RawSsh::read,
         drain_timeout: Stated<Duration> = "drain-timeout" read::time,
@@ -241,4 +243,9 @@ fn latest(entry: &Entry) -> Result<Stated<Latest>, Wrong> {
 
 fn when_missing(entry: &Entry) -> Result<Stated<WhenMissing>, Wrong> {
     read::choice(entry, &[("skip", WhenMissing::Skip), ("fail", WhenMissing::Fail)])
+}
+
+/// Whether it may stand anywhere.
+fn version_from(entry: &Entry) -> Result<Stated<bool>, Wrong> {
+    read::choice(entry, &[("usual-places", false), ("anywhere", true)])
 }

@@ -8,7 +8,7 @@ use super::read::{self, Stated};
 use super::resolve_services;
 use super::types::{
     Bake, Config, EnvContent, EnvFile, GitHub, Hooks, HostHook, Latest, Nginx, Registry, ReleaseHook, Service, Ssh,
-    WhenMissing, WhenReleased,
+    VersionFrom, VersionPattern, WhenMissing, WhenReleased,
 };
 use super::{Host, Name};
 use std::path::Path;
@@ -36,6 +36,7 @@ pub(super) fn config(raw: Raw, root: &Path, environment: Option<&str>) -> Result
         nginx: nginx(raw.nginx),
         latest: raw.latest.map_or(Latest::Confirmed, |l| l.value),
         when_missing: raw.when_missing.map_or(WhenMissing::Skip, |w| w.value),
+        version_from: version_from(raw.version_from, raw.version_pattern)?,
         registry: raw.registry.filter(|registry| !is_none(registry)).map(registry).transpose()?,
         ssh: raw.ssh.map(|ssh| self::ssh(ssh, root)).unwrap_or_default(),
         drain_timeout: raw.drain_timeout.map_or(Duration::from_secs(60), |d| d.value),
@@ -92,6 +93,9 @@ fn overlaid(mut raw: Raw, environment: Option<&str>) -> Result<(Raw, Option<Stat
     if over.host.is_some() || over.hosts.is_some() {
         (raw.host, raw.hosts) = (None, None);
     }
+    if over.version_from.is_some() || over.version_pattern.is_some() {
+        (raw.version_from, raw.version_pattern) = (None, None);
+    }
     if let (Some(under), Some(over)) = (&mut raw.env_file, &over.env_file)
         && (over.from_env.is_some() || over.values.is_some())
     {
@@ -134,6 +138,18 @@ fn same_alias(one: &Host, other: &Host) -> bool {
 
 pub(super) fn values<T>(list: Option<Stated<Vec<Stated<T>>>>) -> Vec<T> {
     list.into_iter().flat_map(|list| list.value).map(|item| item.value).collect()
+}
+
+fn version_from(anywhere: Option<Stated<bool>>, pattern: Option<Stated<VersionPattern>>) -> Result<VersionFrom, Wrong> {
+    match (anywhere, pattern) {
+        (Some(anywhere), Some(pattern)) => {
+            let at = anywhere.key.max(pattern.key);
+            Err(Wrong::new(at, "`version-from` and `version-pattern` together; expected one of them"))
+        }
+        (Some(Stated { value: true, .. }), None) => Ok(VersionFrom::Anywhere),
+        (_, None) => Ok(VersionFrom::UsualPlaces),
+        (None, Some(pattern)) => Ok(VersionFrom::Pattern(pattern.value)),
+    }
 }
 
 fn nginx(raw: Option<RawNginx>) -> Nginx {

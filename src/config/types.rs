@@ -29,6 +29,8 @@ pub struct Config {
     pub latest: Latest,
     /// What a commit message without a version means.
     pub when_missing: WhenMissing,
+    /// Where in a text its version stands.
+    pub version_from: VersionFrom,
     /// The registry's login; `None`: docker's own configuration is used as it is.
     pub registry: Option<Registry>,
     /// How to log in to the hosts.
@@ -166,6 +168,47 @@ pub enum WhenMissing {
     Skip,
     /// An error; exit 2.
     Fail,
+}
+
+/// Which version in a commit message, or another text, is that of the release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VersionFrom {
+    /// One that stands where releases are named.
+    UsualPlaces,
+    /// Any.
+    Anywhere,
+    /// What a pattern of the user's own finds.
+    Pattern(VersionPattern),
+}
+
+/// A regular expression with a group called `version`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionPattern(String);
+
+impl VersionPattern {
+    /// The expression.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for VersionPattern {
+    type Err = String;
+
+    /// The error says what was expected.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = r"a regular expression with a group named version, such as ^deploy (?P<version>[0-9.]+)";
+        let why = |error: regex::Error| {
+            let said = error.to_string();
+            let last = said.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            format!("{expected} ({last})")
+        };
+        let regex = regex::RegexBuilder::new(text).size_limit(1 << 20).build().map_err(why)?;
+        if text.is_empty() || !regex.capture_names().flatten().any(|name| name == "version") {
+            return Err(expected.to_owned());
+        }
+        Ok(VersionPattern(text.to_owned()))
+    }
 }
 
 /// The registry's login. The password only ever comes from an environment variable.

@@ -75,7 +75,7 @@ fn variable(name: &str) -> Option<String> {
 }
 
 /// `GITHUB_SHA` of these events is not the commit that they are about (docs: "Events that trigger workflows").
-fn event_commit() -> Option<String> {
+pub fn event_commit() -> Option<String> {
     let event: Value = serde_json::from_slice(&std::fs::read(variable("GITHUB_EVENT_PATH")?).ok()?).ok()?;
     let merged = event["pull_request"]["merged"] == true;
     let merge = event["pull_request"]["merge_commit_sha"].as_str().filter(|_| merged);

@@ -30,19 +30,20 @@ impl GitHub {
     /// Makes the tag and the release with generated notes. A release that is there keeps its name and text.
     pub async fn release(&self, wanted: &Wanted<'_>) -> Result<Published, Trouble> {
         let tag = wanted.version.to_string();
-        let at = self.tagged_commit(&tag).await?;
-        let remark = at.filter(|at| *at != self.place.commit).map(|at| {
-            let (at, here) = (short(&at), short(&self.place.commit));
-            format!(
-                "the tag {tag} was there already, at commit {at}; this run is at {here}, and the tag was left alone"
-            )
-        });
+        let remark = self.tag_elsewhere(wanted.version).await?;
         let release = match self.find_release(&tag).await? {
             Some(release) => self.correct(wanted, release).await?,
             None => self.create(wanted, &tag).await?,
         };
         let url = release["html_url"].as_str().unwrap_or_default().to_owned();
         Ok(Published { id: release["id"].as_u64().unwrap_or_default(), url, remark })
+    }
+
+    /// What to say where the tag of a version is at another commit than this run.
+    pub async fn tag_elsewhere(&self, version: &Version) -> Result<Option<String>, Trouble> {
+        let tag = version.to_string();
+        let at = self.tagged_commit(&tag).await?.filter(|at| *at != self.place.commit);
+        Ok(at.map(|at| tag_remark(&tag, &at, &self.place.commit)))
     }
 
     /// The commit that the tag names; `None`: no such tag.
@@ -112,6 +113,12 @@ impl GitHub {
 /// `legacy`: the highest version is the latest, so that a fix of an old line does not become it.
 fn latest(wanted: &Wanted<'_>) -> &'static str {
     if wanted.version.is_prerelease() { "false" } else { "legacy" }
+}
+
+/// A tag at another commit than the run's, for people.
+pub fn tag_remark(tag: &str, at: &str, here: &str) -> String {
+    let (at, here) = (short(at), short(here));
+    format!("the tag {tag} was there already, at commit {at}; this run is at {here}, and the tag is left alone")
 }
 
 fn short(sha: &str) -> &str {

@@ -1,6 +1,10 @@
 //! Where the version of a release comes from: the command line, the event, or the last commit.
-use super::version::{Version, VersionError, find};
-use serde_json::Value;
+use super::event::{Event, event, last_commit, read_event};
+use super::grammar::{Reading, Shape, read};
+use super::missing;
+use super::scan::{anywhere, by_pattern};
+use super::version::{Version, VersionError};
+use regex::Regex;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +27,8 @@ pub enum Source {
     Input,
     /// `git log -1`.
     LastCommit,
+    /// A message that was given to look into.
+    Given,
 }
 
 /// What was found.
@@ -30,8 +36,31 @@ pub enum Source {
 pub enum Resolved {
     /// A version, and where.
     Found(Version, Source),
-    /// Nothing to release; the text says why, as in "no version in the message of the pushed commit".
-    Nothing(String),
+    /// Nothing to release.
+    Nothing(Nothing),
+}
+
+/// Why there is nothing to release.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Nothing {
+    /// In words, as in "no version in the message of the pushed commit".
+    pub why: String,
+    /// A version stands there all the same: how it, or this commit, would be released.
+    pub todo: Option<String>,
+    /// The only version that is there and that the grammar can't place.
+    pub lone: Option<(Version, Source)>,
+}
+
+/// Which version in a text counts.
+#[derive(Debug, Clone, Default)]
+pub enum Rule {
+    /// One that stands where releases are named.
+    #[default]
+    Grammar,
+    /// Any.
+    Anywhere,
+    /// What the group `version` of this pattern matches.
+    Pattern(Regex),
 }
 
 /// Where to look.
@@ -39,12 +68,38 @@ pub enum Resolved {
 pub struct Places {
     /// `--version`; with or without the leading `v`.
     pub asked: Option<String>,
+    /// A message to look into instead of any event and commit.
+    pub message: Option<String>,
     /// `GITHUB_EVENT_NAME`.
     pub event_name: Option<String>,
     /// `GITHUB_EVENT_PATH`: the event as JSON.
     pub event_path: Option<PathBuf>,
     /// A directory in the git work tree.
     pub directory: PathBuf,
+    /// Which version counts.
+    pub rule: Rule,
+    /// Names of what is released: a raise of their version is a release.
+    pub own: Vec<String>,
+}
+
+/// A text that was looked into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looked {
+    /// Where it is from.
+    pub source: Source,
+    /// The text.
+    pub text: String,
+    /// What the grammar made of it; nothing by any other rule.
+    pub reading: Reading,
+}
+
+/// What was looked into, and what came of it.
+#[derive(Debug)]
+pub struct Search {
+    /// In order.
+    pub looked: Vec<Looked>,
+    /// The version, nothing, or what is wrong.
+    pub outcome: Result<Resolved, VersionError>,
 }
 
 impl Places {
@@ -56,6 +111,7 @@ impl Places {
             event_name: set("GITHUB_EVENT_NAME").and_then(|name| name.into_string().ok()),
             event_path: set("GITHUB_EVENT_PATH").map(PathBuf::from),
             directory: directory.to_owned(),
+            ..Places::default()
         }
     }
 }
@@ -71,136 +127,94 @@ impl fmt::Display for Source {
             Source::ReleaseTag => "the tag of the GitHub release",
             Source::Input => "the input `version`",
             Source::LastCommit => "the message of the last commit",
+            Source::Given => "the message given",
         })
     }
 }
 
-/// A text to look into, and where it is from.
-type Text = (Source, String);
-
-/// What an event says.
-#[derive(Debug, PartialEq)]
-enum Event {
-    /// Look into these in turn; the first that holds a version decides.
-    Texts(Vec<Text>),
-    /// As `Texts`, and the last commit if none of them holds one.
-    ThenLastCommit(Vec<Text>),
-    /// Nothing to release, whatever any text says.
-    Nothing(&'static str),
+/// A text to look into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Text {
+    pub(super) source: Source,
+    pub(super) text: String,
+    /// Who wrote it, where the event says so.
+    pub(super) author: Option<String>,
 }
 
 /// Finds the version to release: `--version`, else the event, else the last commit.
 ///
 /// - push: the message of the head commit; of a tag: the tag itself. A deleted branch or tag releases nothing.
 /// - pull_request, merged: the title; the description if the title has none; then the last commit. Not merged: nothing.
-/// - release: its tag. workflow_run: the message of its head commit.
+/// - release: its tag, if it was published. workflow_run: the message of its head commit, if it succeeded.
 /// - workflow_dispatch: the input `version`, with or without `v`; without one, the last commit. Any other event: that too.
 ///
-/// A text with a malformed version, or with different ones, is an error that names the text.
-pub async fn resolve(places: &Places) -> Result<Resolved, VersionError> {
+/// A text that names a release without a version, or with different ones, is an error that names the text.
+pub async fn search(places: &Places) -> Search {
+    let mut looked = Vec::new();
+    let outcome = look(places, &mut looked).await;
+    Search { looked, outcome }
+}
+
+async fn look(places: &Places, looked: &mut Vec<Looked>) -> Result<Resolved, VersionError> {
     if let Some(asked) = &places.asked {
         return Ok(Resolved::Found(named(Source::Asked, Version::parse(asked))?, Source::Asked));
     }
-    let event = match (&places.event_name, &places.event_path) {
-        (Some(name), Some(path)) => event(name, &read_event(path)?),
+    let event = match (&places.message, &places.event_name, &places.event_path) {
+        (Some(message), ..) => Event::Texts(vec![Text { source: Source::Given, text: message.clone(), author: None }]),
+        (None, Some(name), Some(path)) => event(name, &read_event(path)?),
         _ => Event::ThenLastCommit(Vec::new()),
     };
-    let (mut texts, also_last_commit) = match event {
-        Event::Nothing(why) => return Ok(Resolved::Nothing(why.to_owned())),
+    let (texts, also_last_commit) = match event {
+        Event::Nothing(why) => return Ok(Resolved::Nothing(Nothing { why: why.to_owned(), ..Nothing::default() })),
         Event::Texts(texts) => (texts, false),
         Event::ThenLastCommit(texts) => (texts, true),
     };
-    if let Some((version, source)) = first(&texts)? {
-        return Ok(Resolved::Found(version, source));
-    }
-    if also_last_commit {
-        let last = (Source::LastCommit, last_commit(&places.directory).await?);
-        if let Some((version, source)) = first(std::slice::from_ref(&last))? {
-            return Ok(Resolved::Found(version, source));
+    for text in texts {
+        if let Some(version) = places.version_in(&text, looked)? {
+            return Ok(Resolved::Found(version, text.source));
         }
-        texts.push(last);
     }
-    let looked: Vec<String> = texts.iter().map(|(source, _)| source.to_string()).collect();
-    Ok(Resolved::Nothing(format!("no version (vMAJOR.MINOR.PATCH) in {}", looked.join(" or "))))
+    // a bot's pull request is no release, whoever merged it
+    if also_last_commit && !looked.iter().any(|looked| looked.reading.never.is_some()) {
+        let last = last_commit(&places.directory).await?;
+        if let Some(version) = places.version_in(&last, looked)? {
+            return Ok(Resolved::Found(version, last.source));
+        }
+    }
+    Ok(Resolved::Nothing(missing::nothing(looked)))
 }
 
-fn first(texts: &[Text]) -> Result<Option<(Version, Source)>, VersionError> {
-    for (source, text) in texts {
-        let found = match source {
-            Source::Input => Version::parse(text).map(Some),
-            Source::ReleaseTag | Source::PushedTag => Version::parse(text).map(Some).or_else(|_| find(text)),
-            _ => find(text),
+impl Places {
+    fn version_in(&self, text: &Text, looked: &mut Vec<Looked>) -> Result<Option<Version>, VersionError> {
+        let Text { source, text, author } = text;
+        let shape = match source {
+            Source::PullRequestTitle => Shape::Title,
+            Source::PullRequestBody => Shape::Description,
+            _ => Shape::Message,
         };
-        if let Some(version) = named(*source, found)? {
-            return Ok(Some((version, *source)));
-        }
+        let tag = matches!(source, Source::ReleaseTag | Source::PushedTag);
+        let mut reading = Reading::default();
+        let found = match &self.rule {
+            _ if *source == Source::Input => Version::parse(text).map(Some),
+            _ if tag && Version::parse(text).is_ok() => Version::parse(text).map(Some),
+            Rule::Pattern(pattern) => by_pattern(pattern, text),
+            Rule::Anywhere => anywhere(text),
+            Rule::Grammar if tag => anywhere(text),
+            Rule::Grammar => {
+                // what the title says goes for the description as well
+                let never = looked.iter().any(|looked| looked.reading.never.is_some());
+                reading = if never { reading } else { read(text, shape, &self.own, author.as_deref()) };
+                reading.version()
+            }
+        };
+        looked.push(Looked { source: *source, text: text.clone(), reading });
+        named(*source, found)
     }
-    Ok(None)
 }
 
 /// Says in which text the trouble is.
 fn named<T>(source: Source, result: Result<T, VersionError>) -> Result<T, VersionError> {
     result.map_err(|error| VersionError::In(source, Box::new(error)))
-}
-
-/// GitHub's webhook payloads (docs: "Webhook events and payloads").
-fn event(name: &str, event: &Value) -> Event {
-    match name {
-        "push" if event["deleted"] == true => Event::Nothing("a branch or tag was deleted"),
-        "push" => match event["ref"].as_str().and_then(|r| r.strip_prefix("refs/tags/")) {
-            Some(tag) => Event::Texts(vec![(Source::PushedTag, tag.to_owned())]),
-            None => of_commit(&event["head_commit"]),
-        },
-        "workflow_run" => of_commit(&event["workflow_run"]["head_commit"]),
-        "pull_request" | "pull_request_target" => pull_request(event),
-        "release" => Event::Texts(text(Source::ReleaseTag, &event["release"]["tag_name"])),
-        _ => Event::ThenLastCommit(text(Source::Input, &event["inputs"]["version"])),
-    }
-}
-
-fn of_commit(commit: &Value) -> Event {
-    match text(Source::PushedCommit, &commit["message"]) {
-        none if none.is_empty() => Event::ThenLastCommit(none),
-        texts => Event::Texts(texts),
-    }
-}
-
-fn pull_request(event: &Value) -> Event {
-    let request = &event["pull_request"];
-    if event["action"] != "closed" || request["merged"] != true {
-        return Event::Nothing("the pull request is not merged");
-    }
-    let mut texts = text(Source::PullRequestTitle, &request["title"]);
-    texts.extend(text(Source::PullRequestBody, &request["body"]));
-    Event::ThenLastCommit(texts)
-}
-
-/// The text, unless it is absent, null or blank.
-fn text(source: Source, value: &Value) -> Vec<Text> {
-    let text = value.as_str().filter(|text| !text.trim().is_empty());
-    text.map(|text| (source, text.to_owned())).into_iter().collect()
-}
-
-fn read_event(path: &Path) -> Result<Value, VersionError> {
-    let failed = |why: String| {
-        let path = path.display();
-        VersionError::Unreadable(format!(
-            "the event in {path} (GITHUB_EVENT_PATH) cannot be read: {why}; or give --version"
-        ))
-    };
-    let bytes = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
-    serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string()))
-}
-
-/// The message of the commit that is checked out.
-async fn last_commit(directory: &Path) -> Result<String, VersionError> {
-    let failed = |why: String| {
-        VersionError::Unreadable(format!("the last commit's message cannot be read: {why}; or give --version"))
-    };
-    let here = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
-    let mut git = crate::child::command("git", &[]);
-    git.args(["log", "-1", "--no-show-signature", "--format=%B", "--encoding=UTF-8"]).current_dir(here);
-    crate::child::output(git).await.map_err(|error| failed(format!("git log: {error}")))
 }
 
 #[cfg(test)]

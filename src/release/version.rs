@@ -1,10 +1,8 @@
 //! A version, found in hostile text.
 use super::source::Source;
 use crate::report::text::one_line;
-use regex::Regex;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::LazyLock;
 
 /// A release's version: `vMAJOR.MINOR.PATCH`, with semver's pre-release and build parts.
 ///
@@ -43,8 +41,9 @@ const LONGEST: usize = 128;
 impl Version {
     /// Reads a whole text as a version; the leading `v` may be absent.
     pub fn parse(text: &str) -> Result<Version, VersionError> {
-        let malformed = || VersionError::Malformed(one_line(text, 80));
         let text = text.trim();
+        let shown = || text.chars().take(100).collect::<String>();
+        let malformed = || VersionError::Malformed(one_line(&shown(), 80));
         if text.len() >= LONGEST {
             return Err(malformed());
         }
@@ -83,6 +82,11 @@ impl Version {
             Ordering::Equal if self == live => Compared::Same,
             Ordering::Equal | Ordering::Greater => Compared::Newer,
         }
+    }
+
+    /// Whether it leaves a major version out: after v1.4.0 comes v1 or v2, not v20.
+    pub fn jumps_from(&self, live: &Version) -> bool {
+        self.0.major > live.0.major.saturating_add(1)
     }
 
     /// The parts.
@@ -137,63 +141,6 @@ impl fmt::Display for VersionError {
 }
 
 impl std::error::Error for VersionError {}
-
-/// Finds the version that a text names.
-///
-/// - `v1.2.3`, with pre-release and build parts, anywhere: in prose, brackets, Markdown, a branch's name.
-/// - The same one several times is one. Different ones are an error that shows them.
-/// - `v1.2`, `v01.2.3`, `v1.2.3.4`, `V1.2.3` were meant as versions and are errors. A bare `v2` ("use API v2") and `v2.x`
-///   were not, and are passed over.
-/// - What belongs to something else is passed over: `dev1.2.3`, `checkout@v4.1.0`, anything inside a URL.
-/// - Letters without case may touch it, as particles do in Korean: `v1.2.3을`. Punctuation at its end is not part of it.
-pub fn find(text: &str) -> Result<Option<Version>, VersionError> {
-    let mut found: Vec<Version> = Vec::new();
-    let plain = ESCAPE.replace_all(text, " ");
-    let words = plain.split(char::is_whitespace).filter(|word| !word.contains("://"));
-    for attempt in words.flat_map(attempts) {
-        let version = exact(attempt)?;
-        if !found.contains(&version) {
-            found.push(version);
-        }
-        if found.len() >= MOST_SHOWN {
-            break;
-        }
-    }
-    match found.len() {
-        0 | 1 => Ok(found.pop()),
-        _ => Err(VersionError::Several(found)),
-    }
-}
-
-/// Reading stops at this many different versions: two are an error already.
-const MOST_SHOWN: usize = 5;
-
-/// A terminal's colour and cursor sequences (ECMA-48, 5.4): they end a word.
-static ESCAPE: LazyLock<Regex> = LazyLock::new(|| pattern(r"\x1b\[[0-?]*[ -/]*[@-~]"));
-
-/// `v`, a number, a dot, a digit; then whatever a version could go on with.
-static ATTEMPT: LazyLock<Regex> = LazyLock::new(|| pattern(r"[vV][0-9]+\.[0-9](?:\.?[0-9A-Za-z_+-])*"));
-
-fn pattern(text: &str) -> Regex {
-    Regex::new(text).expect("a constant pattern")
-}
-
-/// What is meant as a version in a word.
-fn attempts(word: &str) -> impl Iterator<Item = &str> {
-    let bound = |c: char| c.is_ascii_digit() || c.is_lowercase() || c.is_uppercase() || ".@+".contains(c);
-    ATTEMPT.find_iter(word).filter_map(move |found| {
-        let free = !word[..found.start()].chars().next_back().is_some_and(bound);
-        free.then_some(found.as_str().trim_end_matches(['-', '_', '+']))
-    })
-}
-
-/// An attempt in a text has its `v`, a small one.
-fn exact(attempt: &str) -> Result<Version, VersionError> {
-    if attempt.starts_with('v') {
-        return Version::parse(attempt);
-    }
-    Err(VersionError::Malformed(one_line(attempt, 80)))
-}
 
 /// `v1.2.3-v1.3.0` is a range, although semver would take `v1.3.0` for a pre-release.
 fn two_run_together(version: &semver::Version) -> bool {

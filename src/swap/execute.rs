@@ -122,6 +122,7 @@ impl<'a> HostSwap<'a> {
             id: self.plan.id.clone(),
             by: self.by.clone(),
             version: version.to_owned(),
+            commit: if version == self.plan.version { self.plan.commit.clone() } else { String::new() },
             outcome,
             reason: self.host.reporter.clean(reason),
             services: if outcome == Outcome::RolledBack { left() } else { started() },

@@ -29,6 +29,9 @@ pub struct Record {
     pub by: String,
     /// The version, with its `v`.
     pub version: String,
+    /// The commit that it is of, where that is known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub commit: String,
     /// How it ended.
     pub outcome: Outcome,
     /// Why, where it did not end well.
@@ -130,6 +133,12 @@ impl Owner<'_> {
     }
 }
 
+/// The commit of the newest release of a version.
+pub fn commit_of_version<'a>(records: &'a [Record], version: &str) -> Option<&'a str> {
+    let of_version = |record: &&Record| record.outcome == Outcome::Released && record.version == version;
+    records.iter().rev().find(of_version).map(|record| record.commit.as_str()).filter(|commit| !commit.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,6 +161,7 @@ mod tests {
             id: String::new(),
             by: "me".into(),
             version: version.into(),
+            commit: String::new(),
             outcome,
             reason: String::new(),
             services: vec![service],
@@ -210,5 +220,15 @@ mod tests {
         assert_eq!(version("a", "image-other"), Some("v1.0.0"));
         assert_eq!(version("x", "image-v1.0.0"), Some("v1.0.0"));
         assert_eq!((version("c", "image-v2.0.0"), version("x", "y")), (None, None), "only what was released counts");
+    }
+
+    #[test]
+    fn a_record_has_the_commit_of_its_release_and_one_of_before_has_none() {
+        let one = Record { commit: "abc".into(), ..record("v1.0.0", ("", "blue", "a"), Outcome::Released) };
+        let failed = Record { outcome: Outcome::PutBack, commit: "def".into(), ..one.clone() };
+        assert_eq!(commit_of_version(&[one.clone(), failed], "v1.0.0"), Some("abc"));
+        let line = serde_json::to_string(&one).expect("writes").replace(",\"commit\":\"abc\"", "");
+        let records = read(&line);
+        assert_eq!((records.len(), commit_of_version(&records, "v1.0.0")), (1, None), "{line}");
     }
 }

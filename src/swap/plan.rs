@@ -54,6 +54,9 @@ pub struct Plan {
     pub keep: Vec<String>,
     /// Goes back to an earlier version.
     pub rollback: bool,
+    /// The commit of the version; empty where that is not known.
+    #[serde(default)]
+    pub commit: String,
 }
 
 /// The release's own command.
@@ -175,6 +178,8 @@ pub struct Release {
     pub id: String,
     /// With its `v`.
     pub version: String,
+    /// The commit that it is of; empty where that is not known.
+    pub commit: String,
     /// `REPOSITORY@DIGEST`, `REPOSITORY:TAG`, or the id of an image that the hosts have.
     pub images: Vec<String>,
     /// Goes back: the release's own command does not run, and a kept container is started again.
@@ -211,6 +216,7 @@ impl Plan {
             after_switch: config.hooks.after_switch.clone(),
             bake: config.bake.clone(),
             rollback: release.rollback,
+            commit: release.commit.clone(),
             version: release.version.clone(),
             directory: seen.directory.clone(),
             engine: seen.engine.clone(),
