@@ -221,3 +221,73 @@ fn no_more_hosts_than_the_limit_are_worked_on_at_the_same_time() {
     fleet.more.clear();
     assert_eq!(most(&fleet, "v1.2.0"), 4);
 }
+
+#[test]
+fn a_migration_ends_before_any_host_starts_the_new_version_and_what_fails_says_its_last_lines_once() {
+    let mut fleet = Fleet::start(2);
+    fleet.image("v1.1.0", &[]);
+    fleet.more = "hooks: {release: {command: [node, -e, 'setTimeout(() => 0, 3000)']}}\n".to_owned();
+    let events = run(&mut fleet.command(&["deploy", "--version", "v1.1.0", "--json"])).expect(0).events();
+    let at = |event: &str, step: &str| -> Vec<f64> {
+        let steps = events.iter().filter(|one| one["event"] == event && one["step"] == step);
+        steps.map(|one| one["at"].as_f64().unwrap()).collect()
+    };
+    let (ended, started) = (at("step-end", "hook"), at("step-begin", "start"));
+    assert!(ended.len() == 1 && started.len() == 2, "{ended:?} {started:?}");
+    assert!(started.iter().all(|start| *start >= ended[0]), "started at {started:?}, the migration ended at {ended:?}");
+
+    let job = |fleet: &Fleet, version: &str| {
+        let file = |name: &str| fleet.dir.path().join(format!("{version}-{name}"));
+        let (output, summary) = (file("output"), file("summary"));
+        let mut command = fleet.command(&["deploy", "--version", version]);
+        command.env("GITHUB_ACTIONS", "true").env("GITHUB_OUTPUT", &output).env("GITHUB_STEP_SUMMARY", &summary);
+        let ran = run(&mut command).expect(3);
+        let errors: Vec<&str> = ran.stderr.lines().filter(|line| line.starts_with("::error ")).collect();
+        assert_eq!(errors.len(), 1, "{ran}");
+        let read = |path| std::fs::read_to_string(path).unwrap();
+        let (output, summary) = (read(&output), read(&summary));
+        let (start, version_line) = (format!("### ❌ {version}: "), format!("\n{version}\n"));
+        assert!(summary.starts_with(&start) && output.contains(&version_line), "{summary}\n{output}");
+        (errors[0].to_owned(), summary, ran)
+    };
+    let reasons = |fleet: &Fleet| -> Vec<String> {
+        let history = run(&mut fleet.command(&["history", "--json"])).expect(0).result();
+        let last = |host: &serde_json::Value| {
+            let last = host["releases"].as_array().unwrap().last().unwrap().clone();
+            assert_eq!(last["outcome"], "put-back");
+            last["reason"].as_str().unwrap().to_owned()
+        };
+        history["hosts"].as_array().unwrap().iter().map(last).collect()
+    };
+    let once = |text: &str, part: &str| assert_eq!(text.matches(part).count(), 1, "{part} in {text}");
+
+    fleet.image("v1.2.0", &[]);
+    let says = "console.log(\"one\"); console.log(\"no such table\"); process.exit(4)";
+    fleet.more = format!("hooks: {{release: {{command: [node, -e, '{says}']}}}}\n");
+    let (error, summary, ran) = job(&fleet, "v1.2.0");
+    let host = &fleet.hosts[0];
+    let what = summary.split("**What to do.**").next().unwrap();
+    for text in [&*error, what] {
+        once(text, "it ended with 4");
+        once(text, &format!("{host}: │ no such table"));
+    }
+    ran.says(&format!("{host} hook │ no such table")).never_says("start: start green");
+    // the host on which nothing failed knows whose failure it was
+    for reason in reasons(&fleet) {
+        once(&reason, &format!("{host}: │ no such table"));
+    }
+    fleet.assert_all("v1.1.0", "a migration failed");
+
+    // the same of a container, and of commands of the hosts
+    fleet.more = String::new();
+    fleet.image("v1.3.0", &[("LOG", "the database is away"), ("CRASH", "1")]);
+    let (error, summary, _) = job(&fleet, "v1.3.0");
+    assert!(error.contains(": │ the database is away") && summary.contains(": │ the database is away"), "{summary}");
+    assert!(reasons(&fleet).iter().all(|reason| reason.contains("│ the database is away")));
+    fleet.image("v1.4.0", &[]);
+    fleet.more = "hooks: {before-switch: [sh, -c, 'echo no space; exit 3']}\n".to_owned();
+    let (error, ..) = job(&fleet, "v1.4.0");
+    once(&error, "│ no space");
+    once(&error, "it ended with 3");
+    fleet.assert_all("v1.1.0", "a command of the hosts failed");
+}

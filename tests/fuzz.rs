@@ -6,7 +6,8 @@
 use cutover::host::nginx::{point, upstreams};
 use cutover::host::script::sections;
 use cutover::host::ssh::known_hosts::verdict;
-use cutover::release::version::find;
+use cutover::release::grammar::{Shape, read};
+use cutover::release::scan::anywhere;
 use cutover::swap::history;
 use cutover::swap::journal::Journal;
 use russh::keys::PublicKey;
@@ -89,8 +90,9 @@ fn a_version_is_found_or_not_in_any_commit_message() {
         "::set-output v1.0.0",
     ];
     fuzz("version", &seeds, &["v", "1.", "-rc", "+", "\u{1b}[31m", "99999999999999999999", "\n", "版"], |bytes, _| {
-        if let Ok(Some(version)) = find(&text(bytes)) {
-            assert_eq!(find(&version.to_string()).unwrap().unwrap().to_string(), version.to_string());
+        let _ = read(&text(bytes), Shape::Message, &[], None).version();
+        if let Ok(Some(version)) = anywhere(&text(bytes)) {
+            assert_eq!(anywhere(&version.to_string()).unwrap().unwrap().to_string(), version.to_string());
             assert!(version.to_string().bytes().all(|b| b.is_ascii_alphanumeric() || b".-+".contains(&b)));
         }
     });

@@ -139,7 +139,7 @@ pub(super) fn failed(error: crate::release::DockerError) -> Stop {
 
 fn show(reporter: &Reporter, source: &'static str) -> impl FnMut(Line) + Send {
     let reporter = reporter.clone();
-    move |line: Line| reporter.emit(Event::Output { source: source.to_owned(), text: line.text })
+    move |line: Line| reporter.emit(Event::Output { host: String::new(), source: source.to_owned(), text: line.text })
 }
 
 /// Counts layers as docker's push names them: `abc: Preparing`, then `abc: Pushed` or `abc: Layer already exists`.

@@ -2,7 +2,7 @@
 
 use super::{Exit, Stop};
 use crate::report::Event;
-use crate::swap::execute::{Failure, HostSwap};
+use crate::swap::execute::{Failure, HostSwap, by_host};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 /// What a failed release comes to.
 pub(super) fn failed(version: &str, failure: &Failure) -> Stop {
     let lines =
-        |pairs: &[(String, String)]| pairs.iter().map(|(host, why)| format!("\n  {host}: {why}")).collect::<String>();
+        |pairs: &[(String, String)]| by_host(pairs).iter().map(|line| format!("\n  {line}")).collect::<String>();
     let causes = lines(&failure.causes);
     if !failure.left.is_empty() {
         let left = lines(&failure.left);

@@ -9,6 +9,7 @@ use crate::release::Version;
 use crate::report::Level;
 use crate::swap::back::{self, From, Possible};
 use crate::swap::deliver::Shipment;
+use crate::swap::history;
 use crate::swap::observe::Observation;
 use crate::swap::plan::Release;
 use std::time::Instant;
@@ -27,6 +28,7 @@ pub(super) async fn rollback(run: &Run, options: &cli::Rollback) -> Result<Exit,
         (false, seen) => seen,
     };
     let target = run.target(&seen, asked)?;
+    run.reporter.about(&target);
     run.reporter.note(Level::Info, "", format!("going back to {target}"));
     let mut plans = Vec::new();
     for (number, seen) in seen.iter().enumerate() {

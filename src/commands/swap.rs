@@ -11,7 +11,7 @@ use crate::host::docker::Login;
 use crate::host::lock::Holder;
 use crate::parallel;
 use crate::release::version::{Compared, Version};
-use crate::report::Level;
+use crate::report::{Event, Level};
 use crate::swap::deliver::Shipment;
 use crate::swap::execute::{HostSwap, execute};
 use crate::swap::history;
@@ -19,6 +19,7 @@ use crate::swap::observe::{Observation, state_paths};
 use crate::swap::plan::{Plan, Release};
 use crate::swap::recover::{self, Way};
 use crate::swap::steps::Step;
+use serde_json::json;
 use std::time::Instant;
 
 /// The question before old code comes back to what a migration has left.

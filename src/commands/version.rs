@@ -47,10 +47,14 @@ impl Run {
     }
 
     fn found(&self, search: Search) -> Result<Option<(Version, Source)>, Stop> {
-        match search.outcome? {
-            Resolved::Found(version, source) => Ok(Some((version, source))),
-            Resolved::Nothing(nothing) => self.nothing(nothing),
+        let found = match search.outcome? {
+            Resolved::Found(version, source) => Some((version, source)),
+            Resolved::Nothing(nothing) => self.nothing(nothing)?,
+        };
+        if let Some((version, _)) = &found {
+            self.reporter.about(&version.to_string());
         }
+        Ok(found)
     }
 
     /// Says that there is nothing to release. A version of which only a person knows what it is, is asked about.

@@ -100,14 +100,14 @@ impl Host {
             }
             let status = child.wait().await?;
             if status != 0 {
-                return Err(self.failure(script, status, &child.stderr(), b""));
+                return Ok(Err(self.failure(script, status, &child.stderr(), b"")));
             }
-            Ok(())
+            Ok(Ok(()))
         };
         let outcome = tokio::time::timeout(script.limit, work).await;
         self.ran(script, began);
         let outcome = outcome.unwrap_or_else(|_| Err(anyhow!("no end after {} s", script.limit.as_secs())));
-        outcome.with_context(|| format!("on {}, {}", self.name, script.why))
+        outcome.with_context(|| format!("on {}, {}", self.name, script.why))?
     }
 
     /// `GET path` from `address:port` as the host reaches it, through the SSH connection.

@@ -33,7 +33,7 @@ fn phase(name: &str) -> Event {
 }
 
 fn output(text: &str) -> Event {
-    Event::Output { source: "build".to_owned(), text: text.to_owned() }
+    Event::Output { host: String::new(), source: "build".to_owned(), text: text.to_owned() }
 }
 
 fn note(level: Level, text: &str) -> Event {

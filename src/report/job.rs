@@ -24,6 +24,8 @@ pub(super) struct Job {
     pub(super) watched: Vec<(String, String)>,
     /// The verb of the last result.
     pub(super) verb: &'static str,
+    /// What the run is about.
+    pub(super) version: String,
     /// The data of all results, later ones over earlier ones.
     pub(super) result: Map<String, Value>,
     pub(super) release_url: Option<String>,
@@ -88,7 +90,7 @@ impl Job {
         let digest = Some(of_services("digest")).filter(|text| !text.is_empty());
         let image = Some(of_services("reference")).filter(|text| !text.is_empty());
         vec![
-            ("version", text("version")),
+            ("version", Some(text("version")).filter(|text| !text.is_empty()).unwrap_or_else(|| self.version.clone())),
             ("image", image.unwrap_or_else(|| joined(&self.pairs("images")))),
             ("digest", digest.unwrap_or_else(|| joined(&self.pairs("digests")))),
             ("slot", of_services("slot")),

@@ -81,14 +81,22 @@ fn a_failure_says_why_and_what_to_do_and_its_text_stays_text() {
     let mut job = Job::default();
     let text = "````\n# not a title <img src=x> ::error::".to_owned();
     job.record(&Event::Note { level: Level::Error, host: "web-1".into(), text }, Duration::ZERO);
+    let text = "nginx is old".to_owned();
+    job.record(&Event::Note { level: Level::Warning, host: String::new(), text }, Duration::ZERO);
+    job.version = "v1.2.0".to_owned();
     job.write("put-back", Duration::ZERO).unwrap();
     let text = summary::markdown(&job);
-    assert!(text.contains("the old version serves") && text.contains("**What to do.**"), "{text}");
+    // the reason first, then what to do, then all the rest
+    let parts =
+        ["### ❌ v1.2.0: failed", "**What went wrong.**", "**What to do.**", "nginx is old", "| Version | `v1.2.0` |"];
+    let places: Vec<_> = parts.iter().map(|part| text.find(part).unwrap_or_else(|| panic!("{part}: {text}"))).collect();
+    assert!(places.is_sorted(), "{places:?}: {text}");
     assert!(text.contains("`````text\nweb-1: ````\n"), "{text}");
     let outputs = job.outputs();
     assert!(
         outputs.contains(&("released", "false".to_owned())) && outputs.contains(&("outcome", "put-back".to_owned()))
     );
+    assert!(outputs.contains(&("version", "v1.2.0".to_owned())), "a failed run keeps its version");
 }
 
 #[test]

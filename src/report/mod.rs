@@ -16,6 +16,7 @@ pub use step::Running;
 
 use crate::secret::Secret;
 use serde::Serialize;
+use std::collections::HashSet;
 use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -75,6 +76,9 @@ pub enum Event {
     },
     /// A line that another program printed: a build, a container's log, a remote command.
     Output {
+        /// The host that it ran on; empty for the runner itself.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        host: String,
         /// Who printed it.
         source: String,
         /// The line.
@@ -175,6 +179,8 @@ struct Inner {
     sink: Mutex<Sink>,
     redaction: Mutex<redact::Redaction>,
     job: Option<Mutex<job::Job>>,
+    /// Warnings that were said: each is said once.
+    warned: Mutex<HashSet<String>>,
     verbose: bool,
     started: Instant,
 }
@@ -194,7 +200,7 @@ impl Reporter {
         };
         let (sink, redaction) = (Mutex::new(sink), Mutex::default());
         let job = job::Job::from_env().map(Mutex::new);
-        Reporter(Arc::new(Inner { sink, redaction, job, verbose, started: Instant::now() }))
+        Reporter(Arc::new(Inner { sink, redaction, job, warned: Mutex::default(), verbose, started: Instant::now() }))
     }
 
     /// From now on `secret` is shown as `***`, each of its lines too, in base64 and URL-encoded as well. A version is no secret.
@@ -228,6 +234,11 @@ impl Reporter {
             return;
         }
         let (event, at) = (self.redacted(event), self.0.started.elapsed());
+        if let Event::Note { level: Level::Warning, host, text } = &event
+            && !lock(&self.0.warned).insert(format!("{host}\n{text}"))
+        {
+            return;
+        }
         if let Some(job) = &self.0.job {
             lock(job).record(&event, at);
         }
@@ -236,6 +247,13 @@ impl Reporter {
             Sink::Plain => plain::show(&event, at),
             Sink::GitHub(github) => github.show(&event, at),
             Sink::Json => json::show(&event, at),
+        }
+    }
+
+    /// What this run is about, for the job's outputs and summary, however it ends.
+    pub fn about(&self, version: &str) {
+        if let Some(job) = &self.0.job {
+            lock(job).version = version.to_owned();
         }
     }
 

@@ -31,13 +31,19 @@ pub(super) fn plain_line(event: &Event, at: Duration) -> Option<String> {
             say(host, &format!("{step} {} in {seconds:.2} s{text}", word(*state)))
         }
         Event::Note { level, host, text } => say(host, &format!("{}{}", weight(*level), inert(text))),
-        Event::Output { source, text } => Some(format!("  {source} │ {}", one_line(text, 2000))),
+        Event::Output { host, source, text } => Some(output(host, source, text, 2000)),
         Event::Command { host, why, command, seconds } => {
             say(host, &format!("$ {} # {why}, {seconds:.3} s", one_line(command, 400)))
         }
         Event::Published { kind, id, url } => say("", &format!("GitHub {kind} {id} {}", one_line(url, 300))),
         Event::Phase { .. } | Event::Progress { .. } | Event::Result { .. } => None,
     }
+}
+
+/// A line of another program: where it ran, which it is, and what it printed.
+pub(super) fn output(host: &str, source: &str, text: &str, limit: usize) -> String {
+    let host = if host.is_empty() { String::new() } else { format!("{host} ") };
+    format!("  {host}{source} │ {}", one_line(text, limit))
 }
 
 fn weight(level: Level) -> &'static str {

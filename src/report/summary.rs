@@ -11,43 +11,54 @@ const LONGEST: usize = 64 * 1024;
 /// The whole text.
 pub(super) fn markdown(job: &Job) -> String {
     let mut text = format!("### {}\n\n", title(job));
+    text += &said("What went wrong", &job.errors);
+    if let Some(advice) = advice(&job.outcome) {
+        let _ = writeln!(text, "**What to do.** {advice}\n");
+    }
+    text += &said("Warnings", &job.warnings);
     text += &facts(job);
     text += &switched(job);
     text += &watched(job);
     if !job.bars.is_empty() {
         let _ = writeln!(text, "```mermaid\n{}```\n", gantt(&job.bars));
     }
-    text += &said("What went wrong", &job.errors);
-    text += &said("Warnings", &job.warnings);
-    if let Some(advice) = advice(&job.outcome) {
-        let _ = writeln!(text, "**What to do.** {advice}\n");
-    }
     text
 }
 
 fn title(job: &Job) -> String {
-    let version = job.result.get("version").and_then(Value::as_str).map(cell);
-    let version = version.as_deref().unwrap_or("The release");
+    let outputs = job.outputs();
+    let version = outputs.iter().find(|(name, value)| *name == "version" && !value.is_empty());
+    // a verb that looks at hosts is about no version
+    let version = version.map_or_else(|| "cutover".to_owned(), |(_, version)| cell(version));
     match job.outcome.as_str() {
         "released" => format!("✅ {version} is live"),
         "already-live" => format!("✅ {version} was live already"),
+        "live-from-another-commit" => format!("⚠️ {version} is live from another commit; this one was not released"),
         "nothing-to-release" => "Nothing to release".to_owned(),
         "done" => format!("✅ {version}: {} done", job.verb),
-        "put-back" => format!("❌ {version} failed; the old version serves"),
-        "stuck" => format!("🚨 {version} failed and could not be put back"),
-        "locked" => "❌ Another run holds the lock".to_owned(),
-        "no-connection" => "❌ No connection to the host".to_owned(),
-        "bad-configuration" => "❌ cutover cannot start like this".to_owned(),
-        "interrupted" => format!("❌ {version} was stopped; the old version serves"),
-        _ => "❌ cutover failed".to_owned(),
+        "refused" => format!("❌ {version}: refused, and nothing was changed"),
+        "put-back" => format!("❌ {version}: failed, and what was changed was put back"),
+        "stuck" => format!("🚨 {version}: failed, and could not be put back"),
+        "locked" => format!("❌ {version}: another run holds the lock"),
+        "no-connection" => format!("❌ {version}: no connection to the host"),
+        "bad-configuration" => format!("❌ {version}: cannot start like this"),
+        "interrupted" => format!("❌ {version}: stopped, and what was changed was put back"),
+        _ => format!("❌ {version}: failed"),
     }
 }
 
 fn advice(outcome: &str) -> Option<&'static str> {
     Some(match outcome {
+        "refused" => {
+            "Mend what is said above and run the job again; `cutover check` looks at the hosts and changes nothing."
+        }
         "put-back" => {
-            "Nobody lost a request to the new version: whatever was changed on the hosts was put back. Mend what is said \
-             above and run the job again; `cutover check` looks at the hosts and changes nothing."
+            "Mend what is said above and run the job again; `cutover check` looks at the hosts and changes nothing, \
+             `cutover status` says what serves."
+        }
+        "live-from-another-commit" => {
+            "Release this commit with a version of its own, as in `vX.Y.Z: what is new`. `cutover history` says which \
+             commit is live."
         }
         "stuck" => {
             "Look at the host now: what is said above was left as it is. `cutover status` says what serves; `cutover \

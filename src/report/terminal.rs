@@ -1,6 +1,6 @@
 //! A person looks on: a spinner for what is happening now, a bar where bytes or layers move, a line for what is done.
 
-use super::plain::{out, word};
+use super::plain::{out, output, word};
 use super::text::{inert, one_line};
 use super::{Event, Level, StepState};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -42,7 +42,7 @@ impl Terminal {
                 };
                 self.line(&format!("{mark} {}{}", at(host), inert(text)));
             }
-            Event::Output { source, text } => self.line(&format!("  {source} │ {}", one_line(text, 400))),
+            Event::Output { host, source, text } => self.line(&output(host, source, text, 400)),
             Event::Command { host, why, command, seconds } => {
                 self.line(&format!("  {}$ {} # {why}, {seconds:.3} s", at(host), one_line(command, 400)));
             }

@@ -18,7 +18,12 @@ pub(super) async fn watch(swap: &HostSwap<'_>, cancel: &Cancel) -> Result<String
     let Some(bake) = &swap.plan.bake else { return Ok(String::new()) };
     tokio::select! {
         asked = ask(swap, bake, cancel) => asked,
-        end = swap.end_of_any() => bail!(end.text),
+        end = swap.end_of_any() => {
+            let slots = swap.plan.services.iter().map(|service| &service.to.slot);
+            let slot = slots.zip(&swap.started).find(|(_, container)| container.id == end.container);
+            super::health::show_logs(swap, slot.map_or("", |(slot, _)| slot), &end.container).await;
+            bail!(end.text)
+        }
     }
 }
 

@@ -15,9 +15,11 @@ use crate::host::docker::Login;
 use crate::host::lock::Holder;
 use crate::parallel;
 use crate::report::Level;
+use crate::report::text::one_line;
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 /// Seconds that nginx may take to replace its workers after a reload.
@@ -57,6 +59,8 @@ pub struct HostSwap<'a> {
     pub by: String,
     /// What the env file gets.
     pub env_given: Given,
+    /// The last lines of what failed: a command, or the new slot.
+    pub said: Mutex<Vec<String>>,
 }
 
 /// Why a release did not become live, and what came of putting it back.
@@ -90,6 +94,7 @@ impl<'a> HostSwap<'a> {
             stopped: Vec::new(),
             drained: String::new(),
             env_given: Given::default(),
+            said: Mutex::default(),
         }
     }
 
@@ -143,7 +148,12 @@ pub async fn execute(
     keep: impl FnOnce() -> bool,
 ) -> Result<Done, Failure> {
     let mut live = Instant::now();
-    for phase in [Phase::Prepare, Phase::Switch, Phase::Watch] {
+    for phase in [Phase::Bring, Phase::Prepare, Phase::Switch, Phase::Watch] {
+        // without a command of the release, a host need not wait for the others' images
+        let has_command = swaps.iter().any(|swap| swap.plan.hook.is_some());
+        if phase == Phase::Bring && !has_command {
+            continue;
+        }
         if !swaps.iter().any(|swap| swap.plan.steps().iter().any(|step| step.phase() == phase)) {
             continue;
         }
@@ -152,12 +162,12 @@ pub async fn execute(
         }
         let failed = AtomicBool::new(false);
         let results = parallel::all(limit, swaps.iter_mut().map(|swap| swap.phase(phase, &failed, cancel))).await;
-        let names = swaps.iter().map(|swap| swap.host.name.clone());
-        let failed = names.zip(results).filter_map(|(host, result)| Some((host, format!("{:#}", result.err()?))));
+        let failed = swaps.iter().zip(results);
+        let failed = failed.filter_map(|(swap, result)| Some((swap.host.name.clone(), swap.why(&result.err()?))));
         let causes: Vec<(String, String)> = failed.collect();
         if !causes.is_empty() || cancel.raised().is_some() {
-            let reason = causes.first().map_or_else(|| "stopped by a signal".to_owned(), |(_, why)| why.clone());
-            if phase != Phase::Prepare && swaps.iter().any(HostSwap::is_irreversible) && keep() {
+            let reason = if causes.is_empty() { "stopped by a signal".to_owned() } else { by_host(&causes).join("\n") };
+            if phase > Phase::Prepare && swaps.iter().any(HostSwap::is_irreversible) && keep() {
                 return Err(left_alone(swaps, causes));
             }
             let left = undo::all(swaps, &reason, cancel.raised().is_some()).await;
@@ -173,9 +183,9 @@ pub async fn execute(
     let drained = parallel::all(limit, swaps.iter_mut().map(|swap| swap.drain_phase(cancel))).await;
     let ended = parallel::all(limit, swaps.iter().map(HostSwap::ended)).await;
     let ended: Vec<(String, String)> = ended.into_iter().flatten().collect();
-    if let Some((_, reason)) = ended.first() {
+    if !ended.is_empty() {
         // every old slot still runs, and only the old slots do
-        let reason = reason.clone();
+        let reason = by_host(&ended).join("\n");
         let left = undo::all(swaps, &reason, cancel.raised().is_some()).await;
         return Err(Failure { causes: ended, left, signal: None });
     }
@@ -205,6 +215,18 @@ pub struct Done {
     pub tidy: bool,
 }
 
+/// Each line of each reason with its host; hosts that say the same together.
+pub fn by_host(reasons: &[(String, String)]) -> Vec<String> {
+    let mut said: Vec<(String, &str)> = Vec::new();
+    for (host, why) in reasons {
+        match said.iter_mut().find(|(_, known)| known == why) {
+            Some((hosts, _)) => *hosts += &format!(", {host}"),
+            None => said.push((host.clone(), why)),
+        }
+    }
+    said.iter().flat_map(|(hosts, why)| why.lines().map(move |line| format!("{hosts}: {line}"))).collect()
+}
+
 fn left_alone(swaps: &[HostSwap<'_>], causes: Vec<(String, String)>) -> Failure {
     let what = "the new version was left in place: the release's own command ran, and it is marked irreversible, so the \
                 old code may not work any more. `cutover recover --finish` keeps the new version, `cutover recover \
@@ -214,6 +236,20 @@ fn left_alone(swaps: &[HostSwap<'_>], causes: Vec<(String, String)>) -> Failure 
 }
 
 impl HostSwap<'_> {
+    /// Why it failed on this host, and the last lines of what did.
+    pub(super) fn why(&self, error: &anyhow::Error) -> String {
+        let why = format!("{error:#}");
+        let own = format!("on {}, ", self.host.name);
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines: String = said.iter().map(|line| format!("\n│ {}", one_line(line, 400))).collect();
+        format!("{}{lines}", why.strip_prefix(&own).unwrap_or(&why))
+    }
+
+    /// Keeps the last lines of what failed.
+    pub(super) fn keep_said(&self, lines: impl IntoIterator<Item = String>) {
+        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = lines.into_iter().collect();
+    }
+
     /// The release's own command ran, and the old code may not work with what it did.
     pub fn is_irreversible(&self) -> bool {
         self.begun.contains(&Step::Hook) && self.plan.hook.as_ref().is_some_and(|hook| hook.irreversible)
@@ -221,7 +257,13 @@ impl HostSwap<'_> {
 
     /// The steps of a phase before the last. Where another host has failed meanwhile, none is begun any more.
     async fn phase(&mut self, phase: Phase, failed: &AtomicBool, cancel: &Cancel) -> Result<()> {
-        for step in self.plan.steps().into_iter().filter(|step| step.phase() == phase) {
+        let of_phase = |step: &Step| match phase {
+            Phase::Prepare => step.phase() <= phase,
+            _ => step.phase() == phase,
+        };
+        let begun = self.begun.clone();
+        let steps = self.plan.steps().into_iter().filter(|step| of_phase(step) && !begun.contains(step));
+        for step in steps {
             if cancel.raised().is_some() || failed.load(Ordering::Relaxed) {
                 return Ok(());
             }

@@ -42,7 +42,7 @@ pub(super) async fn wait(
         ),
         signal = cancel.wait() => bail!("stopped by {}", signal.name()),
     };
-    show_logs(host, &swap.plan.engine, service, &container.id).await;
+    show_logs(swap, slot, &container.id).await;
     bail!(why)
 }
 
@@ -112,11 +112,15 @@ async fn ask(host: &Host, service: &ServicePlan, address: &str) -> Result<Answer
     host.get(address, service.port, &name, &service.health.path, Duration::from_secs(5)).await
 }
 
-async fn show_logs(host: &Host, engine: &str, service: &ServicePlan, container: &str) {
-    let Ok(docker) = host.docker(engine) else { return };
-    for text in docker.logs(container, LOG_LINES).await.unwrap_or_default() {
-        host.reporter.emit(Event::Output { source: service.to.slot.clone(), text });
+/// Shows a container's last lines, and keeps them to be said with the failure.
+pub(super) async fn show_logs(swap: &HostSwap<'_>, slot: &str, container: &str) {
+    let Ok(docker) = swap.host.docker(&swap.plan.engine) else { return };
+    let lines = docker.logs(container, LOG_LINES).await.unwrap_or_default();
+    for text in &lines {
+        let (host, source) = (swap.host.name.clone(), slot.to_owned());
+        swap.host.reporter.emit(Event::Output { host, source, text: text.clone() });
     }
+    swap.keep_said(lines);
 }
 
 fn progress(host: &Host, service: &ServicePlan, last: &str, began: Instant) {

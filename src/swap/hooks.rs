@@ -6,7 +6,11 @@ use crate::config::HostHook;
 use crate::host::script::Script;
 use crate::report::{Event, Level};
 use anyhow::{Context as _, Result};
+use std::collections::VecDeque;
 use std::time::Duration;
+
+/// So many of the last lines of a command that failed are said once more.
+const LAST: usize = 10;
 
 impl HostSwap<'_> {
     /// Runs the release's own command in the new image, its output shown line by line.
@@ -21,7 +25,7 @@ impl HostSwap<'_> {
             .args([hook.timeout.as_secs().max(1).to_string(), format!("cutover-hook-{}", hook.slot), hook.slot.clone()])
             .args(&hook.command)
             .stdin(self.journal_line()?);
-        self.show(script, "hook", hook.timeout).await
+        self.show(script, Step::Hook, hook.timeout).await
     }
 
     /// Runs a command on the host itself.
@@ -32,22 +36,32 @@ impl HostSwap<'_> {
             .script("to run the host's own command", text)
             .args([step.name(), &self.plan.directory, &hook.timeout.as_secs().max(1).to_string(), &self.plan.version])
             .args(&hook.command);
-        self.show(script, step.name(), hook.timeout).await
+        self.show(script, step, hook.timeout).await
     }
 
     /// The new version is live: a command that fails now is worth a warning, no more.
     pub(super) async fn after_switch(&self) -> Result<String> {
         if let Err(error) = self.host_hook(Step::AfterSwitch, self.plan.after_switch.clone()).await {
-            self.host.reporter.note(Level::Warning, &self.host.name, format!("{error:#}"));
+            self.host.reporter.note(Level::Warning, &self.host.name, self.why(&error));
+            self.keep_said([]);
         }
         Ok(String::new())
     }
 
-    async fn show(&self, script: Script, source: &str, timeout: Duration) -> Result<String> {
+    /// Runs it and shows each line; the last ones of a command that fails are kept, to be said with the failure.
+    async fn show(&self, script: Script, step: Step, timeout: Duration) -> Result<String> {
         let script = script.limit(timeout + Duration::from_secs(30));
+        let mut last = VecDeque::new();
         let line = |text: &str| {
-            self.host.reporter.emit(Event::Output { source: source.to_owned(), text: text.to_owned() });
+            last.truncate(LAST - 1);
+            last.push_front(text.to_owned());
+            let (host, source) = (self.host.name.clone(), step.name().to_owned());
+            self.host.reporter.emit(Event::Output { host, source, text: text.to_owned() });
         };
-        self.host.follow(&script, line).await.map(|()| String::new())
+        let ended = self.host.follow(&script, line).await;
+        if ended.is_err() {
+            self.keep_said(last.into_iter().rev());
+        }
+        ended.map(|()| String::new())
     }
 }

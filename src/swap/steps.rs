@@ -39,8 +39,11 @@ pub enum Step {
 }
 
 /// The parts of a swap between which the hosts of a release wait for each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
+    /// The image is on the hosts, and the release's own command has ended: nothing of the new version serves before. Hosts
+    /// wait for each other here only where there is such a command.
+    Bring,
     /// The new version runs beside the old one and is healthy; nobody sees it.
     Prepare,
     /// Requests go to the new version.
@@ -55,6 +58,7 @@ impl Phase {
     /// A title for reports.
     pub fn title(self) -> &'static str {
         match self {
+            Phase::Bring => "Bring: the new version's image, and the release's own command",
             Phase::Prepare => "Prepare: start the new version beside the old one",
             Phase::Switch => "Switch: send requests to the new version",
             Phase::Watch => "Watch the new version",
@@ -88,7 +92,8 @@ impl Step {
     /// Where it belongs.
     pub fn phase(self) -> Phase {
         match self {
-            Step::Pull | Step::EnvFile | Step::Hook | Step::Start | Step::Guard | Step::Health => Phase::Prepare,
+            Step::Pull | Step::EnvFile | Step::Hook => Phase::Bring,
+            Step::Start | Step::Guard | Step::Health => Phase::Prepare,
             Step::BeforeSwitch | Step::Route | Step::NginxUp | Step::Confirm => Phase::Switch,
             Step::Bake => Phase::Watch,
             Step::AfterSwitch | Step::Drain | Step::Retire | Step::Record => Phase::Finish,

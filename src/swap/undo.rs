@@ -52,7 +52,8 @@ pub async fn one(swap: &mut HostSwap<'_>, reason: &str, hurried: bool) -> Vec<(S
         }
     }
     if left.is_empty()
-        && swap.begun.iter().any(|step| *step > Step::Pull)
+        && !swap.begun.is_empty()
+        && (swap.begun != [Step::Pull] || !swap.host.session.is_closed())
         && let Err(error) = close_journal(swap, reason).await
     {
         swap.host.reporter.note(Level::Warning, &swap.host.name, format!("the journal can't be closed: {error:#}"));
