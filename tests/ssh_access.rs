@@ -145,7 +145,13 @@ fn every_way_that_fails_says_one_clear_thing_and_every_right_one_gets_in() {
     let socket = agent.1.to_str().unwrap();
     let ran = door.knock("", &[("SSH_AUTH_SOCK", socket), ("CUTOVER_KNOWN_HOSTS", &known)]);
     assert_ne!(ran.code, 6, "{ran}");
-    door.refuses("", &[("CUTOVER_KNOWN_HOSTS", &known)]).says("there is no private key to log in with");
+    let none = door.refuses("", &[("CUTOVER_KNOWN_HOSTS", &known)]).says("there is no private key to log in with");
+    none.says("/.ssh/id_ed25519: not there").says("tried the ssh-agent: ");
+    // in a job it is the input that is missing, as in the run of a fork
+    let job = [("GITHUB_ACTIONS", "true"), ("CUTOVER_KNOWN_HOSTS", known.as_str()), ("CUTOVER_SSH_KEY", "")];
+    door.knock("", &job).expect(6).says("the input `ssh-key` (CUTOVER_SSH_KEY) is empty; is the secret set?");
+    let job = [("GITHUB_ACTIONS", "true"), ("CUTOVER_KNOWN_HOSTS", ""), ("CUTOVER_SSH_KEY", key.as_str())];
+    door.knock("", &job).expect(6).says("the input `known-hosts` (CUTOVER_KNOWN_HOSTS) is empty; is the secret set?");
 
     // nobody there
     let closed = |config: &str| door.bench.config.replace(place.as_str(), config);

@@ -3,7 +3,7 @@
 use super::{Exit, Run, Stop};
 use crate::config::{Address, EnvContent, EnvName, KnownHosts};
 use crate::host::Host;
-use crate::host::ssh::{Options, Session, Target, bind, unbound};
+use crate::host::ssh::{ConnectError, Options, Session, Target, bind, unbound};
 use crate::parallel;
 use crate::release::login::Credentials;
 use crate::report::Level;
@@ -33,10 +33,33 @@ impl Run {
         for (name, session) in parallel::all(self.config.parallel, each).await {
             match session {
                 Ok(session) => hosts.push(Host::new(name, session, self.reporter.clone())),
-                Err(error) => failures.push(format!("{name}: {error}")),
+                Err(error) => {
+                    let why = format!("{name}: {}", self.why(&error));
+                    failures.extend((!failures.contains(&why)).then_some(why));
+                }
             }
         }
         if failures.is_empty() { Ok(hosts) } else { Err(Stop::new(Exit::Connection, failures.join("\n"))) }
+    }
+
+    /// Why there is no connection; in a job an input that is empty comes first.
+    fn why(&self, error: &ConnectError) -> String {
+        let github = variable("GITHUB_ACTIONS").is_some();
+        if !github && variable("CI").is_none() {
+            return error.to_string();
+        }
+        let input = |name: &str| if github { format!("the input `{name}`") } else { "the variable".to_owned() };
+        match innermost(error) {
+            ConnectError::NoKey { .. } => format!("{} ({KEY}) is empty; is the secret set?", input("ssh-key")),
+            ConnectError::HostKeyUnknown(_)
+                if self.config.ssh.known_hosts.is_none()
+                    && self.config.ssh.fingerprints.is_empty()
+                    && variable(KNOWN_HOSTS).or_else(|| variable(FINGERPRINT)).is_none() =>
+            {
+                format!("{error}\n{} ({KNOWN_HOSTS}) is empty; is the secret set?", input("known-hosts"))
+            }
+            _ => error.to_string(),
+        }
     }
 
     /// Logs in once more to the host of this name, trying for a while.
@@ -178,6 +201,14 @@ impl Run {
         let seen = parallel::all(self.config.parallel, each).await;
         let seen: anyhow::Result<Vec<_>> = seen.into_iter().collect();
         Ok(seen?.into_iter().map(|(seen, findings)| (seen, findings.0)).collect())
+    }
+}
+
+/// What a jump host's failure comes down to.
+fn innermost(error: &ConnectError) -> &ConnectError {
+    match error {
+        ConnectError::Jump { cause, .. } => innermost(cause),
+        error => error,
     }
 }
 

@@ -101,6 +101,11 @@ pub(super) fn judge(line: &str, attempt: &Attempt<'_>, own: &[String]) -> Verdic
         let not = words::NOT.is_match(said);
         return if not { Verdict::Passed(Reason::Prose) } else { Verdict::Releases(Place::Word) };
     }
+    if outside_brackets(said).is_empty() && range.is_some() && !around.ends() {
+        // `v1.4.2 to v1.4.3 migration`
+        let separated = around.after.trim_start().starts_with([':', '(', '-', '–', '—', ',']);
+        return if separated { Verdict::Releases(Place::Word) } else { Verdict::Passed(Reason::Prose) };
+    }
     if outside_brackets(said).is_empty() {
         return at_start(&around, attempt);
     }
@@ -121,7 +126,7 @@ pub(super) fn judge(line: &str, attempt: &Attempt<'_>, own: &[String]) -> Verdic
     if speaks {
         return Verdict::Passed(Reason::Prose);
     }
-    if said.ends_with('/') { Verdict::Passed(Reason::Name) } else { Verdict::Unplaced }
+    if around.before.ends_with('/') { Verdict::Passed(Reason::Name) } else { Verdict::Unplaced }
 }
 
 /// The verdict on a version in a line below.
@@ -180,6 +185,8 @@ fn raised(around: &Around<'_>, own: &[String]) -> Option<Verdict> {
     let (said, after) = (around.said, around.after);
     let releases = Verdict::Releases(Place::Word);
     if words::RAISED.is_match(after) {
+        let range = words::RANGE_END.captures(said);
+        let said = range.as_ref().and_then(|range| range.name("rest")).map_or(said, |rest| rest.as_str().trim());
         let ours = said.is_empty() || words::RELEASES_BEFORE.is_match(said);
         return Some(if ours { releases } else { Verdict::Passed(Reason::Dependency) });
     }
@@ -256,7 +263,7 @@ fn place(around: &Around<'_>) -> Option<Place> {
 /// A dash that stands between spaces, or the long one.
 fn ends_with_dash(before: &str) -> bool {
     let dash = before.trim_end();
-    let cut = dash.trim_end_matches(['-', '–', '—', '|', '·', '•', '~']);
+    let cut = dash.trim_end_matches(['-', '–', '—', '|', '/', '·', '•', '~']);
     dash.ends_with('—') || (cut.len() < dash.len() && cut.ends_with(char::is_whitespace))
 }
 

@@ -25,7 +25,7 @@ words! {
     /// Words that release, from the start of the subject or after a separator, up to the version.
     RELEASES = r"(?i)(?:^|\s[-–—|&+/]\s+|[:,;(\[]\s*|\b(?:and|then)\s+)(?:(?:the|a|an|our)\s+)?", release!(), r"(?:\s+", noun!(), r"|\s+(?:to|for|on)\s+(?:production|prod|live|main|master)|\s+(?:production|prod|backend|frontend|api|server|web|client|admin|worker)(?:[-\w]*))*(?:\s+from\s+v?[0-9][\w.+-]*)?(?:\s+(?:to|up\s+to|as|number|is|=|->|→|=>))?[\s:=#/]*[-–—]?\s*[\x22'`(\[「『《“‘*_]*$";
     /// In Korean, Japanese and Chinese a word may touch the version, and what is released comes first.
-    RELEASES_BEFORE = r"(?:^|[\s:|,;(\[—–-])(?:新|정식|최종|運用|本番)?(?:버전|버젼|배포|릴리즈|릴리스|출시|バージョン|リリース|デプロイ|版本号?|版本號|发布|發布|發佈|上线|上線|部署|发版|發版)(?:을|를|은|는|이|の|を|は|到|至|为|為|更新为|更新到|升级到|升级为|升级至|변경|업|업데이트|アップ)*\s*(?::|=|→|->)?\s*[\x22'`(\[「『《]*$";
+    RELEASES_BEFORE = r"(?:^|[\s:|,;(\[—–-])(?:新|정식|최종|運用|本番)?(?:버전|버젼|배포|릴리즈|릴리스|출시|バージョン|リリース|デプロイ|(?:发布|發布|上线|上線|推出)?新?(?:版本|版)(?:更新|升级|升級|发布|發布)?|版本号|版本號|发布|發布|發佈|上线|上線|部署|发版|發版)(?:을|를|은|는|이|の|を|は|到|至|为|為|更新为|更新到|升级到|升级为|升级至|변경|업|업데이트|アップ)*\s*(?::|=|→|->)?\s*[\x22'`(\[「『《]*$";
     /// A conventional commit by a tool that makes releases: release-please with a component, `chore(release): publish v1.2.3`.
     TOOL = r"(?i)^(?:(?:chore|build|ci|release|bump|misc)(?:\([^()]*\))?!?:\s*)?(?:(?:release|releases|publish|release package)(?:\s+(?:[\w./@-]*[A-Za-z][\w./@-]*)(?:\s+version)?)?|version|bump|prepare(?: for)?(?: release)?|(?:bump|set|setting|update) version(?: to)?:?|\(cargo-release\) version)(?:\s+v?[0-9][\w.+-]*\s*(?:->|→|to))?[\s:]*$";
     /// Maven's and Gradle's release plugins.

@@ -155,7 +155,7 @@ async fn the_agent_logs_in_and_stands_in_for_an_encrypted_file() {
     gets_in(&sshd, &Options { agent: true, ..keyless(&sshd) }, "RSA certificate in the agent").await;
     unsafe { std::env::set_var("SSH_AUTH_SOCK", "/nowhere") };
     let cause = sshd.refused(&Options { agent: true, ..keyless(&sshd) }).await;
-    assert!(matches!(cause, ConnectError::Agent { .. }), "{cause}");
+    assert!(matches!(cause, ConnectError::NoKey { .. }), "{cause}");
     gets_in(&sshd, &Options { agent: true, key, ..keyless(&sshd) }, "no agent, but a key").await;
 }
 

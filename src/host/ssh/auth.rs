@@ -71,16 +71,24 @@ impl Offers {
             let key = keys::decode("the private key", text, sources.passphrase)?;
             offers.add_key("the stated key", key, None)?;
         }
-        let mut locked = Vec::new();
+        let (mut locked, mut tried) = (Vec::new(), Vec::new());
         for file in &sources.files {
             match offers.add_file(file, sources.passphrase) {
                 Err(cause @ ConnectError::Passphrase { wrong: false, .. }) => locked.push((file, cause)),
                 Err(cause) if file.stated => return Err(cause),
-                _ => {}
+                Err(_) if !file.path.exists() => tried.push(format!("{}: not there", file.path.display())),
+                Err(cause) => tried.push(cause.to_string()),
+                Ok(()) => {}
             }
         }
-        if sources.agent {
-            offers.add_agent(sources).await;
+        let before = offers.list.len();
+        match if sources.agent { offers.add_agent(sources).await } else { Ok(()) } {
+            Err(problem) => tried.push(format!("the ssh-agent: {problem}")),
+            Ok(()) if sources.agent && offers.list.len() == before => {
+                let of_files = if sources.only_files { " of the configured files" } else { "" };
+                tried.push(format!("the ssh-agent: it has no key{of_files}"));
+            }
+            Ok(()) => {}
         }
         for (file, cause) in locked {
             let held = public_key(&file.path).is_some_and(|key| offers.list.iter().any(|o| o.holds(&key)));
@@ -89,6 +97,7 @@ impl Offers {
             }
             offers.missing = offers.missing.or(Some(cause).filter(|_| !held));
         }
+        offers.missing = offers.missing.or(Some(ConnectError::NoKey { tried }));
         Ok(offers)
     }
 
@@ -117,14 +126,9 @@ impl Offers {
         Ok(())
     }
 
-    async fn add_agent(&mut self, sources: &Sources<'_>) {
-        let identities = match agent_identities().await {
-            Ok(identities) => identities,
-            Err(problem) => {
-                self.missing = Some(ConnectError::Agent { problem });
-                return;
-            }
-        };
+    /// Adds what the agent has. The error says why it can't be used.
+    async fn add_agent(&mut self, sources: &Sources<'_>) -> Result<(), String> {
+        let identities = agent_identities().await?;
         let wanted: Vec<PublicKey> = sources.files.iter().filter_map(|f| public_key(&f.path)).collect();
         let is_wanted =
             |identity: &AgentIdentity| wanted.iter().any(|key| key.key_data() == identity.public_key().key_data());
@@ -136,6 +140,7 @@ impl Offers {
         new.sort_by_key(|identity| !is_wanted(identity));
         let offer = |identity| Offer { from: "the ssh-agent".into(), kind: Kind::Agent(Box::new(identity)) };
         self.list.extend(new.into_iter().map(offer));
+        Ok(())
     }
 
     /// Offers one after the other until the server accepts one; five at most.

@@ -98,10 +98,10 @@ pub enum ConnectError {
         /// A passphrase was stated and does not open the key; otherwise none was stated.
         wrong: bool,
     },
-    /// The ssh-agent cannot be used, and there was nothing else to log in with.
-    Agent {
-        /// Why.
-        problem: String,
+    /// There is nothing to log in with.
+    NoKey {
+        /// Where a key was looked for, each with what came of it.
+        tried: Vec<String>,
     },
     /// The server did not let us in. It was asked once per key.
     AuthRefused {
@@ -160,8 +160,10 @@ impl fmt::Display for ConnectError {
             Self::Passphrase { source, wrong: false } => {
                 write!(f, "{source}: this private key is encrypted; state its passphrase or load it into an ssh-agent")
             }
-            Self::Agent { problem } => {
-                write!(f, "there is no private key to log in with, and the ssh-agent cannot be used: {problem}")
+            Self::NoKey { tried } => {
+                f.write_str("there is no private key to log in with")?;
+                let mut tried = tried.iter();
+                tried.try_for_each(|tried| write!(f, "\n  tried {tried}"))
             }
             Self::AuthRefused { place, user, offered, methods, note } => {
                 write_refused(f, place, user, offered, methods, note.as_deref())

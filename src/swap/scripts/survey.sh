@@ -3,11 +3,11 @@
 LC_ALL=C; export LC_ALL
 say() { printf '@%s %s %s\n%s\n' "$1" "$2" "${#3}" "$3"; }
 dir=$1 state=$2 service=$3
+say user 0 "$(id -un) $(id -Gn)"
 cd "$dir" 2>/dev/null || { say directory 1 "$dir"; exit 0; }
 say directory 0 "$(pwd -P)"
 # before all else, as the lock says it: where both are the same, no release came between
 say stamp 0 "$(cat "${state%/*}"/*/history.jsonl "${state%/*}"/*/journal.jsonl 2>/dev/null | cksum)"
-say user 0 "$(id -un) $(id -Gn)"
 read_compose() {
   if config=$(docker compose config 2>/dev/null); then
     say compose-v2 0 "$config"
