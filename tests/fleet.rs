@@ -225,6 +225,7 @@ fn no_more_hosts_than_the_limit_are_worked_on_at_the_same_time() {
 #[test]
 fn a_migration_ends_before_any_host_starts_the_new_version_and_what_fails_says_its_last_lines_once() {
     let mut fleet = Fleet::start(2);
+    fleet.share_key();
     fleet.image("v1.1.0", &[]);
     fleet.more = "hooks: {release: {command: [node, -e, 'setTimeout(() => 0, 3000)']}}\n".to_owned();
     let events = run(&mut fleet.command(&["deploy", "--version", "v1.1.0", "--json"])).expect(0).events();
@@ -265,7 +266,7 @@ fn a_migration_ends_before_any_host_starts_the_new_version_and_what_fails_says_i
     let says = "console.log(\"one\"); console.log(\"no such table\"); process.exit(4)";
     fleet.more = format!("hooks: {{release: {{command: [node, -e, '{says}']}}}}\n");
     let (error, summary, ran) = job(&fleet, "v1.2.0");
-    let host = &fleet.hosts[0];
+    let host = &fleet.benches[0].instance.address;
     let what = summary.split("**What to do.**").next().unwrap();
     for text in [&*error, what] {
         once(text, "it ended with 4");
