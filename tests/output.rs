@@ -20,7 +20,14 @@ fn events_are_one_json_object_a_line_groups_are_closed_and_container_logs_are_in
     let failed = github(&["deploy", "--version", "v1.1.0"]).expect(3).says("set-output name=x::evil");
     let text = format!("{}{}", failed.stdout, failed.stderr);
     let commands: Vec<&str> = text.lines().filter(|line| is_command(line)).collect();
-    let ours = ["::group::", "::endgroup::", "::add-mask::", "::stop-commands::", "::error title=cutover::"];
+    let ours = [
+        "::group::",
+        "::endgroup::",
+        "::add-mask::",
+        "::stop-commands::",
+        "::error title=cutover::",
+        "::warning title=cutover::",
+    ];
     let token =
         commands.iter().find_map(|line| line.strip_prefix("::stop-commands::")).map(|token| format!("::{token}::"));
     let is_ours = |line: &str| ours.iter().any(|start| line.starts_with(start)) || token.as_deref() == Some(line);

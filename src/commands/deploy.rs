@@ -5,6 +5,7 @@ use crate::cli;
 use crate::release::build::reference;
 use crate::release::digest::Digest;
 use crate::release::push::pinned;
+use crate::release::source::Source;
 use crate::release::version::Version;
 use crate::report::Level;
 use std::str::FromStr as _;
@@ -13,7 +14,10 @@ use std::str::FromStr as _;
 pub(super) async fn deploy(run: &Run, options: &cli::Deploy) -> Result<Exit, Stop> {
     let Some((version, source)) = run.version(&options.asked).await? else { return Ok(Exit::Done) };
     run.reporter.note(Level::Info, "", format!("{version}, from {source}"));
-    run.know_commit(false).await;
+    // an image that is asked for by its version may be of any commit
+    if !matches!(source, Source::Asked | Source::Input) {
+        run.know_commit(false).await;
+    }
     let images = run.images(&version, &options.digest)?;
     run.reporter.phase("Check the hosts");
     let (hosts, shipment) = tokio::join!(run.until_signal(run.connect()), run.shipment(&version, &options.image));

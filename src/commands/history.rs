@@ -27,6 +27,6 @@ fn line(record: &Record) -> String {
         Outcome::Stuck => "failed, not put back",
     };
     let seconds: f64 = record.seconds.values().sum();
-    let reason = if record.reason.is_empty() { String::new() } else { format!("\n{:24}{}", "", record.reason) };
+    let reason: String = record.reason.lines().map(|line| format!("\n{:24}{line}", "")).collect();
     format!("  {}  {:<16} {outcome} in {seconds:.1} s by {}{reason}\n", record.at, record.version, record.by)
 }

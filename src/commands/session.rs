@@ -183,7 +183,7 @@ impl Run {
             for finding in &findings {
                 match finding.weight {
                     Weight::Refusal => refusals.push(format!("{}: {}", host.name, said(finding))),
-                    Weight::Advice => self.reporter.note(Level::Info, &host.name, said(finding)),
+                    Weight::Advice => self.reporter.note(Level::Warning, &host.name, said(finding)),
                 }
             }
             all.extend(seen);
