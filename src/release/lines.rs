@@ -29,12 +29,15 @@ pub(super) struct Line<'t> {
 /// Longer lines are no subjects, and nobody's version is behind so much.
 const LONGEST: usize = 2_000;
 
+/// Nor is it below so many.
+const MOST: usize = 2_000;
+
 /// The lines that are not blank. Trailing space and what is longer than any line is cut off.
 pub(super) fn lines(text: &str, shape: Shape) -> Vec<Line<'_>> {
     let mut below = Below::default();
     let mut next = if shape == Shape::Description { Kind::Body } else { Kind::Subject };
     let mut found = Vec::new();
-    for (number, text) in text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
+    for (number, text) in text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()).take(MOST) {
         let text = cut(text.trim_end());
         let kind = match next {
             Kind::Subject if found.is_empty() && is_merge(text.trim_start()) => Kind::Merge,
