@@ -43,30 +43,49 @@ const WITHIN: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// It can't be started, fails, takes longer than 60 s or prints more than 1 MiB.
-pub async fn output(mut command: Command) -> io::Result<String> {
+pub async fn output(command: Command) -> io::Result<String> {
+    match run(command).await? {
+        (text, true) => Ok(text),
+        (_, false) => Err(io::Error::other(format!("it printed more than {MOST} bytes"))),
+    }
+}
+
+/// As [`output`], but of what is longer only the beginning.
+///
+/// # Errors
+/// It can't be started, fails, or takes longer than 60 s.
+pub async fn beginning(command: Command) -> io::Result<String> {
+    Ok(run(command).await?.0)
+}
+
+/// Its output, and whether that is all of it.
+async fn run(mut command: Command) -> io::Result<(String, bool)> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = tokio::process::Command::from(command).kill_on_drop(true).spawn()?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let run = async {
-        let (stdout, stderr) = tokio::try_join!(bounded(stdout), bounded(stderr))?;
-        Ok::<_, io::Error>((child.wait().await?, stdout, stderr))
+        let ((stdout, whole), (stderr, _)) = tokio::try_join!(bounded(stdout), bounded(stderr))?;
+        // what prints more than is read need not come to its end
+        let status = if whole { Some(child.wait().await?) } else { None };
+        Ok::<_, io::Error>((status, stdout, stderr))
     };
     let late = |_| io::Error::other(format!("no end within {} s", WITHIN.as_secs()));
     let (status, stdout, stderr) = tokio::time::timeout(WITHIN, run).await.map_err(late)??;
-    match status.success() {
-        true => Ok(stdout),
-        false => Err(io::Error::other(crate::report::text::one_line(&stderr, 300))),
+    match status {
+        None => Ok((stdout, false)),
+        Some(status) if status.success() => Ok((stdout, true)),
+        Some(_) => Err(io::Error::other(crate::report::text::one_line(&stderr, 300))),
     }
 }
 
-async fn bounded(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<String> {
-    let Some(pipe) = pipe else { return Ok(String::new()) };
+/// What it says, at most [`MOST`] bytes, and whether that is all.
+async fn bounded(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<(String, bool)> {
+    let Some(pipe) = pipe else { return Ok((String::new(), true)) };
     let mut bytes = Vec::new();
     pipe.take(MOST + 1).read_to_end(&mut bytes).await?;
-    match bytes.len() as u64 > MOST {
-        true => Err(io::Error::other(format!("it printed more than {MOST} bytes"))),
-        false => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-    }
+    let whole = bytes.len() as u64 <= MOST;
+    bytes.truncate(usize::try_from(MOST).unwrap_or(usize::MAX));
+    Ok((String::from_utf8_lossy(&bytes).into_owned(), whole))
 }
 
 #[cfg(test)]
@@ -85,6 +104,7 @@ mod tests {
         assert_eq!(output(shell("printf 'two words'")).await.unwrap(), "two words");
         assert_eq!(output(shell("echo why >&2; exit 3")).await.unwrap_err().to_string(), "why");
         assert!(output(shell("yes")).await.unwrap_err().to_string().contains("more than 1048576 bytes"));
+        assert_eq!(beginning(shell("yes")).await.unwrap().len(), 1 << 20);
     }
 
     #[test]

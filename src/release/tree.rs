@@ -8,7 +8,8 @@ pub(super) async fn git(directory: &Path, words: &[&str]) -> Result<String, Stri
     let here = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
     let mut git = crate::child::command("git", &[]);
     git.args(words).current_dir(here).env("GIT_OPTIONAL_LOCKS", "0");
-    crate::child::output(git).await.map_err(|error| format!("git {}: {error}", words.first().unwrap_or(&"")))
+    // the beginning of a message, or of a list of files, is enough
+    crate::child::beginning(git).await.map_err(|error| format!("git {}: {error}", words.first().unwrap_or(&"")))
 }
 
 /// The commit that is checked out; `None` outside a work tree.

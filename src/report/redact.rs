@@ -75,7 +75,7 @@ impl Redaction {
                 clean(&mut [host, step, text]);
             }
             Event::Progress { host, text, .. } | Event::Note { host, text, .. } => clean(&mut [host, text]),
-            Event::Output { source, text } => clean(&mut [source, text]),
+            Event::Output { host, source, text } => clean(&mut [host, source, text]),
             Event::Command { host, why, command, .. } => clean(&mut [host, why, command]),
             Event::Result { data, text, .. } => {
                 self.value(data);
@@ -101,7 +101,11 @@ mod tests {
     #[test]
     fn a_secret_and_its_lines_are_hidden_in_every_text_of_an_event() {
         let redaction = hiding(&["first-line\nsecond-line\n", "48151623"]);
-        let event = Event::Output { source: "x".into(), text: "a second-line and first-line\nsecond-line!".into() };
+        let event = Event::Output {
+            host: String::new(),
+            source: "x".into(),
+            text: "a second-line and first-line\nsecond-line!".into(),
+        };
         let Event::Output { text, .. } = redaction.event(event) else { unreachable!() };
         assert_eq!(text, "a *** and ***!");
         let data = json!({"first-line": [{"a": "is second-line"}, 48151623, 4815162342u64, true, null]});
