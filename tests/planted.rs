@@ -81,10 +81,10 @@ fn a_link_or_a_queue_in_the_place_of_a_file_is_refused_with_words() {
         inside(&bench, "rm default.conf; cp -p /tmp/kept default.conf");
     }
     // there before it begins
-    bench.project.ok("cd nginx && mv default.conf real && ln -s real default.conf").unwrap();
+    bench.project.ok("cd nginx && mv default.conf .real && ln -s .real default.conf").unwrap();
     bench.cutover(&["check"]).expect(3).says("nginx/default.conf is a link");
     bench.cutover(&["deploy", "--version", "v1.1.0"]).expect(3).says("nginx/default.conf is a link");
-    bench.project.ok("cd nginx && mv -f real default.conf").unwrap();
+    bench.project.ok("cd nginx && mv -f .real default.conf").unwrap();
 
     bench.config += "env-file: {path: .env, values: {RELEASED: RELEASED_ENV}}\n";
     bench.project.ok("mv .env real.env && ln -s real.env .env && cp real.env copy").unwrap();

@@ -224,7 +224,7 @@ pub fn assert_clean(bench: &Bench, name: &str) {
     let running = [bench.instance.is_running("blue").unwrap(), bench.instance.is_running("green").unwrap()];
     assert_eq!(running.iter().filter(|running| **running).count(), 1, "{name}: {running:?}");
     let left =
-        "find . -name '*cutover-next' -o -name journal.jsonl -o -name '*.next' -o -name next -o -name 'conf.before'";
+        "find . -name '*cutover-next*' -o -name journal.jsonl -o -name '*.next' -o -name next -o -name 'conf.before'";
     assert_eq!(bench.project.ok(left).unwrap(), "", "{name}: files are left");
     let hooks = bench.instance.root("docker ps -aq --filter name=cutover-hook").unwrap();
     assert_eq!(hooks, "", "{name}: a hook's container is left");
