@@ -64,7 +64,11 @@ impl Plan {
                     Some(version) => format!("{} ({version})", old.slot),
                     None => old.slot.clone(),
                 });
-                format!("stop {} and keep it for a rollback", from.collect::<Vec<_>>().join(", "))
+                let from = from.collect::<Vec<_>>().join(", ");
+                match self.remove_old {
+                    true => format!("stop and remove {from}; the image stays for a rollback"),
+                    false => format!("stop {from} and keep it for a rollback"),
+                }
             }
             Step::Record => "write the release into the host's history".to_owned(),
         }

@@ -4,9 +4,10 @@
 //! write now. `up --no-deps` of compose v2 up to 2.29 takes those services out of `depends_on` that are not named too, and
 //! so writes another hash; 1.29 does not. So whoever depends on others is made with these named, none of them touched.
 
-use super::found::Found;
+use super::found::{Found, Slot};
 use super::survey::{Compose, Survey};
 use crate::host::compose::Project;
+use crate::host::container::same_reference;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -49,6 +50,17 @@ pub(super) fn makings(
         (!making.beside.is_empty()).then(|| (name.clone(), making))
     };
     if compose == Compose::V1 { BTreeMap::new() } else { names.filter_map(making).collect() }
+}
+
+/// Whether compose v2 would make others anew, nginx above all, together with a slot that stopped on the image of before: it
+/// does so with whatever depends on a container that it recreates, and not with what depends on one that was not there.
+pub(super) fn is_leaned_on(compose: Compose, project: &Project, found: &Found<'_>) -> bool {
+    let slots = || found.slots.iter().flatten();
+    let is_slot = |name: &String| slots().any(|slot| slot.service == *name);
+    let others = project.services.iter().filter(|(name, _)| !is_slot(name));
+    let leans = others.flat_map(|(_, service)| &service.depends_on).any(is_slot);
+    let share = found.slots.iter().any(|[one, two]| same_reference(&one.reference, &two.reference));
+    compose == Compose::V2 && leans && share && !slots().any(Slot::inherits)
 }
 
 /// The two words of the scripts' `make` for services that are made together; `made` have a container by then, or are to

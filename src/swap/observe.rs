@@ -5,7 +5,7 @@ use super::found::{Found, find, needs};
 use super::history::Record;
 use super::journal::Journal;
 use super::look::{Look, look};
-use super::making::{Making, makings};
+use super::making::{Making, is_leaned_on, makings};
 use super::probe::Question;
 use super::refusals::ask_slot;
 use super::survey::{Compose, Disk, survey};
@@ -47,6 +47,8 @@ pub struct Observation {
     pub needs: Vec<String>,
     /// How compose makes them, the slots and nginx.
     pub makings: BTreeMap<String, Making>,
+    /// What depends on a slot would be made anew together with one that stays behind, stopped, on an earlier image.
+    pub leaned_on: bool,
     /// Earlier releases, oldest first.
     pub history: Vec<Record>,
     /// An unfinished swap.
@@ -203,6 +205,7 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
         directory: directory.clone(),
         engine: engine.clone(),
         compose: *compose,
+        leaned_on: is_leaned_on(*compose, project, &found),
         makings: makings(*compose, project, &project_name, &survey, &found, &needs),
         needs,
         keep_prefix: found.keep_prefix.clone(),

@@ -170,7 +170,9 @@ impl HostSwap<'_> {
                 "to stop the old slot",
                 concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/retire.sh")),
             )
-            .args([&timeout.as_secs().to_string(), self.nginx.as_deref().unwrap_or_default()])
+            .arg(timeout.as_secs().to_string())
+            .arg(if self.plan.remove_old { "remove" } else { "keep" })
+            .arg(self.nginx.as_deref().unwrap_or_default())
             .args([RELOAD_SECONDS.to_string(), self.started.len().to_string()])
             .args(self.started.iter().flat_map(|new| [new.id.as_str(), new.address().unwrap_or("-")]))
             .args(old.iter().map(|old| &old.container))
@@ -204,7 +206,9 @@ impl HostSwap<'_> {
             .args(self.plan.keep.iter().map(|version| self.plan.env_key(version)))
             .args(&self.plan.prune)
             .stdin(self.released());
-        let pruned = sections(&self.host.run(&script).await?)?.len();
+        // the tag of a pull goes as well, and takes no image with it
+        let is_kept = |section: &Section| section.text.contains(":cutover-");
+        let pruned = sections(&self.host.run(&script).await?)?.iter().filter(|section| is_kept(section)).count();
         Ok(if pruned == 0 { String::new() } else { format!("{pruned} old images removed") })
     }
 }

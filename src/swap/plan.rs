@@ -5,6 +5,7 @@ use super::making::Making;
 use super::observe::{Live, Observation, ServiceSeen, SlotSeen};
 use super::survey::Compose;
 use crate::config::{Bake, Config, Health, HostHook};
+use crate::host::container::same_reference;
 use crate::host::nginx::{Probe, point};
 use anyhow::{Result, anyhow};
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,9 @@ pub struct Plan {
     /// How compose makes those services, the slots and nginx.
     #[serde(default)]
     pub makings: BTreeMap<String, Making>,
+    /// The old slots' containers are removed once they have stopped; their images stay.
+    #[serde(default)]
+    pub remove_old: bool,
     /// The env file to put on the host, by its path there. Its content is never part of a plan.
     pub env_file: Option<String>,
     /// The release's own command; on one host only.
@@ -207,6 +211,7 @@ impl Plan {
                 irreversible: hook.irreversible,
             })
         });
+        let pulled = seen.services.iter().zip(&release.images).filter_map(|(service, image)| service.pulled_tag(image));
         let keep = super::prune::Keep::new(seen, &release.version, config.keep);
         Ok(Plan {
             id: release.id.clone(),
@@ -236,8 +241,9 @@ impl Plan {
             },
             needs: seen.needs.clone(),
             makings: seen.makings.clone(),
+            remove_old: seen.leaned_on,
             drain_timeout: config.drain_timeout,
-            prune: keep.unneeded(),
+            prune: keep.unneeded().into_iter().chain(pulled).collect(),
             keep: keep.versions(),
         })
     }
@@ -303,7 +309,9 @@ impl ServiceSeen {
         let to = &self.slots[self.next()];
         let tag = super::prune::keep_tag(&self.image, &host.keep_prefix, &release.version);
         let known = self.tagged.iter().find(|(name, _)| *name == tag).map(|(_, id)| id.clone());
-        let tags = vec![(to.reference.clone(), to.reference_image.clone()), (tag, known)];
+        let mut tags = vec![(to.reference.clone(), to.reference_image.clone())];
+        tags.extend(self.pulled_tag(image).map(|pulled| (pulled, None)));
+        tags.push((tag, known));
         let before = to.container.as_ref().map(|container| container.id.clone());
         let kept = to.container.as_ref().filter(|container| {
             let same = to.version.as_ref() == Some(&release.version) || container.image == image;
@@ -331,6 +339,13 @@ impl ServiceSeen {
 }
 
 impl ServiceSeen {
+    /// The tag by which an image comes to the host, where it leaves one that was not there.
+    fn pulled_tag(&self, reference: &str) -> Option<String> {
+        let by_tag = !reference.contains('@') && !reference.starts_with("sha256:");
+        let there = self.tagged.iter().any(|(known, _)| same_reference(known, reference));
+        (by_tag && !there).then(|| reference.to_owned())
+    }
+
     /// The digest of what a reference names: its own, else that of the image on the host, else as the history has it.
     fn digest(&self, host: &Observation, reference: &str, present: Option<&str>) -> Option<String> {
         if let Some((_, digest)) = reference.split_once('@') {

@@ -1,15 +1,22 @@
-# Stops the old slots and keeps them down. Words: stop timeout in seconds, nginx's container, seconds, how many new slots,
-# container and address pairs, the old slots' containers. Prints each of these's slot and exit code.
-timeout=$1 nginx=$2 seconds=$3 count=$4; shift 4
+# Stops the old slots and keeps them down. Words: stop timeout in seconds, keep or remove, nginx's container, seconds, how
+# many new slots, container and address pairs, the old slots' containers. Prints each of these's slot and exit code.
+timeout=$1 fate=$2 nginx=$3 seconds=$4 count=$5; shift 5
 new='' addresses=''
 while [ "$count" -gt 0 ]; do new="$new $1" addresses="$addresses $2"; shift 2; count=$((count - 1)); done
 journal retire begin || fail "the journal can't be written"
-out=$(stop_for_good "$timeout" "$@" 2>&1) || fail "$out"
+if [ "$fate" = remove ]; then   # the second time they may be gone
+  left=''
+  for id in "$@"; do [ -z "$(docker ps -aq --filter "id=$id")" ] || left="$left $id"; done
+  # shellcheck disable=SC2086 # ids
+  set -- $left
+fi
+[ $# -eq 0 ] || out=$(stop_for_good "$timeout" "$@" 2>&1) || fail "$out"
 seen='{{index .Config.Labels "com.docker.compose.service"}} {{.State.ExitCode}}'
 seen="$seen{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}"
 # shellcheck disable=SC2086 # ids
 now=$(docker inspect -f "$seen" "$@" $new) || fail "what was stopped can't be inspected"
 printf '%s\n' "$now" | head -n $# | while read -r slot code _; do say stopped "$code" "$slot"; done
+[ "$fate" = keep ] || [ $# -eq 0 ] || out=$(docker rm "$@" 2>&1) || fail "$out"
 # One that crashed meanwhile may have come back with an address that the old slot left; nginx must look it up again.
 count=$#
 # shellcheck disable=SC2086 # addresses
