@@ -37,7 +37,7 @@ make_root() {
     --aptopt='Acquire::Retries "3"' \
     --customize-hook='cd "$1" && rm -rf usr/share/doc usr/share/man usr/share/locale usr/share/info var/lib/apt/lists/*' \
     --customize-hook='ln -sf dash "$1/usr/bin/sh"' \
-    "$suite" "$tarball.part.tar" "$MIRROR" >"$RUN/root-$name.log" 2>&1; then
+    "$suite" "$tarball.part.tar" ${MIRROR:+"$MIRROR"} >"$RUN/root-$name.log" 2>&1; then
     tail -20 "$RUN/root-$name.log" >&2
     return 1
   fi
