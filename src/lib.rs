@@ -1,5 +1,6 @@
 //! cutover releases a web service to a team's own server with nobody noticing.
 #![warn(missing_docs)]
+pub mod awake;
 pub mod cancel;
 pub mod child;
 pub mod cli;

@@ -6,6 +6,7 @@ mod common;
 use common::layout::{Layout, layer};
 use common::wire::Wire;
 use cutover::host::Host;
+use cutover::host::script::Fence;
 use cutover::host::ssh::{Options, Session};
 use cutover::report::{Format, Reporter};
 use cutover::ship::send::{Delivery, Sent, send};
@@ -40,6 +41,7 @@ impl Link {
         };
         let target = format!("deploy@{place}").parse().unwrap();
         let session = Session::connect(&target, &options).await.unwrap();
+        instance.ok("mkdir -p app/.cutover/default && echo a-test > app/.cutover/lock").unwrap();
         let host = Host::new("web", session, Reporter::new(Format::Json, false));
         let dir = TempDir::new().unwrap();
         Link { instance, host, cache: Cache::at(dir.path()).unwrap(), _dir: dir }
@@ -52,7 +54,9 @@ impl Link {
     async fn send_for(&self, service: &str, image: &Image, tag: &str) -> anyhow::Result<Sent> {
         let engine = self.instance.ok("docker version -f '{{.Server.Version}}'")?;
         let (name, record) = (format!("team/app:{tag}"), format!("/home/deploy/app/.cutover/default/layers-{service}"));
-        send(&Delivery { host: &self.host, image, cache: &self.cache, engine: &engine, name, record }, None).await
+        let fence = Fence { state: "/home/deploy/app/.cutover/default".to_owned(), holder: "a-test".to_owned() };
+        send(&Delivery { host: &self.host, image, cache: &self.cache, engine: &engine, name, record, fence }, None)
+            .await
     }
 
     fn read(&self, layout: &Layout) -> Image {

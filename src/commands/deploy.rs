@@ -28,7 +28,8 @@ pub(super) async fn deploy(run: &Run, options: &cli::Deploy) -> Result<Exit, Sto
     let mut github = run.github(&version, crate::commands::session::variable("GITHUB_ACTIONS").is_some()).await;
     github.begin(&github.commit()).await;
     let ended = run.swap(&hosts, &version, &wanted, &options.swap, None).await;
-    github.end(&ended).await;
+    let ended = github.end_if_ours(ended).await;
+    run.unlock();
     if matches!(ended, Ok(Exit::Done)) {
         run.teach(&wanted.shipment).await;
     }

@@ -115,11 +115,19 @@ impl Told<'_> {
             let state = if live { Ended::Success } else { Ended::Failure };
             let said = match ended {
                 Ok(Exit::Done) => format!("{} is live", self.version),
+                Err(Stop { exit: Exit::Overtaken, .. }) => format!("{} was overtaken by another run", self.version),
                 Err(Stop { exit: Exit::Stuck, .. }) => format!("{} failed; a person must look", self.version),
                 _ => format!("{} is not live; the version before it serves", self.version),
             };
             self.kept(github.end(&deployment, state, &said).await);
         }
+    }
+
+    /// The same, where this run still holds its locks: one that was overtaken reports no success. Gives how it ended.
+    pub(super) async fn end_if_ours(&mut self, ended: Result<Exit, Stop>) -> Result<Exit, Stop> {
+        let ended = if self.github.is_some() { self.run.if_still_ours(ended).await } else { ended };
+        self.end(&ended).await;
+        ended
     }
 
     /// The release of a version that is live already: an earlier run may not have been able to make it.

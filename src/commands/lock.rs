@@ -2,17 +2,18 @@
 
 use super::{Exit, Run, Stop, cli_duration};
 use crate::host::Host;
-use crate::host::lock::{Asked, Holder, Lock};
+use crate::host::lock::{Asked, Holder, Lock, Overtaken, Wish};
 use crate::report::Level;
 use crate::swap::observe::{Observation, state_paths};
 use crate::swap::torn::mend;
 use futures_util::future::join_all;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Hosts that are locked.
 pub(super) struct Locked {
-    /// The locks: dropped, they are free.
-    pub(super) locks: Vec<Lock>,
     /// What is on each host.
     pub(super) seen: Vec<Observation>,
     /// Nobody has released between the first look at the hosts and the locks.
@@ -36,9 +37,11 @@ impl Run {
                 None => self.look(hosts, wanted).await,
             }
         };
-        let (locks, looked) = tokio::try_join!(self.lock(hosts, holder, wait), looking)?;
+        let ((), looked) = tokio::try_join!(self.lock(hosts, holder, wait), looking)?;
+        let stamps: HashMap<String, Option<String>> =
+            self.locks.lock().iter().map(|lock| (lock.host.clone(), lock.stamp.clone())).collect();
         let at_once = hosts.iter().zip(&looked).all(|(host, (seen, _))| {
-            let stamp = locks.iter().find(|lock| lock.host == host.name).and_then(|lock| lock.stamp.as_ref());
+            let stamp = stamps.get(&host.name).and_then(Option::as_ref);
             seen.as_ref().is_some_and(|seen| stamp == Some(&seen.stamp) && seen.journal.is_none())
         });
         let seen = match at_once {
@@ -50,7 +53,7 @@ impl Run {
                 seen => seen?,
             },
         };
-        Ok(Locked { locks, seen, at_once })
+        Ok(Locked { seen, at_once })
     }
 
     /// Mends files that a power cut tore under an earlier run; whether there was one.
@@ -70,41 +73,102 @@ impl Run {
 
     /// Takes the lock of every host: the first by name, which decides between two releases to the same hosts, then all
     /// others at once. If one is held and may be waited for, one after the other by name, so that two releases never
-    /// wait for each other.
-    pub(super) async fn lock(&self, hosts: &[Host], holder: &Holder, wait: Option<&str>) -> Result<Vec<Lock>, Stop> {
+    /// wait for each other. They are held until [`Run::unlock`] or the end of the run.
+    pub(super) async fn lock(&self, hosts: &[Host], holder: &Holder, wait: Option<&str>) -> Result<(), Stop> {
         let wait = wait.map(cli_duration).transpose()?.unwrap_or(self.config.lock_wait);
         let mut order: Vec<&Host> = hosts.iter().collect();
         order.sort_by(|a, b| a.name.cmp(&b.name));
-        let Some((first, others)) = order.split_first() else { return Ok(Vec::new()) };
-        let mut locks = vec![self.lock_one(first, holder, wait).await?];
+        let Some((first, others)) = order.split_first() else { return Ok(()) };
+        self.lock_one(first, holder, wait).await?;
         let each = others.iter().map(|host| self.lock_one(host, holder, Duration::ZERO));
-        let at_once: Result<Vec<Lock>, Stop> = join_all(each).await.into_iter().collect();
+        let at_once: Result<Vec<()>, Stop> = join_all(each).await.into_iter().collect();
         match at_once {
-            Ok(others) => locks.extend(others),
-            Err(stop) if wait.is_zero() => return Err(stop),
+            Ok(_) => {}
+            Err(stop) if wait.is_zero() || stop.exit != Exit::Locked => return Err(stop),
             Err(_) => {
+                self.locks.lock().retain(|lock| lock.host == first.name);
                 for host in others {
-                    locks.push(self.lock_one(host, holder, wait).await?);
+                    self.lock_one(host, holder, wait).await?;
                 }
             }
         }
-        Ok(locks)
+        Ok(())
     }
 
-    async fn lock_one(&self, host: &Host, holder: &Holder, wait: Duration) -> Result<Lock, Stop> {
-        let (root, _) = state_paths(&self.config);
+    async fn lock_one(&self, host: &Host, holder: &Holder, wait: Duration) -> Result<(), Stop> {
+        let (_, state) = state_paths(&self.config);
+        let again = self.locks.lock().iter().any(|lock| lock.host == host.name && lock.holder == holder.id);
+        if !again {
+            self.locks.lock().retain(|lock| lock.host != host.name);
+        }
         let waiting = |about: &str| {
             if !wait.is_zero() {
                 let text = format!("locked by {about}; waiting up to {} s", wait.as_secs());
                 self.reporter.note(Level::Info, &host.name, text);
             }
         };
-        match Lock::ask(host, &root, holder, wait, waiting).await? {
-            Asked::Held(lock) => Ok(lock),
+        let said = AtomicBool::new(false);
+        let step = || {
+            if !said.swap(true, Ordering::Relaxed) {
+                let text = "a step of the run before is still under way; it is waited for until its time is over";
+                self.reporter.note(Level::Info, &host.name, text);
+            }
+        };
+        match Lock::ask(host, Wish { state: &state, holder, wait, again }, waiting, step).await? {
+            Asked::Held(lock) => {
+                let mut locks = self.locks.lock();
+                locks.retain(|known| known.host != lock.host);
+                locks.push(lock);
+                Ok(())
+            }
+            Asked::Overtaken(overtaken) => Err(overtaken.into()),
             Asked::Busy(about) => {
                 let message = format!("{} is locked by another run: {about}\nwait for it with --wait 10m", host.name);
                 Err(Stop::new(Exit::Locked, message))
             }
         }
+    }
+
+    /// Gives the locks back.
+    pub(super) fn unlock(&self) {
+        self.locks.lock().clear();
+    }
+
+    /// An end that went well, if nobody has taken a lock of this run since: to be asked before anything is said or moved
+    /// elsewhere on the strength of it. A host that can't be asked is connected to once more.
+    pub(super) async fn if_still_ours(&self, ended: Result<Exit, Stop>) -> Result<Exit, Stop> {
+        let locks = std::mem::take(&mut *self.locks.lock());
+        let checked = if matches!(ended, Ok(Exit::Done)) { self.check_all(&locks).await } else { Ok(()) };
+        self.locks.lock().extend(locks);
+        checked.and(ended)
+    }
+
+    async fn check_all(&self, locks: &[Lock]) -> Result<(), Stop> {
+        for checked in join_all(locks.iter().map(Lock::check)).await {
+            checked.map_err(|error| match error.downcast_ref::<Overtaken>() {
+                Some(overtaken) => Stop::from(overtaken.clone()),
+                None => Stop::new(Exit::Unexpected, format!("{error:#}\nthe version is live, but whether another run has taken over can't be seen: nothing else was told or moved")),
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// The locks that a run holds.
+#[derive(Default)]
+pub(crate) struct Locks(Mutex<Vec<Lock>>);
+
+impl Locks {
+    fn lock(&self) -> MutexGuard<'_, Vec<Lock>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl From<Overtaken> for Stop {
+    fn from(overtaken: Overtaken) -> Stop {
+        let what = "This run stood still or was cut off for so long that its lock could be taken. What it had begun there is \
+                    for the other run to finish or to put back; nothing more was changed, on any host, in the registry or at \
+                    GitHub.";
+        Stop::new(Exit::Overtaken, format!("{overtaken}\n{what}"))
     }
 }

@@ -45,6 +45,8 @@ pub enum Exit {
     Stuck,
     /// Another run holds the lock.
     Locked,
+    /// Another run took the lock that this one had.
+    Overtaken,
     /// No connection, wrong host key or refused login.
     Connection,
     /// A signal, and put back.
@@ -60,7 +62,7 @@ impl Exit {
             Exit::Usage => 2,
             Exit::PutBack => 3,
             Exit::Stuck => 4,
-            Exit::Locked => 5,
+            Exit::Locked | Exit::Overtaken => 5,
             Exit::Connection => 6,
             Exit::Interrupted(code) => code,
         }
@@ -77,6 +79,7 @@ impl Exit {
             Exit::PutBack => "put-back",
             Exit::Stuck => "stuck",
             Exit::Locked => "locked",
+            Exit::Overtaken => "overtaken",
             Exit::Connection => "no-connection",
             Exit::Interrupted(_) => "interrupted",
         }
@@ -140,6 +143,7 @@ pub(crate) struct Run {
     pub(crate) cancel: Cancel,
     /// Which commit it is of, once that is known.
     pub(crate) commit: OnceLock<String>,
+    pub(crate) locks: lock::Locks,
 }
 
 /// Runs the verb to its end and says how it ended. Errors are reported here and nowhere else.
@@ -171,7 +175,8 @@ async fn dispatch(cli: Cli, reporter: &Reporter) -> Result<Exit, Stop> {
     crate::child::withhold(config.secret_names());
     reporter.publish(config.public_words());
     let cancel = Cancel::on_signals().map_err(anyhow::Error::from)?;
-    let run = Run { config, reporter: reporter.clone(), cancel, commit: OnceLock::new() };
+    let run =
+        Run { config, reporter: reporter.clone(), cancel, commit: OnceLock::new(), locks: lock::Locks::default() };
     match cli.verb {
         Verb::Release(release) if release.dry_run => plan::plan(&run, &release.asked).await,
         Verb::Release(release) => release::release(&run, &release).await,

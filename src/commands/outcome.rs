@@ -9,6 +9,9 @@ use std::time::Duration;
 
 /// What a failed release comes to.
 pub(super) fn failed(version: &str, failure: &Failure) -> Stop {
+    if let Some(overtaken) = &failure.overtaken {
+        return overtaken.clone().into();
+    }
     let lines =
         |pairs: &[(String, String)]| by_host(pairs).iter().map(|line| format!("\n  {line}")).collect::<String>();
     let causes = lines(&failure.causes);

@@ -72,7 +72,8 @@ pub(super) async fn release(run: &Run, options: &cli::Release) -> Result<Exit, S
         Ok(built) => push_and_swap(run, &version, built, &hosts, seen, options).await,
         Err(stop) => Err(stop),
     };
-    github.end(&ended).await;
+    let ended = github.end_if_ours(ended).await;
+    run.unlock();
     ended
 }
 
@@ -85,6 +86,7 @@ async fn check<'a>(
 ) -> Result<Option<Checked<'a>>, Stop> {
     let hosts = run.until_signal(run.connect()).await??;
     let seen = Snapshot { all: run.until_signal(run.observe(&hosts, &[])).await??, at: Instant::now() };
+    let seen = Snapshot { all: run.settled(&hosts, seen.all, version, options.swap.wait.as_deref()).await?, ..seen };
     if run.already_live(&hosts, &seen.all, version, &[], &options.swap).await? {
         if run.live_from(&seen.all).is_none() {
             github.publish().await;
@@ -132,11 +134,12 @@ async fn push_and_swap(
     let wanted = run.wanted(shipment, others);
     let recent = (seen.at.elapsed() < RECENT).then_some(seen.all);
     let exit = run.swap(hosts, version, &wanted, &options.swap, recent).await?;
+    if exit == Exit::Done && moves && run.config.latest == Latest::Confirmed {
+        run.if_still_ours(Ok(exit)).await?;
+        run.move_latest(&docker, &pushed).await;
+    }
     if exit == Exit::Done {
         run.teach(&wanted.shipment).await;
-    }
-    if exit == Exit::Done && moves && run.config.latest == Latest::Confirmed {
-        run.move_latest(&docker, &pushed).await;
     }
     Ok(exit)
 }

@@ -22,7 +22,7 @@ pub(super) async fn rollback(run: &Run, options: &cli::Rollback) -> Result<Exit,
     let hosts = run.until_signal(run.connect()).await??;
     let holder = holder("rolling back");
     let locked = run.lock_and_observe(&hosts, &holder, options.wait.as_deref(), &[], None);
-    let Locked { locks: _locks, seen, .. } = run.until_signal(locked).await??;
+    let Locked { seen, .. } = run.until_signal(locked).await??;
     let seen = match run.recover(&hosts, seen, &holder, None).await? {
         (true, _) => run.observe(&hosts, &[]).await?,
         (false, seen) => seen,
@@ -51,10 +51,10 @@ pub(super) async fn rollback(run: &Run, options: &cli::Rollback) -> Result<Exit,
     }
     let ended =
         run.carry_out(&hosts, plans, &Shipment::default(), &holder, began).await.and_then(super::swap::Ended::exit);
-    if let Some(github) = &mut github {
-        github.end(&ended).await;
+    match &mut github {
+        Some(github) => github.end_if_ours(ended).await,
+        None => ended,
     }
-    ended
 }
 
 impl Run {

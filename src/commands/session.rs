@@ -62,12 +62,15 @@ impl Run {
         }
     }
 
-    /// Logs in once more to the host of this name, trying for a while.
+    /// Logs in once more to the host of this name, trying for a minute where it can't be reached.
     pub(super) async fn connect_again(&self, name: &str) -> Result<Host, Stop> {
         let options = self.ssh_options()?;
         let host = self.config.hosts.iter().find(|host| host.label() == name);
         let host = host.ok_or_else(|| Stop::new(Exit::Unexpected, format!("{name} is not configured")))?;
-        let session = Session::connect(&target(&host.address), &options).await;
+        let mut session = Session::connect(&target(&host.address), &options).await;
+        if matches!(session, Err(ConnectError::Unreachable { .. })) && self.cancel.raised().is_none() {
+            session = Session::connect(&target(&host.address), &options).await;
+        }
         let session = session.map_err(|error| Stop::new(Exit::Stuck, format!("{name}: {error}")))?;
         Ok(Host::new(name, session, self.reporter.clone()))
     }

@@ -8,7 +8,7 @@ use super::{Exit, Run, Stop};
 use crate::cli;
 use crate::host::Host;
 use crate::host::docker::Login;
-use crate::host::lock::Holder;
+use crate::host::lock::{Holder, Overtaken};
 use crate::parallel;
 use crate::release::version::{Compared, Version};
 use crate::report::{Event, Level};
@@ -20,11 +20,14 @@ use crate::swap::plan::{Plan, Release};
 use crate::swap::recover::{self, Way};
 use crate::swap::steps::Step;
 use serde_json::json;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The question before old code comes back to what a migration has left.
 const UNSAFE: &str = "The release's own command ran and is marked irreversible: the old version may not work with what it \
                       did.\nPut the old version back all the same?";
+
+/// For so long after a step on the host its lock need not be asked for.
+const RECENT: Duration = Duration::from_secs(5);
 
 /// How often an image is sent where the connection breaks.
 const SENDINGS: usize = 4;
@@ -149,7 +152,7 @@ impl Run {
         let locking = self.lock_and_observe(hosts, &holder, options.wait.as_deref(), &images, seen);
         let both = async { tokio::join!(locking, wanted.shipment.ask_ahead(hosts, &self.config)) };
         let (locked, ()) = self.until_signal(both).await?;
-        let Locked { locks: _locks, seen, at_once } = locked?;
+        let Locked { seen, at_once } = locked?;
         if !at_once {
             wanted.shipment.forget();
         }
@@ -206,11 +209,16 @@ impl Run {
         match done {
             Ok(done) => {
                 if !done.tidy {
-                    let _ = self.mend(&broken, holder, Way::Finish).await;
+                    let _ = self.mend(&broken, holder, Way::Finish).await?;
+                }
+                // a step said a moment ago that the lock is ours, unless this run stood still since
+                if swaps.iter().any(|swap| swap.asked.elapsed() > RECENT) {
+                    self.if_still_ours(Ok(Exit::Done)).await?;
                 }
                 self.reporter.emit(finished(&swaps, done.live - began, began.elapsed()));
                 Ok(Ended::Exit(Exit::Done))
             }
+            Err(failure) if failure.overtaken.is_some() => Err(failed(&version, &failure)),
             Err(mut failure) => {
                 let cut = failure.left.is_empty() && failure.signal.is_none() && swaps.iter().any(was_cut);
                 if cut {
@@ -218,32 +226,36 @@ impl Run {
                 }
                 if !broken.is_empty() {
                     failure.left.retain(|(host, _)| !broken.iter().any(|broken| broken.name == *host));
-                    failure.left.extend(self.mend(&broken, holder, Way::PutBack).await);
+                    failure.left.extend(self.mend(&broken, holder, Way::PutBack).await?);
                 }
                 Err(failed(&version, &failure))
             }
         }
     }
 
-    /// Connects once more to hosts whose connection broke, and puts them right. What could not be done comes back.
-    async fn mend(&self, broken: &[&Host], holder: &Holder, way: Way) -> Vec<(String, String)> {
+    /// Connects once more to hosts whose connection broke, and puts them right. What could not be done comes back; where
+    /// another run has taken over, it ends with that.
+    async fn mend(&self, broken: &[&Host], holder: &Holder, way: Way) -> Result<Vec<(String, String)>, Stop> {
         let mut left = Vec::new();
         for host in broken {
             self.reporter.note(Level::Warning, &host.name, "the connection broke; connecting once more");
             if let Err(stop) = self.mend_one(host, holder, way).await {
+                if stop.exit == Exit::Overtaken {
+                    return Err(stop);
+                }
                 left.push((
                     host.name.clone(),
                     format!("{}\nrun `cutover recover` when the host can be reached", stop.message),
                 ));
             }
         }
-        left
+        Ok(left)
     }
 
     async fn mend_one(&self, broken: &Host, holder: &Holder, way: Way) -> Result<(), Stop> {
         let host = self.connect_again(&broken.name).await?;
         let hosts = std::slice::from_ref(&host);
-        let _locks = self.lock(hosts, holder, Some("60s")).await?;
+        self.lock(hosts, holder, Some("60s")).await?;
         let seen = self.observe(hosts, &[]).await?;
         self.recover(hosts, seen, holder, Some(way)).await.map(|_| ())
     }
@@ -271,6 +283,10 @@ impl Run {
         let each =
             hosts.iter().zip(&seen).map(|(host, seen)| recover::recover(host, seen, &state, holder, way, &self.cancel));
         let results = parallel::all(self.config.parallel, each).await;
+        let overtaken = |result: &anyhow::Result<()>| result.as_ref().err()?.downcast_ref::<Overtaken>().cloned();
+        if let Some(overtaken) = results.iter().find_map(overtaken) {
+            return Err(overtaken.into());
+        }
         let failed =
             hosts.iter().zip(results).filter_map(|(host, result)| Some(format!("{}: {:#}", host.name, result.err()?)));
         let failed: Vec<String> = failed.collect();

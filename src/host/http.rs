@@ -25,7 +25,7 @@ pub async fn get<S>(stream: S, host: &str, path: &str, limit: Duration) -> Resul
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    match tokio::time::timeout(limit, exchange(stream, host, path)).await {
+    match crate::awake::timeout(limit, exchange(stream, host, path)).await {
         Ok(answer) => answer,
         Err(_) => bail!("no answer within {:.1} s", limit.as_secs_f64()),
     }

@@ -1,26 +1,60 @@
 //! The lease on a host: held by a command that reads a heartbeat on an open channel, so it ends with this process.
 
 use super::Host;
-use super::ssh::{self, Child, Limits, Lines};
-use anyhow::{Context as _, Result, bail};
+use super::script::{Fence, Script};
+use super::ssh::{self, Child, Limits, Lines, Session};
+use crate::awake;
+use crate::report::text::{inert, one_line};
+use anyhow::{Context as _, Result, anyhow, bail};
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncRead, AsyncWriteExt as _};
 use tokio::task::JoinHandle;
 
-/// Seconds without a heartbeat after which the host frees the lock.
-const LEASE: u64 = 15;
-/// What the host may take beyond the wait that was asked for: lock.sh waits for a step of an earlier run.
-const PATIENCE: Duration = Duration::from_secs(150);
-/// What it may say.
-const MOST: usize = 16 << 10;
+/// Silence after which the host lets others have the lock. A connection that is silent is given up before that: whoever may
+/// have lost the lock has stood still, or knows that it is cut off.
+const LEASE: Duration = Duration::from_secs(ssh::SILENCE.as_secs() + 5);
+/// From one heartbeat to the next.
+const BEAT: Duration = Duration::from_secs(LEASE.as_secs() / 5);
+/// How long a host may think before it says how the lock stands.
+const ANSWER: Duration = Duration::from_secs(30);
+/// How long a step of an earlier run is waited for at most, whatever the host says of it.
+const STEP: Duration = Duration::from_secs(2 * 3600);
+/// What the host may say of it: a line a second while a step is waited for.
+const MOST: usize = 64 << 10;
 
-/// A lock that is held. Dropping it frees it.
+/// Exit status of a step whose run does not hold the lock any more, since another one took it (`fence.sh`).
+pub(crate) const OVERTAKEN: u32 = 76;
+
+/// Another run took the lock of a host that this one had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overtaken {
+    /// The host's name.
+    pub host: String,
+    /// Its own description of itself, made inert; empty where it gave none.
+    pub by: String,
+}
+
+impl fmt::Display for Overtaken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let by = if self.by.is_empty() { "another run" } else { &self.by };
+        write!(f, "{} was taken over by {by}", self.host)
+    }
+}
+
+impl std::error::Error for Overtaken {}
+
+/// A lock that is held, and taken again where its lease lapsed and nobody else took it. Dropping it frees it.
 pub struct Lock {
     /// The host's name.
     pub host: String,
+    /// The run's id.
+    pub holder: String,
     /// Stamp of what releases had written when it was taken; `None` where somebody else held it first.
     pub stamp: Option<String>,
-    beat: JoinHandle<()>,
+    lease: Lease,
+    keeper: JoinHandle<()>,
 }
 
 /// What came of asking for the lock.
@@ -29,6 +63,8 @@ pub enum Asked {
     Held(Lock),
     /// Somebody else has it; their own description.
     Busy(String),
+    /// It was ours, and somebody else has taken it since.
+    Overtaken(Overtaken),
 }
 
 /// Who holds a lock: `id` tells runs apart (no newline), `about` is for people.
@@ -42,55 +78,150 @@ pub struct Holder {
     pub about: String,
 }
 
+/// How the lock is wanted.
+pub struct Wish<'a> {
+    /// cutover's state directory on the host: the lock lies in the one above it, which is made if need be.
+    pub state: &'a str,
+    /// For whom.
+    pub holder: &'a Holder,
+    /// How long to wait for another run to end.
+    pub wait: Duration,
+    /// This run has had it before, and wants it only if nobody else has since.
+    pub again: bool,
+}
+
+/// What it takes to ask for the lock, also once more.
+#[derive(Clone)]
+struct Lease {
+    session: Arc<Session>,
+    host: String,
+    fence: Fence,
+    about: String,
+}
+
+/// What the host said.
+enum Said {
+    Taken(Child, String),
+    Busy(String),
+    Overtaken(String),
+}
+
 impl Lock {
-    /// Asks for the lock under `root`, a directory on the host that is made if need be, and waits for it at most `wait`.
-    /// `held_by` hears who has it, if somebody does.
-    pub async fn ask(
-        host: &Host,
-        root: &str,
-        holder: &Holder,
-        wait: Duration,
-        held_by: impl FnOnce(&str),
-    ) -> Result<Asked> {
-        let command = ssh::Command::new("sh")
-            .args(["-c", include_str!("lock.sh"), "cutover", root, &LEASE.to_string()])
-            .arg(format!("{}\n{}", holder.id, holder.about.replace('\n', " ")))
-            .arg(wait.as_secs().to_string());
-        let mut child = host.session.spawn(&command.line()?).await.context("the lock can't be asked for")?;
-        let limits = Limits { timeout: wait + PATIENCE, max_bytes: MOST };
-        let mut lines = Lines::new(&mut child.stdout, limits);
-        let failed = || format!("the lock under {root} on {} can't be taken", host.name);
-        let mut said = lines.next().await.with_context(failed)?;
-        let at_once = said.as_deref() != Some("held");
-        if said.as_deref() == Some("held") {
-            let about = lines.next().await.with_context(failed)?.unwrap_or_default();
-            held_by(&about);
-            said = lines.next().await.with_context(failed)?;
-            if said.is_none() {
-                return Ok(Asked::Busy(about));
-            }
+    /// Asks for the lock. `held_by` hears who has it, if somebody does, and `step` that a step of an earlier run is waited
+    /// for.
+    pub async fn ask(host: &Host, wish: Wish<'_>, held_by: impl Fn(&str), step: impl Fn()) -> Result<Asked> {
+        let fence = Fence { state: wish.state.to_owned(), holder: wish.holder.id.clone() };
+        let about = wish.holder.about.replace('\n', " ");
+        let lease = Lease { session: Arc::clone(&host.session), host: host.name.clone(), fence, about };
+        Ok(match lease.ask(wish.wait, wish.again, held_by, step).await? {
+            Said::Taken(child, stamp) => Asked::Held(Lock {
+                host: host.name.clone(),
+                holder: wish.holder.id.clone(),
+                stamp: Some(stamp).filter(|stamp| stamp != "-"),
+                keeper: tokio::spawn(lease.clone().keep(child)),
+                lease,
+            }),
+            Said::Busy(about) => Asked::Busy(about),
+            Said::Overtaken(by) => Asked::Overtaken(Overtaken { host: host.name.clone(), by }),
+        })
+    }
+
+    /// Sees that nobody has taken it meanwhile.
+    ///
+    /// # Errors
+    /// [`Overtaken`], or why that can't be seen.
+    pub async fn check(&self) -> Result<()> {
+        let Lease { session, host, fence, .. } = &self.lease;
+        let script = Script::new("to see that this run still holds the lock", "fence").fenced(fence);
+        let command = ssh::Command::new("sh").args(script.shell_words());
+        let output = session.exec(&command.line()?, b"", ssh::Limits::within(script.limit)).await;
+        let output = output.with_context(|| format!("on {host}, {}", script.why))?;
+        let said = one_line(&String::from_utf8_lossy(&output.stderr), 400);
+        match output.status {
+            0 => Ok(()),
+            OVERTAKEN => Err(Overtaken { host: host.clone(), by: said }.into()),
+            _ => Err(anyhow!("on {host}, {}: {said}", script.why)),
         }
-        if said.as_deref() == Some("locked") {
-            let stamp = lines.next().await.with_context(failed)?.filter(|_| at_once);
-            return Ok(Asked::Held(Lock { host: host.name.clone(), stamp, beat: tokio::spawn(beat(child)) }));
-        }
-        let said = String::from_utf8_lossy(&child.stderr()).into_owned();
-        bail!("{}: {}", failed(), crate::report::text::one_line(&said, 1000))
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        self.beat.abort();
+        self.keeper.abort();
     }
 }
 
-async fn beat(mut child: Child) {
-    let mut tick = tokio::time::interval(Duration::from_secs(LEASE / 3));
+impl Lease {
+    async fn ask(&self, wait: Duration, again: bool, held_by: impl Fn(&str), step: impl Fn()) -> Result<Said> {
+        let root = self.fence.state.rsplit_once('/').map_or("", |(root, _)| root);
+        let text = concat!(include_str!("alone.sh"), include_str!("lock.sh"));
+        let command = ssh::Command::new("sh")
+            .args(["-c", text, "cutover", root, &LEASE.as_secs().to_string(), &self.fence.holder, &self.about])
+            .arg(wait.as_secs().to_string())
+            .arg(if again { "again" } else { "" });
+        let mut child = self.session.spawn(&command.line()?).await.context("the lock can't be asked for")?;
+        let mut out = Lines::new(&mut child.stdout, Limits { timeout: wait + STEP, max_bytes: MOST });
+        let mut busy = None;
+        loop {
+            let patience = ANSWER + if busy.is_some() { wait } else { Duration::ZERO };
+            match line(&mut out, patience).await?.as_deref() {
+                Some("held") => {
+                    let about = line(&mut out, ANSWER).await?.unwrap_or_default();
+                    held_by(&about);
+                    busy = Some(about);
+                }
+                Some("step") => step(),
+                Some("locked") => {
+                    let stamp = line(&mut out, ANSWER).await?.unwrap_or_default();
+                    return Ok(Said::Taken(child, stamp));
+                }
+                Some("overtaken") => {
+                    let by = line(&mut out, ANSWER).await?.unwrap_or_default();
+                    return Ok(Said::Overtaken(inert(&by)));
+                }
+                None if busy.is_some() => return Ok(Said::Busy(busy.unwrap_or_default())),
+                _ => break,
+            }
+        }
+        let _ = awake::timeout(Duration::from_secs(5), child.wait()).await;
+        let said = one_line(&String::from_utf8_lossy(&child.stderr()), 1000);
+        bail!("the lock under {root} on {} can't be taken: {said}", self.host)
+    }
+
+    /// Keeps the lock until this is dropped, the connection ends, or another run has taken it: the next step is told so.
+    async fn keep(self, mut child: Child) {
+        loop {
+            beat(&mut child).await;
+            drop(child);
+            child = loop {
+                match self.ask(BEAT, true, |_| {}, || {}).await {
+                    Ok(Said::Taken(child, _)) => break child,
+                    Ok(Said::Overtaken(_)) => return,
+                    _ if self.session.is_closed() => return,
+                    _ => tokio::time::sleep(Duration::from_secs(1)).await,
+                }
+            };
+        }
+    }
+}
+
+/// Gives signs of life until the channel ends.
+async fn beat(child: &mut Child) {
+    let mut tick = tokio::time::interval(BEAT);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        tick.tick().await;
+        tokio::select! {
+            _ = child.wait() => return,
+            _ = tick.tick() => {}
+        }
         if child.stdin.write_all(b".").await.is_err() || child.stdin.flush().await.is_err() {
             return;
         }
     }
+}
+
+/// The next line of what the host prints; `None` at the end.
+async fn line(out: &mut Lines<impl AsyncRead + Unpin>, patience: Duration) -> Result<Option<String>> {
+    let line = awake::timeout(patience, out.next()).await;
+    Ok(line.map_err(|_| anyhow!("the host says nothing of its lock for {} s", patience.as_secs()))??)
 }

@@ -1,18 +1,44 @@
 # Holds the lock of this host for as long as stdin brings a byte every SECONDS.
-# Words: the state root, seconds, the holder (an id, then a line about who, from where, since when), seconds to wait for it.
-# With the lock comes the stamp of what releases have written here.
+# Words: the state root, seconds, the id of the run, a line about who it is, from where, since when, seconds to wait for it,
+# `again` to go on where nobody took it since.
+# With the lock comes the stamp of what releases have written here, `-` where somebody else held it first.
 LC_ALL=C; export LC_ALL
 umask 077
+seconds=$2 id=$3 about=$4 wait=$5 again=$6
 mkdir -p "$1" || exit 1
 cd "$1" || exit 1
-exec 9>>lock || exit 1
+true >> lock && true >> busy || exit 1
+exec 9>>lock 8>>busy
+
+# mine: nobody else has had the lock since this run did
+mine() {
+  holder=''
+  IFS= read -r holder < lock
+  case $holder in "$id" | "free $id") return 0 ;; esac
+  [ -n "$again" ] || return 0
+  echo overtaken; sed -n 2p lock
+  exit 0
+}
+
+late=''
 if ! flock -n 9; then
-  echo held; echo "$(sed -n 2p lock)"   # one line, even where the holder is just leaving
-  [ "$4" -gt 0 ] && flock -w "$4" 9 || exit 0
+  late=1
+  if ! flock -w 2 9; then   # the last run may be leaving just now
+    mine
+    echo held; echo "$(sed -n 2p lock)"   # one line, even where the holder is just leaving
+    [ "$wait" -gt 0 ] || exit 0
+    clock; end=$((uptime + wait))
+    until flock -w 1 9; do mine; clock; [ "$uptime" -lt "$end" ] || exit 0; done
+  fi
 fi
-printf '%s\n' "$3" > lock || exit 1
-# a step of a run that died may still be running
-exec 8>>busy && flock -w 120 8 && exec 8>&-
-echo locked; cat ./*/history.jsonl ./*/journal.jsonl 2>/dev/null | cksum
-while [ -n "$(timeout "$2" head -c 1 9>&-)" ]; do :; done
-: > lock
+mine
+[ "$holder" = "$id" ] || printf '%s\n%s\n' "$id" "$about" > lock || exit 1
+waiting() { late=1; echo step; }
+alone .
+exec 8>&-
+echo locked
+[ -n "$late" ] && echo - || cat ./*/history.jsonl ./*/journal.jsonl 2>/dev/null | cksum
+while beat=$(timeout "$seconds" head -c 1 9>&-); status=$?; [ -n "$beat" ]; do :; done
+# where the run ended (status 0: stdin did), nothing of it may go on; one that only stood still may, until somebody takes
+# the lock
+[ $status -ne 0 ] || printf 'free %s\n%s\n' "$id" "$about" > lock

@@ -10,6 +10,7 @@ pub mod script;
 pub mod ssh;
 mod tls;
 
+use crate::awake;
 use crate::report::text::inert;
 use crate::report::{Event, Reporter};
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -20,6 +21,11 @@ use ssh::{ExecError, ForwardError, Limits, Lines, Session};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt as _;
+
+/// A connection that answers only after this time stood still.
+const STALL: Duration = Duration::from_millis(1500);
+/// How often a question is asked again for that.
+const STALLS: usize = 3;
 
 /// A host that cutover is logged in to.
 pub struct Host {
@@ -104,7 +110,7 @@ impl Host {
             }
             Ok(Ok(()))
         };
-        let outcome = tokio::time::timeout(script.limit, work).await;
+        let outcome = awake::timeout(script.limit, work).await;
         self.ran(script, began);
         let outcome = outcome.unwrap_or_else(|_| Err(anyhow!("no end after {} s", script.limit.as_secs())));
         outcome.with_context(|| format!("on {}, {}", self.name, script.why))?
@@ -116,6 +122,8 @@ impl Host {
     }
 
     /// The same, over TLS if `tls`. The certificate is not looked at: the SSH connection already says whose host it is.
+    ///
+    /// An answer that did not come in time says nothing where the connection itself stood still: it is asked for again.
     pub async fn get_maybe_tls(
         &self,
         address: &str,
@@ -125,7 +133,32 @@ impl Host {
         path: &str,
         limit: Duration,
     ) -> Result<Answer> {
-        match tokio::time::timeout(limit, self.session.direct_tcpip(address, port)).await {
+        for _ in 0..STALLS {
+            let began = Instant::now();
+            let answer = self.get_once(address, port, tls, host, path, limit).await;
+            if answer.is_ok() || began.elapsed() < limit || !self.stood_still().await {
+                return answer;
+            }
+        }
+        self.get_once(address, port, tls, host, path, limit).await
+    }
+
+    /// Whether a command that does nothing takes its time now, and is answered all the same.
+    async fn stood_still(&self) -> bool {
+        let began = Instant::now();
+        self.session.exec(":", b"", Limits::within(2 * ssh::SILENCE)).await.is_ok() && began.elapsed() > STALL
+    }
+
+    async fn get_once(
+        &self,
+        address: &str,
+        port: u16,
+        tls: bool,
+        host: &str,
+        path: &str,
+        limit: Duration,
+    ) -> Result<Answer> {
+        match awake::timeout(limit, self.session.direct_tcpip(address, port)).await {
             Ok(Ok(stream)) if tls => {
                 let stream = ssh::within(limit, tls::wrap(stream, host)).await?;
                 http::get(stream, host, path, limit).await
@@ -159,7 +192,7 @@ impl Host {
         let environment = self.environment.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // a shell may look at it only when it starts, and the length of a text is in bytes only with it
         let command = ssh::Command::new("env").arg("LC_ALL=C").args(environment);
-        let command = command.args(["sh", "-c", script.text, "cutover"]).args(&script.words);
+        let command = command.arg("sh").args(script.shell_words());
         Ok(command.line()?)
     }
 
@@ -177,6 +210,9 @@ impl Host {
     fn failure(&self, script: &Script, status: u32, stderr: &[u8], stdout: &[u8]) -> anyhow::Error {
         let said = [stderr, stdout].into_iter().find(|said| !said.is_empty()).unwrap_or_default();
         let said = inert(String::from_utf8_lossy(said).trim());
+        if script.fence.is_some() && status == lock::OVERTAKEN {
+            return lock::Overtaken { host: self.name.clone(), by: said }.into();
+        }
         anyhow!("on {}, {}: {said} (exit status {status})", self.name, script.why)
     }
 }

@@ -11,6 +11,8 @@ pub struct Script {
     pub why: &'static str,
     /// The text; `$1`, `$2`, … are `words`.
     pub text: &'static str,
+    /// Under whose lock it runs, where it changes something.
+    pub fence: Option<Fence>,
     /// Positional arguments.
     pub words: Vec<String>,
     /// What the script reads on stdin. Never shown.
@@ -19,10 +21,23 @@ pub struct Script {
     pub limit: Duration,
 }
 
+/// The lock under which a step runs: `fence.sh`, which comes before the step's own text, lets it go on only while that is
+/// held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fence {
+    /// cutover's state directory on the host; the lock lies in the one above it.
+    pub state: String,
+    /// The id of the run.
+    pub holder: String,
+}
+
+/// What comes before a fenced step.
+const FENCED: &str = concat!(include_str!("alone.sh"), include_str!("fence.sh"), "# ----\n");
+
 impl Script {
     /// A script with no arguments yet, allowed 60 s.
     pub fn new(why: &'static str, text: &'static str) -> Self {
-        Script { why, text, words: Vec::new(), stdin: None, limit: Duration::from_secs(60) }
+        Script { why, text, fence: None, words: Vec::new(), stdin: None, limit: Duration::from_secs(60) }
     }
 
     /// Adds one positional argument.
@@ -35,6 +50,35 @@ impl Script {
     pub fn args<T: Into<String>>(mut self, words: impl IntoIterator<Item = T>) -> Self {
         self.words.extend(words.into_iter().map(Into::into));
         self
+    }
+
+    /// Has it run under this lock: its text is to call `fence` before it changes anything.
+    pub fn fenced(mut self, fence: &Fence) -> Self {
+        self.fence = Some(fence.clone());
+        self
+    }
+
+    /// Everything after `sh`: the text, and the words as the shell gets them.
+    pub(super) fn shell_words(&self) -> Vec<String> {
+        let mut words = match &self.fence {
+            None => vec!["-c".to_owned(), self.text.to_owned(), "cutover".to_owned()],
+            Some(fence) => {
+                let size = self.stdin.as_ref().map_or(0, |text| text.expose().len());
+                let (allowed, size) = (self.limit.as_secs().to_string(), size.to_string());
+                let text = format!("{FENCED}{}", self.text);
+                vec![
+                    "-c".to_owned(),
+                    text,
+                    "cutover".to_owned(),
+                    fence.state.clone(),
+                    fence.holder.clone(),
+                    allowed,
+                    size,
+                ]
+            }
+        };
+        words.extend(self.words.iter().cloned());
+        words
     }
 
     /// Gives it text on stdin.

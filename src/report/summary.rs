@@ -40,6 +40,7 @@ fn title(job: &Job) -> String {
         "put-back" => format!("❌ {version}: failed, and what was changed was put back"),
         "stuck" => format!("🚨 {version}: failed, and could not be put back"),
         "locked" => format!("❌ {version}: another run holds the lock"),
+        "overtaken" => format!("{version}: another run has taken over"),
         "no-connection" => format!("❌ {version}: no connection to the host"),
         "bad-configuration" => format!("❌ {version}: cannot start like this"),
         "interrupted" => format!("❌ {version}: stopped, and what was changed was put back"),
@@ -65,6 +66,9 @@ fn advice(outcome: &str) -> Option<&'static str> {
              recover` finishes the release or puts it back."
         }
         "locked" => "Wait for the other run to end, or let this one wait for it: `args: --wait 10m`.",
+        "overtaken" => {
+            "Look at the other run: it finishes what this one had begun, or puts it back. `cutover status` says what serves."
+        }
         "no-connection" => {
             "Nothing was changed. The message above says which of address, host key and login is refused, and what to \
              set."

@@ -29,12 +29,13 @@ pub(super) async fn load(
     let missing = (from..image.layers.len()).map(|at| image.encoded(at, encoding, delivery.cache));
     let blobs = try_join_all(missing).await.context("the image can't be prepared")?;
     meter.expect(blobs.iter().map(|blob| blob.size).sum());
-    let script = Script::new("to load the image", include_str!("scripts/load.sh")).arg(&delivery.name).limit(LIMIT);
+    let script = Script::new("to load the image", include_str!("scripts/load.sh"));
+    let script = script.fenced(&delivery.fence).arg(&delivery.name).limit(LIMIT);
     let mut child = delivery.host.start(&script).await?;
     let work = async {
         let written = write(&mut child, delivery, from, &blobs, meter).await;
         // docker's own words say more than a pipe that broke
-        let id = finished(&mut child).await?;
+        let id = finished(delivery, &mut child).await?;
         written.map(|()| id)
     };
     let loaded = tokio::time::timeout(LIMIT, work).await;
@@ -53,7 +54,8 @@ async fn write(
     let image = delivery.image;
     let names: Vec<String> = image.layers.iter().map(|layer| format!("{}.tar", layer.diff_id.hex())).collect();
     let config = format!("{}.json", image.id.hex());
-    let manifest = serde_json::json!([{ "Config": config, "RepoTags": [&delivery.name], "Layers": names }]);
+    // it is named under the lock, not by whoever is late
+    let manifest = serde_json::json!([{ "Config": config, "RepoTags": null, "Layers": names }]);
     let manifest: Bytes = manifest.to_string().into();
     for (name, bytes) in [("manifest.json", &manifest), (&config, &image.config)] {
         child.stdin.write_all(&header(name, bytes.len() as u64)?).await?;

@@ -6,6 +6,7 @@ use super::meter::Meter;
 use super::oci;
 use super::registry::Registry;
 use super::send::{Delivery, Obstacle};
+use crate::host::lock;
 use crate::host::script::Script;
 use crate::host::ssh::{Child, ForwardError, Limits, RemoteForward, whole};
 use crate::release::digest::Digest;
@@ -42,6 +43,8 @@ pub(super) async fn pull(
     let (forward, wire) = (forward?, wire?);
     let reference = format!("{LOOPBACK}:{}/{}@{}", forward.port(), wire.registry.name, wire.registry.manifest.0);
     let script = Script::new("to bring the image to the host", include_str!("scripts/pull.sh"))
+        .fenced(&delivery.fence)
+        .limit(LIMIT)
         .args([&reference, &delivery.name, &delivery.record])
         .args(wire.sent.iter().map(Sent::line));
     let connections = AtomicU32::new(0);
@@ -71,13 +74,17 @@ async fn serve(mut forward: RemoteForward, registry: Arc<Registry>, connections:
 
 async fn run(delivery: &Delivery<'_>, script: &Script) -> Result<String> {
     let mut child = delivery.host.start(script).await?;
-    finished(&mut child).await
+    finished(delivery, &mut child).await
 }
 
 /// Waits for a script that prints the image's id.
-pub(super) async fn finished(child: &mut Child) -> Result<String> {
+pub(super) async fn finished(delivery: &Delivery<'_>, child: &mut Child) -> Result<String> {
     let printed = whole(&mut child.stdout, SAID).await?;
     let status = child.wait().await?;
+    if status == lock::OVERTAKEN {
+        let by = one_line(&String::from_utf8_lossy(&child.stderr()), 500);
+        return Err(lock::Overtaken { host: delivery.host.name.clone(), by }.into());
+    }
     if status != 0 {
         let said = String::from_utf8_lossy(&child.stderr()).into_owned();
         return Err(anyhow!("{} (exit status {status})", one_line(&said, 500)));

@@ -6,6 +6,7 @@ use super::image::{Encoding, Image};
 use super::meter::{Meter, size};
 use super::{load, pull};
 use crate::host::Host;
+use crate::host::script::Fence;
 use crate::report::Level;
 use anyhow::{Result, anyhow, bail};
 use std::sync::Arc;
@@ -26,6 +27,8 @@ pub struct Delivery<'a> {
     pub engine: &'a str,
     /// The name that the image gets there: `REPOSITORY:TAG`.
     pub name: String,
+    /// The lock under which the image gets its name.
+    pub fence: Fence,
     /// The host's file of the layers that were sent for this service before.
     pub record: String,
 }

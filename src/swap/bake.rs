@@ -3,6 +3,7 @@
 use super::execute::HostSwap;
 use super::plan::ServicePlan;
 use super::probe;
+use crate::awake;
 use crate::cancel::Cancel;
 use crate::config::Bake;
 use crate::report::{Event, Level};
@@ -30,7 +31,8 @@ pub(super) async fn watch(swap: &HostSwap<'_>, cancel: &Cancel) -> Result<String
 async fn ask(swap: &HostSwap<'_>, bake: &Bake, cancel: &Cancel) -> Result<String> {
     let nginx = swap.nginx_addresses()?;
     let (began, mut asked, mut failures) = (Instant::now(), 0u32, 0u32);
-    while began.elapsed() < bake.duration {
+    let over = tokio::spawn(awake::sleep(bake.duration));
+    while !over.is_finished() {
         let tick = tokio::time::sleep(INTERVAL);
         for service in &swap.plan.services {
             asked += 1;
@@ -46,7 +48,7 @@ async fn ask(swap: &HostSwap<'_>, bake: &Bake, cancel: &Cancel) -> Result<String
         swap.host.reporter.emit(Event::Progress {
             host: swap.host.name.clone(),
             text: format!("bake: {failures} of {asked} answers failed"),
-            done: began.elapsed().as_secs(),
+            done: began.elapsed().min(bake.duration).as_secs(),
             total: bake.duration.as_secs(),
             unit: "s",
         });

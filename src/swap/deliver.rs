@@ -140,7 +140,8 @@ impl HostSwap<'_> {
         let name = service.tags.last().map(|(name, _)| name.clone()).context("the plan has no name for the image")?;
         let record = record(&self.state, &service.name);
         let asked = self.shipment.asked().remove(&(self.host.name.clone(), record.clone()));
-        let delivery = Delivery { host: self.host, image, cache, engine: &self.plan.engine, name, record };
+        let delivery =
+            Delivery { host: self.host, image, cache, engine: &self.plan.engine, name, record, fence: self.fence() };
         send(&delivery, asked).await
     }
 }

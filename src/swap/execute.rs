@@ -12,7 +12,7 @@ use crate::cancel::{Cancel, Signal};
 use crate::host::Host;
 use crate::host::container::Container;
 use crate::host::docker::Login;
-use crate::host::lock::Holder;
+use crate::host::lock::{Holder, Overtaken};
 use crate::parallel;
 use crate::report::Level;
 use crate::report::text::one_line;
@@ -61,6 +61,10 @@ pub struct HostSwap<'a> {
     pub env_given: Given,
     /// The last lines of what failed: a command, or the new slot.
     pub said: Mutex<Vec<String>>,
+    /// The host has written down that all were confirmed.
+    pub written: AtomicBool,
+    /// When the host was last asked to do a step.
+    pub asked: Instant,
 }
 
 /// Why a release did not become live, and what came of putting it back.
@@ -72,6 +76,14 @@ pub struct Failure {
     pub left: Vec<(String, String)>,
     /// The signal that asked to stop, if that was the cause.
     pub signal: Option<Signal>,
+    /// Another run took a lock of this one: everything was left to that one.
+    pub overtaken: Option<Overtaken>,
+}
+
+impl From<Overtaken> for Failure {
+    fn from(overtaken: Overtaken) -> Failure {
+        Failure { causes: Vec::new(), left: Vec::new(), signal: None, overtaken: Some(overtaken) }
+    }
 }
 
 impl<'a> HostSwap<'a> {
@@ -95,6 +107,8 @@ impl<'a> HostSwap<'a> {
             drained: String::new(),
             env_given: Given::default(),
             said: Mutex::default(),
+            written: AtomicBool::new(false),
+            asked: Instant::now(),
         }
     }
 
@@ -162,16 +176,14 @@ pub async fn execute(
         }
         let failed = AtomicBool::new(false);
         let results = parallel::all(limit, swaps.iter_mut().map(|swap| swap.phase(phase, &failed, cancel))).await;
-        let failed = swaps.iter().zip(results);
-        let failed = failed.filter_map(|(swap, result)| Some((swap.host.name.clone(), swap.why(&result.err()?))));
-        let causes: Vec<(String, String)> = failed.collect();
+        let causes = failures(swaps, results)?;
         if !causes.is_empty() || cancel.raised().is_some() {
             let reason = if causes.is_empty() { "stopped by a signal".to_owned() } else { by_host(&causes).join("\n") };
             if phase > Phase::Prepare && swaps.iter().any(HostSwap::is_irreversible) && keep() {
                 return Err(left_alone(swaps, causes));
             }
-            let left = undo::all(swaps, &reason, cancel.raised().is_some()).await;
-            return Err(Failure { causes, left, signal: cancel.raised() });
+            let left = undo::all(swaps, &reason, cancel.raised().is_some()).await?;
+            return Err(Failure { causes, left, signal: cancel.raised(), overtaken: None });
         }
         if phase == Phase::Switch {
             live = Instant::now();
@@ -180,30 +192,73 @@ pub async fn execute(
     if let Some(swap) = swaps.first() {
         swap.host.reporter.phase(Phase::Finish.title());
     }
-    let drained = parallel::all(limit, swaps.iter_mut().map(|swap| swap.drain_phase(cancel))).await;
+    let drained = confirm_and_drain(swaps, limit, cancel).await?;
     let ended = parallel::all(limit, swaps.iter().map(HostSwap::ended)).await;
     let ended: Vec<(String, String)> = ended.into_iter().flatten().collect();
     if !ended.is_empty() {
         // every old slot still runs, and only the old slots do
         let reason = by_host(&ended).join("\n");
-        let left = undo::all(swaps, &reason, cancel.raised().is_some()).await;
-        return Err(Failure { causes: ended, left, signal: None });
+        let left = undo::all(swaps, &reason, cancel.raised().is_some()).await?;
+        return Err(Failure { causes: ended, left, signal: None, overtaken: None });
     }
     let retired = swaps.iter_mut().zip(drained).map(async |(swap, drained)| {
         drained?;
         swap.retire_phase(cancel).await
     });
-    let results = parallel::all(limit, retired).await;
-    let mut tidy = true;
-    for (swap, result) in swaps.iter().zip(results) {
-        if let Err(error) = result {
-            tidy = false;
-            let text =
-                format!("the new version is live, but tidying up failed: {error:#}\nthe next run will try again");
-            swap.host.reporter.note(Level::Warning, &swap.host.name, text);
-        }
+    let retired = parallel::all(limit, retired).await;
+    let untidy = failures(swaps, retired)?;
+    for (host, why) in &untidy {
+        let text = format!("the new version is live, but tidying up failed: {why}\nthe next run will try again");
+        swaps.iter().take(1).for_each(|swap| swap.host.reporter.note(Level::Warning, host, text.clone()));
     }
-    Ok(Done { live, tidy })
+    Ok(Done { live, tidy: untidy.is_empty() })
+}
+
+/// What is to be called live is so on every host's disk, under its lock: recovery goes by that. A command of the project's
+/// own waits for it; else the drain writes it down as it begins. Gives what came of the drains.
+async fn confirm_and_drain(
+    swaps: &mut [HostSwap<'_>],
+    limit: Option<usize>,
+    cancel: &Cancel,
+) -> Result<Vec<Result<()>>, Failure> {
+    let by_drain = |swap: &HostSwap<'_>| {
+        let steps = swap.plan.steps();
+        steps.contains(&Step::Drain) && !steps.contains(&Step::AfterSwitch)
+    };
+    let by_drain = swaps.iter().all(by_drain);
+    let mut drained = Vec::new();
+    let written = if by_drain {
+        drained = parallel::all(limit, swaps.iter_mut().map(|swap| swap.drain_phase(cancel))).await;
+        let refused = swaps.iter().zip(&mut drained).map(|(swap, drained)| match swap.is_written() {
+            true => Ok(()),
+            false => std::mem::replace(drained, Ok(())),
+        });
+        refused.collect()
+    } else {
+        parallel::all(limit, swaps.iter().map(HostSwap::write_confirmed)).await
+    };
+    let causes = failures(swaps, written)?;
+    if !causes.is_empty() {
+        let left = undo::all(swaps, &by_host(&causes).join("\n"), cancel.raised().is_some()).await?;
+        return Err(Failure { causes, left, signal: None, overtaken: None });
+    }
+    if !by_drain {
+        drained = parallel::all(limit, swaps.iter_mut().map(|swap| swap.drain_phase(cancel))).await;
+    }
+    Ok(drained)
+}
+
+/// Who failed and why. Where another run has taken a lock of this one, nothing else counts.
+fn failures(swaps: &[HostSwap<'_>], results: Vec<Result<()>>) -> Result<Vec<(String, String)>, Overtaken> {
+    let mut causes = Vec::new();
+    for (swap, result) in swaps.iter().zip(results) {
+        let Err(error) = result else { continue };
+        if let Some(overtaken) = error.downcast_ref::<Overtaken>() {
+            return Err(overtaken.clone());
+        }
+        causes.push((swap.host.name.clone(), swap.why(&error)));
+    }
+    Ok(causes)
 }
 
 /// A release that is live.
@@ -232,7 +287,7 @@ fn left_alone(swaps: &[HostSwap<'_>], causes: Vec<(String, String)>) -> Failure 
                 old code may not work any more. `cutover recover --finish` keeps the new version, `cutover recover \
                 --put-back` goes back all the same";
     let left = swaps.iter().map(|swap| (swap.host.name.clone(), what.to_owned()));
-    Failure { causes, left: left.collect(), signal: None }
+    Failure { causes, left: left.collect(), signal: None, overtaken: None }
 }
 
 impl HostSwap<'_> {
@@ -274,6 +329,11 @@ impl HostSwap<'_> {
         Ok(())
     }
 
+    /// The host has written down that all were confirmed.
+    fn is_written(&self) -> bool {
+        self.written.load(Ordering::Relaxed)
+    }
+
     /// What comes before the old slot is stopped.
     async fn drain_phase(&mut self, cancel: &Cancel) -> Result<()> {
         self.finish(|step| step < Step::Retire, cancel).await
@@ -295,6 +355,7 @@ impl HostSwap<'_> {
     pub async fn step(&mut self, step: Step, cancel: &Cancel) -> Result<()> {
         let running = self.host.reporter.step(&self.host.name, step.name(), self.plan.explain(step));
         self.begun.push(step);
+        self.asked = Instant::now();
         let result = self.perform(step, cancel).await;
         let took = match &result {
             Ok(text) => running.done(text),

@@ -3,6 +3,7 @@
 use super::execute::HostSwap;
 use super::plan::ServicePlan;
 use super::refusals::meaning;
+use crate::awake;
 use crate::cancel::Cancel;
 use crate::host::Host;
 use crate::host::container::Container;
@@ -36,7 +37,7 @@ pub(super) async fn wait(
             return Ok(format!("{slot} is healthy after {:.1} s", began.elapsed().as_secs_f64()));
         }
         end = ended(swap, container) => end?,
-        () = tokio::time::sleep(health.timeout) => format!(
+        () = awake::sleep(health.timeout) => format!(
             "{slot} is not healthy after {} s: asked {} times for GET {} on port {}; at last {}",
             health.timeout.as_secs_f64(), asked.times, health.path, service.port, asked.last
         ),

@@ -13,6 +13,8 @@ pub struct Journal {
     pub begun: Vec<Step>,
     /// Putting back had begun.
     pub back: bool,
+    /// Every host was confirmed.
+    pub confirmed: bool,
 }
 
 #[derive(Deserialize)]
@@ -22,19 +24,23 @@ struct Line {
 }
 
 impl Journal {
-    /// Reads the journal's text; empty text is no journal. A torn last line is passed over.
-    pub fn read(text: &str) -> Option<Journal> {
+    /// Reads the journal's text: there is one where its file is not empty. Its first line is the plan, or it is damaged. A
+    /// line after that which can't be read, torn by a crash, is passed over.
+    pub fn read(text: &str) -> Journal {
         let mut lines = text.lines();
-        let first = lines.next().filter(|line| !line.trim().is_empty())?;
+        let plan = lines.next().and_then(|first| serde_json::from_str(first).ok());
         let lines: Vec<Line> = lines.filter_map(|line| serde_json::from_str(line).ok()).collect();
         let begun = lines.iter().filter(|line| line.state == "begin").map(|line| line.step).collect();
         let back = lines.iter().any(|line| line.state == "back");
-        Some(Journal { plan: serde_json::from_str(first).ok(), begun, back })
+        let confirmed = lines.iter().any(|line| (line.step, line.state.as_str()) == (Step::Confirm, "end"));
+        Journal { plan, begun, back, confirmed }
     }
 
-    /// The new version was confirmed, so the swap is to be finished and not undone.
+    /// The new version was confirmed on every host, so the swap is to be finished and not undone. Journals of before the
+    /// line that says so show it by the steps that came next.
     pub fn is_confirmed(&self) -> bool {
-        !self.back && self.begun.iter().any(|step| matches!(step, Step::Drain | Step::Retire))
+        let after = || self.begun.iter().any(|step| matches!(step, Step::AfterSwitch | Step::Drain | Step::Retire));
+        !self.back && (self.confirmed || after())
     }
 }
 
@@ -44,9 +50,8 @@ mod tests {
 
     #[test]
     fn steps_begun_are_read_and_torn_lines_passed_over() {
-        assert_eq!(Journal::read(""), None);
         let text = "{}\n{\"step\":\"start\",\"state\":\"begin\"}\n{\"step\":\"start\",\"state\":\"end\"}\n{\"step\":\"route\",\"state\":\"begin\"}\n{\"st";
-        let journal = Journal::read(text).expect("a journal");
+        let journal = Journal::read(text);
         assert_eq!((journal.plan.is_none(), journal.begun.as_slice()), (true, [Step::Start, Step::Route].as_slice()));
         assert!(!journal.is_confirmed());
     }
@@ -55,7 +60,24 @@ mod tests {
     fn what_was_being_put_back_is_not_confirmed() {
         let line = |step: &str, state: &str| format!("{{\"step\":\"{step}\",\"state\":\"{state}\"}}\n");
         let drained = "{}\n".to_owned() + &line("route", "begin") + &line("drain", "begin");
-        assert!(Journal::read(&drained).expect("a journal").is_confirmed());
-        assert!(!Journal::read(&(drained + &line("route", "back"))).expect("a journal").is_confirmed());
+        assert!(Journal::read(&drained).is_confirmed());
+        assert!(!Journal::read(&(drained + &line("route", "back"))).is_confirmed());
+    }
+
+    #[test]
+    fn what_every_host_was_confirmed_for_stays_from_that_line_on() {
+        let routed =
+            "{}\n{\"step\":\"route\",\"state\":\"begin\"}\n{\"step\":\"route\",\"state\":\"end\"}\n".to_owned();
+        assert!(!Journal::read(&routed).is_confirmed());
+        let confirmed = routed + "{\"step\":\"confirm\",\"state\":\"end\"}\n";
+        assert!(Journal::read(&confirmed).is_confirmed());
+        assert!(!Journal::read(&(confirmed + "{\"step\":\"route\",\"state\":\"back\"}\n")).is_confirmed());
+    }
+
+    #[test]
+    fn a_first_line_that_is_no_plan_is_a_damaged_journal_and_no_missing_one() {
+        for text in ["", "\n\n", "\0\0\0", "{\"id\":\"4711\",\"vers", "\n{\"step\":\"drain\",\"state\":\"begin\"}\n"] {
+            assert_eq!(Journal::read(text).plan, None, "{text:?}");
+        }
     }
 }

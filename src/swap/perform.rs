@@ -5,10 +5,11 @@ use super::execute::{HostSwap, RELOAD_SECONDS};
 use super::steps::Step;
 use super::undo;
 use crate::cancel::{Cancel, Signal};
-use crate::host::script::{Script, Section, sections};
+use crate::host::script::{Fence, Script, Section, sections};
 use crate::report::{Event, Level};
 use anyhow::{Context as _, Result, bail};
 use futures_util::future::try_join_all;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 impl HostSwap<'_> {
@@ -34,7 +35,12 @@ impl HostSwap<'_> {
 
     /// A script of the swap: it runs only while this run holds the lock.
     pub(super) fn script(&self, why: &'static str, text: &'static str) -> Script {
-        Script::new(why, text).args([&self.state, &self.holder]).limit(Duration::from_secs(180))
+        Script::new(why, text).fenced(&self.fence()).limit(Duration::from_secs(180))
+    }
+
+    /// The lock under which this run changes the host.
+    pub(super) fn fence(&self) -> Fence {
+        Fence { state: self.state.clone(), holder: self.holder.clone() }
     }
 
     /// References, each with the image that it shall name.
@@ -138,16 +144,22 @@ impl HostSwap<'_> {
     /// Waits for nginx's old workers: how many were left at the end, and how many there were. `back`: while
     /// putting back.
     pub(super) async fn drain_workers(&self, nginx: &str, timeout: Duration, back: bool) -> Result<(u64, u64)> {
+        let how = match (back, self.written.load(Ordering::Relaxed)) {
+            (true, _) => "back",
+            (false, true) => "",
+            (false, false) => "confirm",
+        };
         let script = self
             .script(
                 "to let old requests finish",
                 concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/drain.sh")),
             )
-            .args([nginx, &timeout.as_secs().to_string(), if back { "back" } else { "" }])
+            .args([nginx, &timeout.as_secs().to_string(), how])
             .limit(timeout + Duration::from_secs(30));
         let (mut left, mut most) = (0u64, 0u64);
         let began = Instant::now();
         let line = |line: &str| {
+            self.written.fetch_or(line == "confirmed", Ordering::Relaxed);
             left = line.trim().parse().unwrap_or(left);
             most = most.max(left);
             self.host.reporter.emit(Event::Progress {
@@ -193,6 +205,14 @@ impl HostSwap<'_> {
         }
         let said = self.stopped.iter().map(|(slot, code)| format!("{slot} ended with {code}"));
         Ok(said.collect::<Vec<_>>().join(", "))
+    }
+
+    /// Writes down that every host was confirmed.
+    pub(super) async fn write_confirmed(&self) -> Result<()> {
+        let text = concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/confirmed.sh"));
+        self.host.run(&self.script("to write down that the new version is confirmed", text)).await?;
+        self.written.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     async fn write_record(&mut self) -> Result<String> {

@@ -9,7 +9,11 @@ use super::undo;
 use crate::cancel::Cancel;
 use crate::host::Host;
 use crate::host::lock::Holder;
+use crate::host::script::{Fence, Script};
+use crate::report::Level;
+use crate::report::text::inert;
 use anyhow::{Context as _, Result, bail};
+use std::sync::atomic::AtomicBool;
 
 /// What shall become of an unfinished swap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,17 +61,13 @@ pub async fn recover(
     cancel: &Cancel,
 ) -> Result<()> {
     let Some(journal) = &seen.journal else { return Ok(()) };
-    let Some(plan) = &journal.plan else {
-        bail!(
-            "the journal of an unfinished swap, {state}/journal.jsonl, can't be read; see with `cutover status` what is \
-             live, then remove that file"
-        );
-    };
+    let Some(plan) = &journal.plan else { return set_aside(host, state, holder).await };
     let mut swap = HostSwap::new(host, plan.clone(), state, holder, None);
     swap.begun = journal.begun.clone();
+    swap.written = AtomicBool::new(journal.is_confirmed());
     swap.nginx = seen.nginx.running.as_ref().map(|container| container.id.clone());
     if way == Way::PutBack {
-        let left = undo::one(&mut swap, "the run that released it ended half-way", false).await;
+        let left = undo::one(&mut swap, "the run that released it ended half-way", false).await?;
         let left: Vec<String> = left.into_iter().map(|(_, why)| why).collect();
         return if left.is_empty() { Ok(()) } else { bail!(left.join("; ")) };
     }
@@ -84,6 +84,20 @@ pub async fn recover(
     for step in plan.steps().into_iter().filter(|step| step.phase() == Phase::Finish && *step != Step::AfterSwitch) {
         swap.step(step, cancel).await?;
     }
+    Ok(())
+}
+
+/// A journal that can't be read is no reason to do anything, and it is kept for people.
+async fn set_aside(host: &Host, state: &str, holder: &Holder) -> Result<()> {
+    let fence = Fence { state: state.to_owned(), holder: holder.id.clone() };
+    let text = concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/set-aside.sh"));
+    let name = host.run(&Script::new("to set the journal aside", text).fenced(&fence)).await?;
+    let text = format!(
+        "the journal of an unfinished swap can't be read, so nothing was undone by it; it is {} now. `cutover status` shows \
+         what is live",
+        inert(String::from_utf8_lossy(&name).trim())
+    );
+    host.reporter.note(Level::Warning, &host.name, text);
     Ok(())
 }
 

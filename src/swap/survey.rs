@@ -96,7 +96,7 @@ fn read(output: &[u8]) -> Result<Survey> {
             "missing" => survey.missing = text.split_whitespace().map(str::to_owned).collect(),
             "env-project" if !text.trim().is_empty() => survey.env_project = Some(text.trim().to_owned()),
             "history" => survey.history = history::read(&text),
-            "journal" => survey.journal = Journal::read(&text),
+            "journal" => survey.journal = Some(Journal::read(&text)),
             _ => {}
         }
     }

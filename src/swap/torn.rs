@@ -4,7 +4,7 @@ use super::journal::Journal;
 use super::steps::Step;
 use crate::host::Host;
 use crate::host::lock::Holder;
-use crate::host::script::{Script, sections};
+use crate::host::script::{Fence, Script, sections};
 use anyhow::Result;
 
 /// Makes the file of an unfinished swap what it was before that, if it is torn. Gives its path then. The lock is held.
@@ -12,10 +12,13 @@ pub async fn mend(host: &Host, state: &str, holder: &Holder) -> Result<Option<St
     const READ: &str = "cat \"$1/journal.jsonl\" 2>/dev/null; true";
     let text = host.run(&Script::new("to read the journal", READ).arg(state)).await?;
     let journal = Journal::read(&String::from_utf8_lossy(&text));
-    let Some(journal) = journal.filter(|journal| journal.begun.contains(&Step::Route)) else { return Ok(None) };
+    if !journal.begun.contains(&Step::Route) {
+        return Ok(None);
+    }
     let Some(conf) = journal.plan.map(|plan| plan.conf).filter(|conf| conf.in_place) else { return Ok(None) };
     let text = concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/mend.sh"));
-    let script = Script::new("to mend a file that was half written", text).args([state, &holder.id, &conf.path]);
+    let fence = Fence { state: state.to_owned(), holder: holder.id.clone() };
+    let script = Script::new("to mend a file that was half written", text).fenced(&fence).arg(&conf.path);
     let said = sections(&host.run(&script).await?)?;
     Ok(said.into_iter().find(|section| section.name == "mended").map(|section| section.text))
 }

@@ -3,6 +3,7 @@
 use super::execute::{HostSwap, RELOAD_SECONDS};
 use super::history::Outcome;
 use super::steps::Step;
+use crate::host::lock::Overtaken;
 use crate::host::script::Script;
 use crate::report::Level;
 use anyhow::Result;
@@ -16,21 +17,29 @@ const HURRIED: Duration = Duration::from_secs(2);
 
 /// Puts every host back as it was, all at once whatever the limit: a cancelled job has no time. What could not be put back
 /// comes back: host and reason.
-pub async fn all(swaps: &mut [HostSwap<'_>], reason: &str, hurried: bool) -> Vec<(String, String)> {
+///
+/// # Errors
+/// [`Overtaken`]: another run has taken a lock of this one, and it is for that one to finish or put back.
+pub async fn all(swaps: &mut [HostSwap<'_>], reason: &str, hurried: bool) -> Result<Vec<(String, String)>, Overtaken> {
     if let Some(swap) = swaps.first() {
         swap.host.reporter.phase("Put back: the old version goes on serving");
     }
     let left = join_all(swaps.iter_mut().map(|swap| one(swap, reason, hurried))).await;
-    left.into_iter().flatten().collect()
+    let left: Result<Vec<_>, Overtaken> = left.into_iter().collect();
+    Ok(left?.into_iter().flatten().collect())
 }
 
 /// Puts one host back. `reason` goes into its history; hurried, nothing is waited for longer than a runner gives.
-pub async fn one(swap: &mut HostSwap<'_>, reason: &str, hurried: bool) -> Vec<(String, String)> {
+///
+/// # Errors
+/// As [`all`].
+pub async fn one(swap: &mut HostSwap<'_>, reason: &str, hurried: bool) -> Result<Vec<(String, String)>, Overtaken> {
     if hurried {
         swap.plan.drain_timeout = swap.plan.drain_timeout.min(HURRIED);
         swap.plan.services.iter_mut().for_each(|service| service.stop_timeout = service.stop_timeout.min(HURRIED));
     }
     let mut left = Vec::new();
+    find_nginx(swap).await;
     let begun: BTreeSet<Step> = swap.begun.iter().copied().collect();
     let mut unrouted = true;
     for step in begun.into_iter().rev() {
@@ -46,6 +55,9 @@ pub async fn one(swap: &mut HostSwap<'_>, reason: &str, hurried: bool) -> Vec<(S
             Err(error) => {
                 let text = format!("{what}: {error:#}");
                 running.failed(&text);
+                if let Some(overtaken) = error.downcast_ref::<Overtaken>() {
+                    return Err(overtaken.clone());
+                }
                 unrouted &= step != Step::Route;
                 left.push((swap.host.name.clone(), text));
             }
@@ -58,7 +70,17 @@ pub async fn one(swap: &mut HostSwap<'_>, reason: &str, hurried: bool) -> Vec<(S
     {
         swap.host.reporter.note(Level::Warning, &swap.host.name, format!("the journal can't be closed: {error:#}"));
     }
-    left
+    Ok(left)
+}
+
+/// Somebody may have recreated nginx meanwhile: what is undone is undone for the container that is there now. Where that
+/// can't be seen, the one of before is the best guess.
+async fn find_nginx(swap: &mut HostSwap<'_>) {
+    let Some(nginx) = &swap.nginx else { return };
+    let script = Script::new("to find nginx", include_str!("scripts/nginx-now.sh"));
+    if let Ok(found) = swap.host.run(&script.args([nginx, &swap.plan.nginx.service])).await {
+        swap.nginx = Some(String::from_utf8_lossy(&found).trim().to_owned()).filter(|found| !found.is_empty());
+    }
 }
 
 /// What undoing a step means; `None` where there is nothing to undo.

@@ -3,7 +3,7 @@
 use lab::Instance;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ pub struct Wire {
     pub port: u16,
     sent: Arc<AtomicU64>,
     cuts: Arc<Mutex<Vec<u64>>>,
+    held: Arc<AtomicBool>,
 }
 
 impl Wire {
@@ -23,14 +24,15 @@ impl Wire {
         let port = listener.local_addr().expect("an address").port();
         let target = format!("{}:{}", instance.address, instance.port);
         let (sent, cuts) = (Arc::new(AtomicU64::new(0)), Arc::new(Mutex::new(Vec::new())));
-        let wire = Wire { port, sent: Arc::clone(&sent), cuts: Arc::clone(&cuts) };
+        let held = Arc::new(AtomicBool::new(false));
+        let wire = Wire { port, sent: Arc::clone(&sent), cuts: Arc::clone(&cuts), held: Arc::clone(&held) };
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let Ok(server) = TcpStream::connect(&target) else { continue };
                 let cut = cuts.lock().expect("cuts").pop();
-                let (sent, rate) = (Arc::clone(&sent), rate);
+                let (sent, held) = (Arc::clone(&sent), Arc::clone(&held));
                 let (from, to) = (client.try_clone().expect("clone"), server.try_clone().expect("clone"));
-                std::thread::spawn(move || outward(from, to, &sent, cut, rate));
+                std::thread::spawn(move || outward(from, to, &sent, &held, cut, rate));
                 std::thread::spawn(move || copy(server, client, |_| true));
             }
         });
@@ -41,6 +43,11 @@ impl Wire {
     pub fn cut(&self, mut after: Vec<u64>) {
         after.reverse();
         *self.cuts.lock().expect("cuts") = after;
+    }
+
+    /// Nothing reaches the host any more, and no connection is closed, until this is taken back.
+    pub fn hold(&self, held: bool) {
+        self.held.store(held, Ordering::Relaxed);
     }
 
     /// Bytes that went to the host so far.
@@ -58,11 +65,14 @@ impl Wire {
     }
 }
 
-fn outward(from: TcpStream, to: TcpStream, sent: &AtomicU64, cut: Option<u64>, rate: Option<u64>) {
+fn outward(from: TcpStream, to: TcpStream, sent: &AtomicU64, held: &AtomicBool, cut: Option<u64>, rate: Option<u64>) {
     let (mut due, mut here) = (Instant::now(), 0);
     let (one, other) = (from.try_clone(), to.try_clone());
     let cut_now = copy(from, to, |count| {
         here += count;
+        while held.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
         sent.fetch_add(count, Ordering::Relaxed);
         if let Some(rate) = rate {
             // what was not sent in time is not caught up with

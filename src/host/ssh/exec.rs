@@ -92,7 +92,7 @@ pub(super) async fn exec(pool: &Pool, command: &str, stdin: &[u8], limits: Limit
         let channel = pool.start(command).await?;
         run(channel, stdin, limits.max_bytes).await
     };
-    tokio::time::timeout(limits.timeout, run).await.unwrap_or(Err(ExecError::Timeout(limits.timeout)))
+    crate::awake::timeout(limits.timeout, run).await.unwrap_or(Err(ExecError::Timeout(limits.timeout)))
 }
 
 async fn run(mut channel: OpenChannel, stdin: &[u8], max_bytes: usize) -> Result<Output, ExecError> {

@@ -44,6 +44,9 @@ use crate::secret::Secret;
 /// Asks a person whether to accept a host key that nothing speaks for.
 pub type AskHostKey = Arc<dyn Fn(&UnknownHostKey) -> bool + Send + Sync>;
 
+/// Silence of the host or the network after which a connection counts as lost.
+pub const SILENCE: Duration = Duration::from_secs(30);
+
 /// How to connect: whom to trust, what to log in with, and how long to wait.
 #[derive(Clone)]
 pub struct Options {
@@ -73,7 +76,7 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// No key, no agent, no ssh_config; 10 s to connect, 10 s between keepalives.
+    /// No key, no agent, no ssh_config; 10 s to connect, lost after [`SILENCE`].
     fn default() -> Self {
         Self {
             known_hosts: None,
@@ -85,7 +88,7 @@ impl Default for Options {
             agent: false,
             config_file: None,
             connect_timeout: Duration::from_secs(10),
-            keepalive: Duration::from_secs(10),
+            keepalive: SILENCE / 4,
             ask_host_key: None,
         }
     }

@@ -1,3 +1,5 @@
-# Loads the archive on stdin, whose manifest names the image, and prints the image's id. Words: the name.
+# Loads the archive on stdin, which names no image, names it, and prints its id. Words: the name.
 LC_ALL=C; export LC_ALL
-docker load -q >/dev/null && docker image inspect -f '{{.Id}}' "$1"
+loaded=$(docker load -q) || exit 1
+fence
+docker tag "${loaded##* }" "$1" && docker image inspect -f '{{.Id}}' "$1"

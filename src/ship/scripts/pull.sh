@@ -11,8 +11,9 @@ wait "$pull" || exit 1
 # each docker command takes a while to start: two at once
 docker image inspect -f '{{.Id}}' "$from" &
 id=$!
+fence
 docker tag "$from" "$name" && wait "$id" || exit 1
 # nobody waits for this one
-docker rmi "$from" </dev/null >/dev/null 2>&1 &
+docker rmi "$from" </dev/null >/dev/null 2>&1 8>&- &
 mkdir -p "$(dirname "$file")" && printf '%s\n' "$@" > "$file.next" && mv -f "$file.next" "$file"
 exit 0

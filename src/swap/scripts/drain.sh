@@ -1,10 +1,16 @@
-# Waits until the workers that are leaving now have exited. Words: nginx's container, seconds, `back` while putting back:
-# in the journal a drain means that the new version stays.
+# Waits until the workers that are leaving now have exited. Words: nginx's container, seconds, `back` while putting
+# back (in the journal a drain means that the new version stays), `confirm` to write down first that every host was confirmed.
 # Each line: how many are left. Unlike the other steps it ends with its connection, and never keeps another one waiting.
-[ -n "$3" ] || journal drain begin || fail "the journal can't be written"
+if [ "$3" = confirm ]; then
+  [ -s "$state/journal.jsonl" ] || fail "the journal is gone"
+  journal confirm end || fail "the journal can't be written"
+  echo confirmed
+fi
+[ "$3" = back ] || journal drain begin || fail "the journal can't be written"
 exec 8>&-
 trap - HUP PIPE
-nginx=$1 end=$(($(date +%s) + $2)) tries=25
+clock
+nginx=$1 end=$((uptime + $2)) tries=25
 # not seeing the workers is no proof that they are gone
 unseen() {
   tries=$((tries - 1))
@@ -20,6 +26,6 @@ while :; do
   left=0
   for pid in $old; do case $now in *" $pid "*) left=$((left + 1)) ;; esac; done
   echo "$left"
-  [ $left -gt 0 ] && [ "$(date +%s)" -lt "$end" ] || exit 0
+  clock; [ $left -gt 0 ] && [ "$uptime" -lt "$end" ] || exit 0
   sleep 0.1
 done

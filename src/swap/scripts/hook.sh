@@ -10,14 +10,15 @@ while [ "$count" -gt 0 ]; do
 done
 seconds=$1 name=$2 slot=$3 program=$4; shift 4
 docker rm -f "$name" >/dev/null 2>&1
-began=$(date +%s)
+clock; began=$uptime
 if [ "$compose" = v2 ]; then
   timeout -k 2 "$seconds" docker compose run --rm -T --no-deps --name "$name" --entrypoint "$program" "$slot" "$@" 2>&1 </dev/null
 else
   timeout -k 2 "$seconds" docker-compose run --rm -T --no-deps --name "$name" --entrypoint "$program" "$slot" "$@" 2>&1 </dev/null
 fi
 status=$?
+clock
 docker rm -f "$name" >/dev/null 2>&1
-[ $(($(date +%s) - began)) -lt "$seconds" ] && [ $status -ne 124 ] || [ $status -eq 0 ] || fail "no end after $seconds s"
+[ $((uptime - began)) -lt "$seconds" ] && [ $status -ne 124 ] || [ $status -eq 0 ] || fail "no end after $seconds s"
 [ $status -eq 0 ] || fail "it ended with $status"
 journal hook end

@@ -12,9 +12,10 @@ else
   id=$(containers "$service")
 fi
 [ -n "$id" ] || fail "compose started no container for $service"
-end=$(($(date +%s) + seconds))
+clock; end=$((uptime + seconds))
 until workers "$id" 2>/dev/null | grep -q serving; do
-  [ "$(docker inspect -f '{{.State.Status}}' "$id")" != exited ] && [ "$(date +%s)" -lt "$end" ] ||
+  clock
+  [ "$(docker inspect -f '{{.State.Status}}' "$id")" != exited ] && [ "$uptime" -lt "$end" ] ||
     fail "nginx does not stay up: $(docker logs --tail 5 "$id" 2>&1)"
   sleep 0.1
 done

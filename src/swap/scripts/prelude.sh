@@ -1,32 +1,33 @@
-# What every script of a swap starts with, up to the line of dashes. $1 is the state directory, $2 the holder of the lock; both are shifted away.
-set -u
+# What every script of a swap starts with, up to the line of dashes; before it come the functions of a fenced step.
 LC_ALL=C; export LC_ALL
 trap '' HUP PIPE   # a cut connection must not split a step
 umask 077
-state=$1 holder=$2 master=''; shift 2
+master=''
+whole
+fence
 
 # say NAME STATUS TEXT: one framed section of output; in the locale C a length is in bytes
 say() { printf '@%s %s %s\n%s\n' "$1" "$2" "${#3}" "$3"; }
 
-# fail TEXT…: the reason, and no more
-fail() { printf '%s\n' "$*" >&2; exit 1; }
-
-# One mutating script at a time, and only for the run that holds the lock: a run that died may have left one behind.
-[ -d "$state" ] || mkdir -p "$state" || fail "the state directory $state can't be made"
-exec 8>>"$state/../busy" || fail "$state/../busy can't be written"
-flock -w 60 8 || fail "another step is still running on this host"
-{ IFS= read -r held < "$state/../lock"; } 2>/dev/null && [ "$held" = "$holder" ] || fail "this run no longer holds the lock of this host"
+# whole_lines FILE: what is added to it begins a line of its own, also where a crash tore its last one (or left NULs there)
+whole_lines() { [ ! -s "$1" ] || [ "$(tail -c 1 "$1" | wc -l)" -eq 1 ] || echo >> "$1"; }
 
 # journal STEP STATE: one line on disk before going on
 journal() {
+  [ -n "${journaled:-}" ] || { journaled=1; whole_lines "$state/journal.jsonl"; }
   printf '{"step":"%s","state":"%s"}\n' "$1" "$2" >> "$state/journal.jsonl" || return 1
   sync "$state/journal.jsonl" 2>/dev/null || sync
 }
 
-# stage: the journal's first line is the plan, which is the first line of stdin; the rest of stdin stays unread
+# stage: the journal's first line is the plan, which is the first line of stdin; the rest of stdin stays unread. There is a
+# journal where its file is not empty; only this run's own is gone on with.
 stage() {
   IFS= read -r plan || fail "the plan arrived incomplete"
-  [ -s "$state/journal.jsonl" ] && return 0
+  if [ -s "$state/journal.jsonl" ]; then
+    IFS= read -r staged < "$state/journal.jsonl"
+    case $staged in '{"id":"'"$holder"'",'*) return 0 ;; esac
+    fail "$state/journal.jsonl is there, of another run; \`cutover recover\` sees to it"
+  fi
   printf '%s\n' "$plan" > "$state/journal.next" && { sync "$state/journal.next" 2>/dev/null || sync; } &&
     mv "$state/journal.next" "$state/journal.jsonl" || fail "the journal can't be written"
 }
@@ -98,9 +99,9 @@ workers() {
 
 # engine SECONDS: waits until dockerd answers; it may be restarting
 engine() {
-  end=$(($(date +%s) + $1))
+  clock; end=$((uptime + $1))
   until docker version >/dev/null 2>&1; do
-    [ "$(date +%s)" -lt "$end" ] || fail "dockerd does not answer"
+    clock; [ "$uptime" -lt "$end" ] || fail "dockerd does not answer"
     sleep 0.2
   done
 }
@@ -108,10 +109,10 @@ engine() {
 # reload NGINX SECONDS: tests, reloads, and waits until every worker of before is leaving and a new one serves. Ends with
 # 1 where nginx took nothing, with 2 where it may have.
 reload() {
-  end=$(($(date +%s) + $2))
+  clock; end=$((uptime + $2))
   [ -n "$master" ] || master=$(docker inspect -f '{{.State.Pid}}' "$1" 2>/dev/null)
   until before=$(workers "$1" 2>/dev/null) && [ -n "$before" ]; do   # it may be restarting
-    [ "$(date +%s)" -lt "$end" ] || { echo "nginx does not run" >&2; return 1; }
+    clock; [ "$uptime" -lt "$end" ] || { echo "nginx does not run" >&2; return 1; }
     sleep 0.2
   done
   before=" $(printf '%s' "$before" | tr '\n' ' ') "
@@ -123,7 +124,7 @@ reload() {
   esac
   [ $status -ne 124 ] || { echo "nginx did not end testing its configuration within $2 s" >&2; return 2; }
   [ $status -eq 0 ] || { printf '%s\n' "$out" >&2; return 1; }
-  end=$(($(date +%s) + $2))
+  clock; end=$((uptime + $2))
   while :; do
     stale='' fresh='' pid=''
     for word in $(workers "$1"); do
@@ -134,7 +135,7 @@ reload() {
       esac
     done
     [ -n "$fresh" ] && [ -z "$stale" ] && break
-    [ "$(date +%s)" -lt "$end" ] || { echo "nginx went on with its old workers for $2 s after the reload" >&2; return 2; }
+    clock; [ "$uptime" -lt "$end" ] || { echo "nginx went on with its old workers for $2 s after the reload" >&2; return 2; }
     sleep 0.01   # the processor is nginx's now
   done
 }

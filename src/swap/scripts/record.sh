@@ -5,7 +5,7 @@ if [ -n "$file" ] && [ -e "$file" ]; then
   mkdir -p "$state/env" && cp "$file" "$state/env/next" && mv -f "$state/env/next" "$state/env/$version" ||
     { rm -f "$state/env/next"; fail "$file can't be kept for a rollback"; }
 fi
-cat >> "$state/history.jsonl" && { sync "$state/history.jsonl" 2>/dev/null || sync; } || fail "the history can't be written"
+whole_lines "$state/history.jsonl" && cat >> "$state/history.jsonl" && { sync "$state/history.jsonl" 2>/dev/null || sync; } || fail "the history can't be written"
 rm -f "$state/journal.jsonl" "$state/conf.before"
 case $version in *~*) suffix=~${version##*~} ;; *) suffix='' ;; esac   # whose they are, if not of .env
 kept=' before absent '   # the file of before the release, until the next

@@ -26,9 +26,9 @@ printf '%s\n' "$now" | tail -n "+$((count + 1))" | while read -r line; do
   case " $line " in *" $1 "*) shift ;; *) exit 1 ;; esac
 done || moved=1
 if [ -n "$moved" ]; then
-  last=$(($(date +%s) + seconds))
+  clock; last=$((uptime + seconds))
   until why=$(reload "$nginx" "$seconds" 2>&1); do
-    [ "$(date +%s)" -lt "$last" ] || fail "the new slot was restarted, and nginx does not find it: $why"
+    clock; [ "$uptime" -lt "$last" ] || fail "the new slot was restarted, and nginx does not find it: $why"
     sleep 0.2
   done
 fi
