@@ -116,8 +116,15 @@ instance_reboot() {
   instance_wait "$1"
 }
 
+# A container that was paused on the instance can't end before it goes on (cgroup v1 and v2).
+thaw() {
+  find /sys/fs/cgroup -path "*$(cgroup_of "$1")/*" -name freezer.state -exec sh -c 'echo THAWED >"$1"' _ {} \; \
+    -o -path "*$(cgroup_of "$1")/*" -name cgroup.freeze -exec sh -c 'echo 0 >"$1"' _ {} \; 2>/dev/null || true
+}
+
 instance_stop() {
   local name=$1 dir; dir=$(instance_dir "$1")
+  thaw "$name"
   docker rm -f -v "lab-$name" >/dev/null 2>&1 || true
   find /sys/fs/cgroup -depth -type d -path "*$(cgroup_of "$name")*" -exec rmdir {} + 2>/dev/null || true
   rm -rf "$dir"
