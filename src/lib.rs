@@ -15,3 +15,4 @@ pub mod report;
 pub mod secret;
 pub mod ship;
 pub mod swap;
+pub mod text;

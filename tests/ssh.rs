@@ -13,5 +13,7 @@ mod hostile;
 mod link;
 #[path = "ssh/login.rs"]
 mod login;
+#[path = "ssh/shells.rs"]
+mod shells;
 #[path = "ssh/sshd.rs"]
 mod sshd;

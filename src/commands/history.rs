@@ -1,5 +1,6 @@
 //! `cutover history`: the releases of every host, oldest first.
 
+use super::session::said;
 use super::{Exit, Run, Stop};
 use crate::report::Event;
 use crate::swap::history::{Outcome, Record};
@@ -8,15 +9,19 @@ use serde_json::json;
 /// Prints them.
 pub(super) async fn history(run: &Run) -> Result<Exit, Stop> {
     let hosts = run.until_signal(run.connect()).await??;
-    let (mut text, mut data) = (String::new(), Vec::new());
-    for (host, (seen, _)) in hosts.iter().zip(run.until_signal(run.look(&hosts, &[])).await??) {
-        let records = seen.map(|seen| seen.history).unwrap_or_default();
+    let (mut text, mut data, mut refusals) = (String::new(), Vec::new(), Vec::new());
+    for (host, (seen, findings)) in hosts.iter().zip(run.until_signal(run.look(&hosts, &[])).await??) {
+        // an empty history is no answer where none could be read
+        let Some(records) = seen.map(|seen| seen.history) else {
+            refusals.extend(findings.iter().map(|finding| format!("{}: {}", host.name, said(finding))));
+            continue;
+        };
         text += &format!("{}\n", host.name);
         text += &records.iter().map(line).collect::<String>();
         data.push(json!({ "host": host.name, "releases": records }));
     }
     run.reporter.emit(Event::Result { verb: "history", data: json!({ "hosts": data }), text });
-    Ok(Exit::Done)
+    if refusals.is_empty() { Ok(Exit::Done) } else { Err(Stop::new(Exit::PutBack, refusals.join("\n"))) }
 }
 
 fn line(record: &Record) -> String {

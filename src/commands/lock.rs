@@ -37,7 +37,17 @@ impl Run {
                 None => self.look(hosts, wanted).await,
             }
         };
-        let ((), looked) = tokio::try_join!(self.lock(hosts, holder, wait), looking)?;
+        // a lock that can't be taken at all has a reason that was seen meanwhile, such as whose directory it is
+        let locking = async {
+            match self.lock(hosts, holder, wait).await {
+                Err(stop) if stop.exit == Exit::Unexpected => Ok(Err(stop)),
+                other => other.map(Ok),
+            }
+        };
+        let (locked, looked) = tokio::try_join!(locking, looking)?;
+        if let Err(stop) = locked {
+            return Err(self.judge(hosts, looked).err().unwrap_or(stop));
+        }
         let stamps: HashMap<String, Option<String>> =
             self.locks.lock().iter().map(|lock| (lock.host.clone(), lock.stamp.clone())).collect();
         let at_once = hosts.iter().zip(&looked).all(|(host, (seen, _))| {

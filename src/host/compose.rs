@@ -1,8 +1,11 @@
 //! A compose project as `compose config` prints it: the parts that a swap needs, from compose v2 and 1.29 alike.
 
+mod raw;
+mod unset;
+
+use crate::secret::Secret;
 use anyhow::{Context, Result};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -31,68 +34,55 @@ pub struct Service {
     pub binds: Vec<(String, String)>,
     /// `stop_grace_period`.
     pub stop_grace_period: Option<Duration>,
-    /// `restart`.
+    /// The restart policy, as `docker update --restart` takes it: of `deploy`, else `restart`.
     pub restart: Option<String>,
     /// `pull_policy`.
     pub pull_policy: Option<String>,
-    /// Services named by `depends_on`.
-    pub depends_on: Vec<String>,
+    /// What `depends_on` names.
+    pub depends_on: Vec<Need>,
     /// It has secrets, configs or hooks that compose brings in when it starts a container.
     pub starts_with_compose: bool,
+    /// How many containers, where `deploy.replicas` or `scale` says it.
+    pub replicas: Option<u64>,
+    /// `network_mode`.
+    pub network_mode: Option<String>,
+    /// Drivers of its networks, where the project states them.
+    pub network_drivers: Vec<String>,
+    /// `environment` and what the env files add. `None` as a value: passed on from the host, where it is not set; where the
+    /// value can't be compared, there is no entry.
+    pub environment: BTreeMap<String, Option<Secret>>,
 }
 
-#[derive(Deserialize)]
-struct RawProject {
-    name: Option<String>,
-    #[serde(default)]
-    services: BTreeMap<String, RawService>,
+/// A service that another one depends on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// Its name.
+    pub service: String,
+    /// What it must be before the other one is started.
+    pub condition: Condition,
 }
 
-#[derive(Deserialize)]
-struct RawService {
-    image: Option<String>,
-    container_name: Option<String>,
-    #[serde(default)]
-    expose: Vec<Scalar>,
-    #[serde(default)]
-    ports: Vec<RawPort>,
-    #[serde(default)]
-    volumes: Vec<RawVolume>,
-    stop_grace_period: Option<String>,
-    restart: Option<String>,
-    pull_policy: Option<String>,
-    depends_on: Option<Names>,
-    secrets: Option<IgnoredAny>,
-    configs: Option<IgnoredAny>,
-    post_start: Option<IgnoredAny>,
+/// What a service must be before one that depends on it is started (Compose Specification, `depends_on`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Condition {
+    /// `service_started`.
+    Started,
+    /// `service_healthy`.
+    Healthy,
+    /// `service_completed_successfully`.
+    Completed,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Scalar {
-    Number(u64),
-    Text(String),
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum RawPort {
-    Long { target: Scalar, protocol: Option<String> },
-    Short(Scalar),
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum RawVolume {
-    Long { source: Option<String>, target: String, r#type: Option<String> },
-    Short(String),
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Names {
-    List(Vec<String>),
-    Map(BTreeMap<String, IgnoredAny>),
+impl Condition {
+    /// As the scripts call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Condition::Started => "started",
+            Condition::Healthy => "healthy",
+            Condition::Completed => "completed",
+        }
+    }
 }
 
 impl Project {
@@ -100,108 +90,44 @@ impl Project {
     ///
     /// The text holds the project's environment values: it is never printed or kept.
     pub fn parse(text: &str) -> Result<Project> {
-        // what a host prints may ask for any number of copies of its longest text
-        let copies = (MOST_COPIED / text.len().max(1)).clamp(16, 100_000);
-        let options = serde_saphyr::options! {
-            alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: copies },
-        };
-        let raw: RawProject = serde_saphyr::from_str_with_options(text, options)
-            .context("the output of `compose config` can't be read")?;
-        let services = raw.services.into_iter().map(|(name, service)| (name, service.into())).collect();
-        Ok(Project { name: raw.name, services })
+        let raw: raw::Project = read(text).context("the output of `compose config` can't be read")?;
+        Ok(raw.into())
     }
-}
 
-impl From<RawService> for Service {
-    fn from(raw: RawService) -> Self {
-        let mut ports: Vec<u16> = raw.expose.iter().filter_map(Scalar::port).collect();
-        ports.extend(raw.ports.iter().filter_map(RawPort::target));
-        ports.sort_unstable();
-        ports.dedup();
-        Service {
-            image: raw.image,
-            container_name: raw.container_name,
-            ports,
-            binds: raw.volumes.into_iter().filter_map(RawVolume::bind).collect(),
-            stop_grace_period: raw.stop_grace_period.as_deref().and_then(duration),
-            restart: raw.restart,
-            pull_policy: raw.pull_policy,
-            depends_on: raw.depends_on.map(Names::into_vec).unwrap_or_default(),
-            starts_with_compose: raw.secrets.or(raw.configs).or(raw.post_start).is_some(),
-        }
+    /// What these services need before them, and what that needs in turn, in an order in which it can be started. The
+    /// strongest condition counts; `services` themselves are never in it.
+    pub fn needs_of(&self, services: &[&str]) -> Vec<Need> {
+        let mut order = Vec::new();
+        services.iter().for_each(|service| self.visit(service, services, &mut Vec::new(), &mut order));
+        order
     }
-}
 
-impl Scalar {
-    fn port(&self) -> Option<u16> {
-        match self {
-            Scalar::Number(number) => u16::try_from(*number).ok(),
-            Scalar::Text(text) => match text.split_once('/') {
-                Some((port, "tcp")) => port.parse().ok(),
-                Some(_) => None,
-                None => text.parse().ok(),
-            },
-        }
-    }
-}
-
-impl RawPort {
-    fn target(&self) -> Option<u16> {
-        match self {
-            RawPort::Long { target, protocol } if protocol.as_deref().unwrap_or("tcp") == "tcp" => target.port(),
-            RawPort::Long { .. } => None,
-            RawPort::Short(Scalar::Text(text)) => Scalar::Text(text.rsplit(':').next()?.to_owned()).port(),
-            RawPort::Short(number) => number.port(),
-        }
-    }
-}
-
-impl RawVolume {
-    fn bind(self) -> Option<(String, String)> {
-        match self {
-            RawVolume::Long { source, target, r#type } => {
-                (r#type.as_deref() == Some("bind")).then_some(())?;
-                Some((source?, target))
+    fn visit(&self, service: &str, but: &[&str], path: &mut Vec<String>, order: &mut Vec<Need>) {
+        let Some(known) = self.services.get(service) else { return };
+        for need in known.depends_on.iter().filter(|need| !but.contains(&need.service.as_str())) {
+            if path.contains(&need.service) {
+                continue;
             }
-            RawVolume::Short(text) => {
-                let mut parts = text.split(':');
-                let (source, target) = (parts.next()?, parts.next()?);
-                source.starts_with(['/', '.']).then(|| (source.to_owned(), target.to_owned()))
+            path.push(need.service.clone());
+            self.visit(&need.service, but, path, order);
+            path.pop();
+            match order.iter_mut().find(|each| each.service == need.service) {
+                Some(each) => each.condition = each.condition.max(need.condition),
+                None => order.push(need.clone()),
             }
         }
     }
 }
 
-impl Names {
-    fn into_vec(self) -> Vec<String> {
-        match self {
-            Names::List(names) => names,
-            Names::Map(map) => map.into_keys().collect(),
-        }
-    }
-}
+pub use unset::{Unset, unset};
 
-/// A compose duration such as `1m30s`, `10s` or `500ms`.
-fn duration(text: &str) -> Option<Duration> {
-    let mut total = Duration::ZERO;
-    let mut rest = text.trim();
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let number: f64 = rest[..digits].parse().ok()?;
-        let unit = &rest[digits..];
-        let unit = &unit[..unit.find(|c: char| c.is_ascii_digit()).unwrap_or(unit.len())];
-        let seconds = match unit {
-            "us" | "µs" => number / 1e6,
-            "ms" => number / 1e3,
-            "s" => number,
-            "m" => number * 60.0,
-            "h" => number * 3600.0,
-            _ => return None,
-        };
-        total += Duration::try_from_secs_f64(seconds).ok()?;
-        rest = &rest[digits + unit.len()..];
-    }
-    Some(total)
+/// Reads YAML of a host. What it prints may ask for any number of copies of its longest text: they are bounded.
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_saphyr::Error> {
+    let copies = (MOST_COPIED / text.len().max(1)).clamp(16, 100_000);
+    let options = serde_saphyr::options! {
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: copies },
+    };
+    serde_saphyr::from_str_with_options(text, options)
 }
 
 #[cfg(test)]
@@ -211,16 +137,14 @@ mod tests {
     #[test]
     fn both_composes_are_read_alike() {
         let v2 = "name: app\nservices:\n  blue:\n    image: a/b:latest\n    container_name: blue\n    environment: {X: 'y'}\n    expose: ['3001']\n    depends_on: {redis: {condition: service_started, required: true}}\n    stop_grace_period: 1m0s\n  nginx:\n    image: nginx\n    ports: [{mode: ingress, target: 80, published: '80', protocol: tcp}]\n    volumes: [{type: bind, source: /p/nginx, target: /etc/nginx/conf.d, bind: {create_host_path: true}}, {type: volume, source: v, target: /v}]\n";
-        let v1 = "services:\n  blue:\n    image: a/b:latest\n    container_name: blue\n    expose: [3001]\n    depends_on: [redis]\n    stop_grace_period: 60s\n  nginx:\n    image: nginx\n    ports: ['80:80/tcp']\n    volumes: ['/p/nginx:/etc/nginx/conf.d:rw', 'v:/v']\nversion: '3.7'\n";
+        let v1 = "services:\n  blue:\n    image: a/b:latest\n    container_name: blue\n    environment: {X: 'y'}\n    expose: [3001]\n    depends_on: [redis]\n    stop_grace_period: 60s\n  nginx:\n    image: nginx\n    ports: ['80:80/tcp']\n    volumes: ['/p/nginx:/etc/nginx/conf.d:rw', 'v:/v']\nversion: '3.7'\n";
         let v2 = Project::parse(v2).expect("v2");
         let v1 = Project::parse(v1).expect("v1");
         assert_eq!(v2.services, v1.services);
         assert_eq!(v2.name.as_deref(), Some("app"));
         let blue = &v2.services["blue"];
-        assert_eq!(
-            (blue.ports.as_slice(), blue.depends_on.as_slice()),
-            ([3001].as_slice(), ["redis".to_owned()].as_slice())
-        );
+        let redis = Need { service: "redis".to_owned(), condition: Condition::Started };
+        assert_eq!((blue.ports.as_slice(), blue.depends_on.as_slice()), ([3001].as_slice(), [redis].as_slice()));
         assert_eq!(blue.stop_grace_period, Some(Duration::from_secs(60)));
         assert_eq!(v2.services["nginx"].binds, [("/p/nginx".to_owned(), "/etc/nginx/conf.d".to_owned())]);
     }
@@ -240,10 +164,44 @@ mod tests {
     }
 
     #[test]
+    fn what_is_needed_comes_in_the_order_in_which_it_is_started() {
+        let text = "services:\n  blue: {depends_on: {migrate: {condition: service_completed_successfully}, cache: {condition: service_started}, green: {condition: service_started}}}\n  green: {depends_on: {blue: {condition: service_started}, db: {condition: service_healthy}}}\n  migrate: {depends_on: {db: {condition: service_started}}}\n  cache: {depends_on: [db, loop]}\n  loop: {depends_on: [cache]}\n  db: {}\n";
+        let project = Project::parse(text).expect("reads");
+        let needs = project.needs_of(&["blue", "green"]);
+        let at = |name: &str| needs.iter().position(|need| need.service == name).expect(name);
+        assert!(at("db") < at("migrate") && at("db") < at("cache"), "{needs:?}");
+        assert_eq!(needs.len(), 4, "{needs:?}");
+        assert_eq!(needs[at("db")].condition, Condition::Healthy);
+        assert_eq!(needs[at("migrate")].condition, Condition::Completed);
+    }
+
+    #[test]
+    fn replicas_policies_and_environments_are_read() {
+        let text = "services:\n  a: {scale: 2, restart: always, deploy: {replicas: 3, restart_policy: {condition: on-failure, max_attempts: 3}}, network_mode: host, environment: {A: 'x$$y', B: null, C: 1, D: true, E: 1.50}}\n  b: {deploy: {restart_policy: {condition: any}}, environment: [PASSED, 'K=v=w']}\n  c: {deploy: {replicas: 0, restart_policy: {condition: none}}, networks: {lan: null}}\n  d: {scale: 2, networks: [lan]}\nnetworks: {lan: {driver: macvlan}}\n";
+        let services = Project::parse(text).expect("reads").services;
+        let of = |name: &str| &services[name];
+        assert_eq!((of("a").replicas, of("c").replicas, of("d").replicas), (Some(3), Some(0), Some(2)));
+        let policy = |name: &str| of(name).restart.as_deref();
+        assert_eq!((policy("a"), policy("b"), policy("c")), (Some("on-failure:3"), Some("always"), Some("no")));
+        let value = |service: &str, name: &str| {
+            of(service).environment.get(name).map(|value| value.as_ref().map(|value| value.expose().to_owned()))
+        };
+        let text = |text: &str| Some(Some(text.to_owned()));
+        assert_eq!((value("a", "A"), value("a", "B"), value("a", "C")), (text("x$y"), Some(None), text("1")));
+        assert_eq!((value("a", "D"), value("a", "E")), (text("true"), None));
+        assert_eq!((value("b", "PASSED"), value("b", "K")), (Some(None), text("v=w")));
+        assert_eq!(
+            (of("c").network_drivers.as_slice(), of("d").network_drivers.len()),
+            (["macvlan".to_owned()].as_slice(), 1)
+        );
+        assert_eq!(of("a").network_mode.as_deref(), Some("host"));
+    }
+
+    #[test]
     fn durations_have_several_parts() {
-        assert_eq!(duration("1m30.5s"), Some(Duration::from_millis(90_500)));
-        assert_eq!(duration("500ms"), Some(Duration::from_millis(500)));
-        assert_eq!(duration("5 parsecs"), None);
-        assert_eq!(duration("10"), None);
+        assert_eq!(raw::duration("1m30.5s"), Some(Duration::from_millis(90_500)));
+        assert_eq!(raw::duration("500ms"), Some(Duration::from_millis(500)));
+        assert_eq!(raw::duration("5 parsecs"), None);
+        assert_eq!(raw::duration("10"), None);
     }
 }

@@ -40,6 +40,16 @@ pub struct State {
     pub pid: i64,
     /// RFC 3339.
     pub started_at: String,
+    /// What its healthcheck has said so far, where it has one.
+    pub health: Option<Health>,
+}
+
+/// `Health` of a container's state.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Health {
+    /// "starting", "healthy", "unhealthy".
+    pub status: String,
 }
 
 /// `Config` of a container.
@@ -56,6 +66,20 @@ pub struct Settings {
     pub cmd: Option<Vec<String>>,
     /// Seconds between SIGTERM and SIGKILL, where set.
     pub stop_timeout: Option<u64>,
+    /// What `docker stop` sends first, where it is not SIGTERM.
+    pub stop_signal: Option<String>,
+    /// `NAME=value`. Values are secrets.
+    pub env: Option<Vec<String>>,
+    /// The healthcheck, of the compose file or the image.
+    pub healthcheck: Option<Healthcheck>,
+}
+
+/// `Healthcheck` of a container.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Healthcheck {
+    /// `["NONE"]`, `["CMD", WORD…]` or `["CMD-SHELL", LINE]`.
+    pub test: Option<Vec<String>>,
 }
 
 /// One mount of a container.
@@ -98,6 +122,8 @@ pub struct Endpoint {
 pub struct HostConfig {
     /// The restart policy.
     pub restart_policy: RestartPolicy,
+    /// PID 1 is the engine's own init, which passes signals on.
+    pub init: Option<bool>,
 }
 
 /// The restart policy of a container.
@@ -106,6 +132,19 @@ pub struct HostConfig {
 pub struct RestartPolicy {
     /// "no", "always", "unless-stopped", "on-failure".
     pub name: String,
+    /// How often "on-failure" tries; 0: for ever.
+    pub maximum_retry_count: u64,
+}
+
+impl RestartPolicy {
+    /// As `docker update --restart` takes it.
+    pub fn word(&self) -> String {
+        match (self.name.as_str(), self.maximum_retry_count) {
+            ("", _) => "no".to_owned(),
+            ("on-failure", count @ 1..) => format!("on-failure:{count}"),
+            (name, _) => name.to_owned(),
+        }
+    }
 }
 
 /// An image (Docker Engine API, `ImageInspect`).
@@ -118,6 +157,8 @@ pub struct Image {
     pub repo_tags: Option<Vec<String>>,
     /// `NAME@sha256:…`.
     pub repo_digests: Option<Vec<String>>,
+    /// What containers get from it.
+    pub config: Option<Settings>,
 }
 
 impl Mount {
@@ -154,7 +195,11 @@ impl Container {
     pub fn address_beside(&self, other: &Container) -> Option<&str> {
         let networks = &self.network_settings.networks;
         let shared = networks.iter().find(|(name, _)| other.network_settings.networks.contains_key(*name));
-        shared.map(|(_, endpoint)| endpoint.ip_address.as_str()).filter(|address| !address.is_empty())
+        let (_, endpoint) = shared?;
+        [&endpoint.ip_address, &endpoint.ipv6_address]
+            .into_iter()
+            .map(String::as_str)
+            .find(|address| !address.is_empty())
     }
 
     /// All its addresses, IPv4 first.
@@ -164,9 +209,33 @@ impl Container {
         all.filter(|address| !address.is_empty()).cloned().collect()
     }
 
-    /// Its address on any network.
+    /// Its address on any network, IPv4 where there is one.
     pub fn address(&self) -> Option<&str> {
-        self.network_settings.networks.values().map(|e| e.ip_address.as_str()).find(|address| !address.is_empty())
+        let endpoints = || self.network_settings.networks.values();
+        let all = endpoints().map(|e| e.ip_address.as_str()).chain(endpoints().map(|e| e.ipv6_address.as_str()));
+        all.into_iter().find(|address| !address.is_empty())
+    }
+
+    /// Its environment variables.
+    pub fn environment(&self) -> BTreeMap<&str, &str> {
+        self.config.environment()
+    }
+
+    /// The words of its healthcheck as `docker exec` takes them; `None` where it has none.
+    pub fn healthcheck(&self) -> Option<Vec<&str>> {
+        let test = self.config.healthcheck.as_ref()?.test.as_deref()?;
+        let words: Vec<&str> = test.iter().skip(1).map(String::as_str).collect();
+        match test.first()?.as_str() {
+            "CMD" if !words.is_empty() => Some(words),
+            "CMD-SHELL" if !words.is_empty() => Some([vec!["/bin/sh", "-c"], words].concat()),
+            _ => None,
+        }
+    }
+}
+
+impl Settings {
+    fn environment(&self) -> BTreeMap<&str, &str> {
+        self.env.iter().flatten().filter_map(|pair| pair.split_once('=')).collect()
     }
 }
 
@@ -174,6 +243,11 @@ impl Image {
     /// Reads the array that `docker image inspect` prints.
     pub fn list(json: &str) -> Result<Vec<Image>> {
         serde_json::from_str(json).context("the output of `docker image inspect` can't be read")
+    }
+
+    /// The environment variables that its containers get.
+    pub fn environment(&self) -> BTreeMap<&str, &str> {
+        self.config.as_ref().map(Settings::environment).unwrap_or_default()
     }
 
     /// Has this `NAME[:TAG]`.
@@ -218,11 +292,25 @@ mod tests {
     }
 
     #[test]
+    fn policies_healthchecks_and_addresses_are_read() {
+        let json = r#"[{"Config":{"Env":["A=b=c","D="],"Healthcheck":{"Test":["CMD-SHELL","curl x || exit 1"]}},"HostConfig":{"Init":true,"RestartPolicy":{"Name":"on-failure","MaximumRetryCount":3}},"NetworkSettings":{"Networks":{"six":{"IPAddress":"","GlobalIPv6Address":"fd00::2"}}}}]"#;
+        let one = Container::list(json).expect("reads").remove(0);
+        assert_eq!(one.host_config.restart_policy.word(), "on-failure:3");
+        assert_eq!(RestartPolicy::default().word(), "no");
+        assert_eq!(one.healthcheck(), Some(vec!["/bin/sh", "-c", "curl x || exit 1"]));
+        assert_eq!((one.address(), one.address_beside(&one)), (Some("fd00::2"), Some("fd00::2")));
+        assert_eq!(one.environment(), BTreeMap::from([("A", "b=c"), ("D", "")]));
+        let none = r#"[{"Config":{"Healthcheck":{"Test":["NONE"]}}},{"Config":{}}]"#;
+        assert!(Container::list(none).expect("reads").iter().all(|container| container.healthcheck().is_none()));
+    }
+
+    #[test]
     fn tags_match_however_they_are_written() {
         let image = Image {
             id: "i".into(),
             repo_tags: Some(vec!["a/b:latest".into(), "127.0.0.1:5000/x:v1".into()]),
             repo_digests: Some(vec!["a/b@sha256:1".into(), "127.0.0.1:5000/x@sha256:2".into()]),
+            config: None,
         };
         assert!(image.is_tagged("docker.io/a/b") && image.is_tagged("a/b:latest") && !image.is_tagged("a/b:v1"));
         assert!(image.is_tagged("127.0.0.1:5000/x:v1"));

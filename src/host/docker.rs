@@ -63,11 +63,12 @@ pub struct Pulled {
 impl Docker {
     /// An API client whose connections are channels of this SSH connection. Nothing is sent yet.
     ///
-    /// `engine` is the server's version ("20.10.24"): engines from 25 on speak API 1.44, older ones 1.41.
-    pub fn over(session: Arc<Session>, engine: &str) -> Result<Docker> {
+    /// `engine` is the server's version ("20.10.24"): engines from 25 on speak API 1.44, older ones 1.41. `stdio` is the line
+    /// that runs `docker system dial-stdio`.
+    pub fn over(session: Arc<Session>, engine: &str, stdio: String) -> Result<Docker> {
         let major: usize = engine.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0);
         let version = bollard::ClientVersion { major_version: 1, minor_version: if major >= 25 { 44 } else { 41 } };
-        let client = Client::builder(TokioExecutor::new()).build(DialStdio(session));
+        let client = Client::builder(TokioExecutor::new()).build(DialStdio(session, stdio));
         let transport = move |request| {
             let answer = client.request(request);
             async move { answer.await.map_err(bollard::errors::Error::from) }
@@ -127,7 +128,8 @@ impl Docker {
         let inspecting = async {
             match self.0.inspect_image(reference).await {
                 Ok(image) => {
-                    Ok(image.id.map(|id| Image { id, repo_tags: image.repo_tags, repo_digests: image.repo_digests }))
+                    let (repo_tags, repo_digests) = (image.repo_tags, image.repo_digests);
+                    Ok(image.id.map(|id| Image { id, repo_tags, repo_digests, config: None }))
                 }
                 Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
                 Err(error) => Err(error.into()),
@@ -192,7 +194,7 @@ fn note(layers: &mut HashMap<String, (u64, u64)>, info: &CreateImageInfo) -> boo
 
 /// Opens a channel to the host's engine for each connection that the HTTP client wants.
 #[derive(Clone)]
-struct DialStdio(Arc<Session>);
+struct DialStdio(Arc<Session>, String);
 
 type Dialing = Pin<Box<dyn Future<Output = io::Result<Channel>> + Send>>;
 
@@ -206,9 +208,9 @@ impl tower_service::Service<Uri> for DialStdio {
     }
 
     fn call(&mut self, _: Uri) -> Dialing {
-        let session = Arc::clone(&self.0);
+        let (session, stdio) = (Arc::clone(&self.0), self.1.clone());
         Box::pin(async move {
-            let stream = session.stdio("docker system dial-stdio").await.map_err(io::Error::other)?;
+            let stream = session.stdio(&stdio).await.map_err(io::Error::other)?;
             Ok(Channel(TokioIo::new(Box::pin(Answers::over(stream)))))
         })
     }

@@ -6,6 +6,7 @@ LC_ALL=C; export LC_ALL
 umask 077
 seconds=$2 id=$3 about=$4 wait=$5 again=$6
 mkdir -p "$1" || exit 1
+[ ! -g "$1" ] || umask 007   # a group shares it: sshd's users are several people
 cd "$1" || exit 1
 true >> lock && true >> busy || exit 1
 exec 9>>lock 8>>busy

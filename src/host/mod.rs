@@ -58,7 +58,11 @@ impl Host {
         if let Some(docker) = self.docker.get() {
             return Ok(docker);
         }
-        let docker = Docker::over(Arc::clone(&self.session), engine)?;
+        let environment = self.environment.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let needed =
+            environment.into_iter().filter(|pair| pair.starts_with("PATH=") || pair.starts_with("DOCKER_HOST="));
+        let stdio = ssh::Command::new("env").args(needed).args(["docker", "system", "dial-stdio"]).line()?;
+        let docker = Docker::over(Arc::clone(&self.session), engine, stdio)?;
         Ok(self.docker.get_or_init(|| docker))
     }
 
@@ -66,9 +70,9 @@ impl Host {
     /// script ran and what it printed to stderr.
     pub async fn run(&self, script: &Script) -> Result<Vec<u8>> {
         let began = Instant::now();
-        let stdin = script.stdin.as_ref().map_or("", |text| text.expose());
+        let stdin = script.input();
         let limits = Limits::within(script.limit);
-        let output = self.session.exec(&self.command(script)?, stdin.as_bytes(), limits).await;
+        let output = self.session.exec(&self.command(script)?, &stdin, limits).await;
         self.ran(script, began);
         let output = output.with_context(|| format!("on {}, {}", self.name, script.why))?;
         if output.status != 0 {
@@ -88,9 +92,7 @@ impl Host {
         let began = Instant::now();
         let work = async {
             let mut child = self.session.spawn(&self.command(script)?).await?;
-            if let Some(stdin) = &script.stdin {
-                child.stdin.write_all(stdin.expose().as_bytes()).await?;
-            }
+            child.stdin.write_all(&script.input()).await?;
             child.stdin.shutdown().await?;
             let mut lines = Lines::new(&mut child.stdout, Limits::within(script.limit));
             loop {

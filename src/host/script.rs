@@ -15,7 +15,7 @@ pub struct Script {
     pub fence: Option<Fence>,
     /// Positional arguments.
     pub words: Vec<String>,
-    /// What the script reads on stdin. Never shown.
+    /// What the script reads on stdin, by [`crate::text::to_bytes`]. Never shown.
     pub stdin: Option<Secret>,
     /// How long it may take.
     pub limit: Duration,
@@ -63,7 +63,7 @@ impl Script {
         let mut words = match &self.fence {
             None => vec!["-c".to_owned(), self.text.to_owned(), "cutover".to_owned()],
             Some(fence) => {
-                let size = self.stdin.as_ref().map_or(0, |text| text.expose().len());
+                let size = self.input().len();
                 let (allowed, size) = (self.limit.as_secs().to_string(), size.to_string());
                 let text = format!("{FENCED}{}", self.text);
                 vec![
@@ -87,6 +87,11 @@ impl Script {
         self
     }
 
+    /// The bytes of its stdin.
+    pub fn input(&self) -> Vec<u8> {
+        self.stdin.as_ref().map(|text| crate::text::to_bytes(text.expose())).unwrap_or_default()
+    }
+
     /// Its first line, which says what it does; that of a swap comes after the lines that all of them share.
     pub fn name(&self) -> &'static str {
         let own = self.text.rsplit_once("\n# ----\n").map_or(self.text, |(_, own)| own);
@@ -107,7 +112,7 @@ pub struct Section {
     pub name: String,
     /// Exit status of the command that printed it.
     pub status: i32,
-    /// What it printed.
+    /// What it printed, by [`crate::text::from_bytes`]: no byte is lost.
     pub text: String,
 }
 
@@ -127,7 +132,7 @@ pub fn sections(mut bytes: &[u8]) -> Result<Vec<Section>> {
         let Some(text) = (end + 1).checked_add(length).and_then(|to| bytes.get(end + 1..to)) else {
             bail!("section {name} ends early")
         };
-        let text = String::from_utf8_lossy(text).into_owned();
+        let text = crate::text::from_bytes(text);
         found.push(Section { name: name.to_owned(), status, text });
         bytes = bytes.get(end + 2 + length..).unwrap_or_default();
     }

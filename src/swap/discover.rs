@@ -4,6 +4,9 @@ use crate::config::{ImageName, Service as Wanted};
 use crate::host::compose::Project;
 use crate::host::nginx::{Upstream, upstreams};
 
+/// Compose v2 leaves services out whose profile is not active.
+const PROFILES: &str = " (one with `profiles` is seen where COMPOSE_PROFILES in .env names one of them)";
+
 /// The two compose services that are the slots of a service, or why they can't be told.
 ///
 /// Stated ones must exist. Else they are the services that run the image: two of them, or the one pair among them whose
@@ -12,7 +15,9 @@ pub fn slots(project: &Project, wanted: &Wanted) -> Result<[String; 2], String> 
     if let Some(stated) = &wanted.slots {
         let missing = stated.iter().find(|slot| !project.services.contains_key(slot.as_str()));
         return match missing {
-            Some(slot) => Err(format!("the compose project has no service {slot}; it has {}", names(project))),
+            Some(slot) => {
+                Err(format!("the compose project has no service {slot}; it has {}{PROFILES}", names(project)))
+            }
             None => Ok([stated[0].to_string(), stated[1].to_string()]),
         };
     }
@@ -23,9 +28,11 @@ pub fn slots(project: &Project, wanted: &Wanted) -> Result<[String; 2], String> 
     let pairs: Vec<_> = runs.iter().filter_map(|blue| pair(&runs, blue)).collect();
     match pairs.as_slice() {
         [pair] => Ok(pair.clone()),
-        _ if runs.is_empty() => {
-            Err(format!("no compose service has the image {}; the project has {}", wanted.image, names(project)))
-        }
+        _ if runs.is_empty() => Err(format!(
+            "no compose service has the image {}; the project has {}{PROFILES}",
+            wanted.image,
+            names(project)
+        )),
         _ => Err(format!("which two are the slots can't be told: {} has the image {}", runs.join(", "), wanted.image)),
     }
 }
@@ -155,7 +162,7 @@ mod tests {
         let project = project(&[("one", "x/y")]);
         assert_eq!(
             slots(&project, &wanted("")),
-            Err("no compose service has the image devrank/backend-api; the project has one".to_owned())
+            Err(format!("no compose service has the image devrank/backend-api; the project has one{PROFILES}"))
         );
         assert_eq!(nginx(&project, Some("n")), Err("the compose project has no service n; it has one".to_owned()));
     }

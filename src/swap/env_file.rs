@@ -5,6 +5,7 @@ use super::plan::Plan;
 use super::survey::Compose;
 use crate::host::script::Script;
 use crate::secret::Secret;
+use crate::text::from_bytes;
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,7 +45,7 @@ impl HostSwap<'_> {
             .args([file, &self.plan.env_key(&self.plan.version), mode])
             .arg(live.unwrap_or_default())
             .args([BEGIN, END])
-            .stdin(self.journal_line()? + &content);
+            .stdin(self.journal_line()? + &from_bytes(content.as_bytes()));
         self.host.run(&script).await?;
         Ok(file.clone())
     }

@@ -126,6 +126,14 @@ impl<'a> HostSwap<'a> {
         self.line(&self.plan.version, outcome, reason)
     }
 
+    /// The restart policies of the containers that serve now and did before.
+    fn policies(&self) -> BTreeMap<String, String> {
+        let old = self.plan.services.iter().filter_map(|service| service.from.as_ref());
+        let old = old.filter(|old| !old.restart.is_empty()).map(|old| (old.container.clone(), old.restart.clone()));
+        let new = self.started.iter().map(|new| (new.id.clone(), new.host_config.restart_policy.word()));
+        old.chain(new).collect()
+    }
+
     fn line(&self, version: &str, outcome: Outcome, reason: &str) -> String {
         let started = || {
             let each = self.plan.services.iter().zip(&self.started);
@@ -145,9 +153,10 @@ impl<'a> HostSwap<'a> {
             outcome,
             reason: self.host.reporter.clean(reason),
             services: if outcome == Outcome::RolledBack { left() } else { started() },
+            policies: self.policies(),
             seconds: self.seconds.iter().map(|(step, seconds)| ((*step).to_owned(), *seconds)).collect(),
         };
-        format!("{}\n", serde_json::to_string(&record).unwrap_or_default())
+        format!("{}\n", crate::text::json(&serde_json::to_string(&record).unwrap_or_default()))
     }
 }
 

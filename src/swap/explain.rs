@@ -3,6 +3,7 @@
 use super::plan::{Plan, ServicePlan};
 use super::steps::Step;
 use crate::config::HostHook;
+use crate::host::compose::Condition;
 
 impl Plan {
     /// The steps, in order.
@@ -47,8 +48,16 @@ impl Plan {
             Step::Start if self.services.iter().all(|service| service.to.kept.is_some()) => {
                 format!("start the kept {} again", to())
             }
-            Step::Start if self.needs.is_empty() => format!("start {} on {}", to(), self.version),
-            Step::Start => format!("start {}, then {} on {}", self.needs.join(", "), to(), self.version),
+            Step::Start => {
+                let needs = self.needs.iter().map(|need| format!("start {need}, "));
+                let first = self.first.iter().map(|first| match first.condition {
+                    Condition::Completed => format!("run {} to its end, ", first.service),
+                    _ => format!("wait until {} is healthy, ", first.service),
+                });
+                let before: String = needs.chain(first).collect();
+                let then = if before.is_empty() { "" } else { "then " };
+                format!("{before}{then}start {} on {}", to(), self.version)
+            }
             Step::Guard => "let idle keep-alive connections outlive a reload of nginx".to_owned(),
             Step::Health => each(&|s| format!("until {} answers GET {} on port {}", s.to.slot, s.health.path, s.port)),
             Step::Route => each(&|s| format!("point upstream {} at {}", s.upstream, s.to.host)),

@@ -3,9 +3,10 @@
 use super::discover;
 use super::findings::Findings;
 use super::history::Record;
+use super::plan::First;
 use super::survey::Survey;
 use crate::config::Config;
-use crate::host::compose::Project;
+use crate::host::compose::{Condition, Project};
 use crate::host::container::{Container, Mount};
 
 /// What the compose project says, before nginx's files are read.
@@ -15,6 +16,8 @@ pub(super) struct Found<'a> {
     pub(super) nginx_running: Option<&'a Container>,
     /// What is mounted under `/etc/nginx`: (host, container).
     pub(super) mounts: Vec<(String, String)>,
+    /// Named volumes under `/etc/nginx`: (name, container).
+    pub(super) volumes: Vec<(String, String)>,
     pub(super) history: &'a [Record],
     pub(super) keep_prefix: String,
 }
@@ -66,7 +69,10 @@ pub(super) fn find<'a>(
     }
     let nginx_running = container(&nginx).filter(|container| container.is_running());
     let mounts = match nginx_running {
-        Some(container) => container.mounts.iter().map(|m| (m.source.clone(), m.destination.clone())).collect(),
+        Some(container) => {
+            let binds = container.mounts.iter().filter(|mount| mount.r#type != "volume");
+            binds.map(|mount| (mount.source.clone(), mount.destination.clone())).collect()
+        }
         None => project.services[&nginx].binds.clone(),
     };
     let mounts = mounts.into_iter().filter(|(_, to): &(String, String)| to.starts_with("/etc/nginx")).collect();
@@ -74,7 +80,10 @@ pub(super) fn find<'a>(
         Some(environment) => format!("{project_name}-{environment}"),
         None => project_name.to_owned(),
     };
-    Some(Found { slots, nginx, nginx_running, mounts, history: &survey.history, keep_prefix })
+    let volumes = nginx_running.iter().flat_map(|container| &container.mounts).filter(|mount| mount.r#type == "volume");
+    let volumes = volumes.map(|mount| (mount.name.clone(), mount.destination.clone()));
+    let volumes = volumes.filter(|(_, to)| to.starts_with("/etc/nginx")).collect();
+    Some(Found { volumes, slots, nginx, nginx_running, mounts, history: &survey.history, keep_prefix })
 }
 
 impl Slot<'_> {
@@ -123,18 +132,19 @@ impl Found<'_> {
     }
 }
 
+/// What must be healthy, or have run to its end on the new image, before a slot is started; neither slots nor nginx.
+pub(super) fn first(project: &Project, found: &Found<'_>) -> Vec<First> {
+    let slots: Vec<&str> = found.slots.iter().flatten().map(|slot| slot.service.as_str()).collect();
+    let needs = project.needs_of(&slots).into_iter();
+    let needs = needs.filter(|need| need.condition != Condition::Started && need.service != found.nginx);
+    needs.map(|need| First { service: need.service, condition: need.condition }).collect()
+}
+
 /// Services that the slots depend on and that are not running; neither slots nor nginx.
 pub(super) fn needs(project: &Project, project_name: &str, survey: &Survey, found: &Found<'_>) -> Vec<String> {
     let slots: Vec<&str> = found.slots.iter().flatten().map(|slot| slot.service.as_str()).collect();
-    let wanted = slots.iter().filter_map(|slot| project.services.get(*slot)).flat_map(|service| &service.depends_on);
     let runs = |name: &str| survey.containers.iter().any(|c| c.is_of(project_name, name) && c.is_running());
-    let mut needs: Vec<String> = wanted
-        .filter(|name| !slots.contains(&name.as_str()) && **name != found.nginx && !runs(name))
-        // one that is optional and not in force is none of the project's services
-        .filter(|name| project.services.contains_key(*name))
-        .cloned()
-        .collect();
-    needs.sort_unstable();
-    needs.dedup();
-    needs
+    let wanted = project.needs_of(&slots).into_iter();
+    let wanted = wanted.filter(|need| need.condition != Condition::Completed && need.service != found.nginx);
+    wanted.map(|need| need.service).filter(|name| !runs(name) && project.services.contains_key(name)).collect()
 }

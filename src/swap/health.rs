@@ -8,7 +8,9 @@ use crate::cancel::Cancel;
 use crate::host::Host;
 use crate::host::container::Container;
 use crate::host::http::Answer;
+use crate::host::script::Script;
 use crate::report::Event;
+use crate::report::text::one_line;
 use anyhow::{Context as _, Result, anyhow, bail};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
@@ -30,14 +32,25 @@ pub(super) async fn wait(
     let (host, began) = (swap.host, Instant::now());
     let (slot, health) = (&service.to.slot, &service.health);
     let mut asked = Asked { times: 0, last: "nothing was answered".to_owned() };
-    let answers = asked.until_healthy(host, service, container, began);
-    let why = tokio::select! {
-        healthy = answers => {
-            healthy?;
-            return Ok(format!("{slot} is healthy after {:.1} s", began.elapsed().as_secs_f64()));
+    let own = container.healthcheck();
+    let answers = async {
+        asked.until_healthy(host, service, container, began).await?;
+        match &own {
+            Some(test) => {
+                own_healthcheck(host, slot, container, test, health.timeout.saturating_sub(began.elapsed())).await
+            }
+            None => Ok(()),
         }
+    };
+    // its own healthcheck says by itself that its time is over
+    let patience = health.timeout + if own.is_some() { Duration::from_secs(10) } else { Duration::ZERO };
+    let why = tokio::select! {
+        healthy = answers => match healthy {
+            Ok(()) => return Ok(format!("{slot} is healthy after {:.1} s", began.elapsed().as_secs_f64())),
+            Err(error) => format!("{error:#}"),
+        },
         end = ended(swap, container) => end?,
-        () = awake::sleep(health.timeout) => format!(
+        () = awake::sleep(patience) => format!(
             "{slot} is not healthy after {} s: asked {} times for GET {} on port {}; at last {}",
             health.timeout.as_secs_f64(), asked.times, health.path, service.port, asked.last
         ),
@@ -111,6 +124,21 @@ impl Asked {
 async fn ask(host: &Host, service: &ServicePlan, address: &str) -> Result<Answer> {
     let name = service.health.host.clone().unwrap_or_else(|| format!("{}:{}", service.to.host, service.port));
     host.get(address, service.port, &name, &service.health.path, Duration::from_secs(5)).await
+}
+
+/// The container's own healthcheck counts as well. Docker's word is taken, but not waited for where the same test passes now:
+/// its first one comes after a whole interval.
+async fn own_healthcheck(host: &Host, slot: &str, container: &Container, test: &[&str], left: Duration) -> Result<()> {
+    let script = Script::new("to ask the new slot's own healthcheck", include_str!("scripts/healthcheck.sh"))
+        .args([&container.id, &left.as_secs().max(1).to_string()])
+        .args(test.iter().copied())
+        .limit(left + Duration::from_secs(30));
+    let said =
+        host.run(&script).await.with_context(|| format!("{slot} answers, but its own healthcheck does not pass"))?;
+    match String::from_utf8_lossy(&said).trim() {
+        "" => Ok(()),
+        said => bail!("{slot} answers, but its own healthcheck does not pass: {}", one_line(said, 300)),
+    }
 }
 
 /// Shows a container's last lines, and keeps them to be said with the failure.

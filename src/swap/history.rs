@@ -42,6 +42,9 @@ pub struct Record {
     /// Step → seconds.
     #[serde(default)]
     pub seconds: BTreeMap<String, f64>,
+    /// Container → the restart policy that it had while it served: a stopped one has none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub policies: BTreeMap<String, String>,
 }
 
 /// One service of a release.
@@ -68,6 +71,11 @@ pub struct ServiceRecord {
 /// The time of day as records have it.
 pub fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// The restart policy that a container had while it served, as far as it was noted.
+pub fn policy_of<'a>(records: &'a [Record], container: &str) -> Option<&'a str> {
+    records.iter().rev().find_map(|record| record.policies.get(container)).map(String::as_str)
 }
 
 /// Reads a history, oldest first. A line that can't be read (torn by a crash) is passed over.
@@ -166,6 +174,7 @@ mod tests {
             reason: String::new(),
             services: vec![service],
             seconds: BTreeMap::new(),
+            policies: BTreeMap::new(),
         }
     }
 

@@ -25,6 +25,8 @@ pub struct Ask {
 pub struct Look {
     /// Files on the host: path and text.
     pub files: Vec<(String, String)>,
+    /// Links among them: path and what it says.
+    pub links: Vec<(String, String)>,
     /// Paths on the host that the user may write.
     pub writable: Vec<String>,
     /// Files that are symbolic links.
@@ -35,7 +37,8 @@ pub struct Look {
     pub nginx_version: Option<semver::Version>,
     /// The files that `nginx -T` shows, or its complaint.
     pub dump: Option<Result<Vec<(String, String)>, String>>,
-    /// Process, connections accepted so far, signals that it handles (`SigCgt` of proc_pid_status(5)).
+    /// Process, connections accepted so far, signals that it handles (`SigCgt` of proc_pid_status(5),
+    /// or `SigBlk`: it waits for them, as an init does).
     received: Vec<(i64, Option<u64>, Option<u64>)>,
     /// The images that exist.
     pub images: Vec<Image>,
@@ -84,7 +87,8 @@ fn read(output: &[u8]) -> Result<Look> {
     for section in sections(output)? {
         let text = section.text;
         match section.name.as_str() {
-            "path" => path = text,
+            "path" | "link" => path = text,
+            "target" => look.links.push((std::mem::take(&mut path), text)),
             "file" => look.files.push((std::mem::take(&mut path), text)),
             "writable" => look.writable.push(text),
             "absent" => look.absent.push(text),
@@ -123,7 +127,12 @@ fn received(text: &str) -> Option<(i64, Option<u64>, Option<u64>)> {
     let mut fields = text.split(' ');
     let pid = fields.next()?.parse().ok()?;
     let opens = fields.next().and_then(|opens| opens.parse().ok());
-    Some((pid, opens, fields.next().and_then(|mask| u64::from_str_radix(mask, 16).ok())))
+    Some((pid, opens, fields.next().and_then(handled)))
+}
+
+/// Masks in hexadecimal, together.
+fn handled(masks: &str) -> Option<u64> {
+    masks.split(',').map(|mask| u64::from_str_radix(mask, 16).ok()).reduce(|a, b| Some(a? | b?))?
 }
 
 impl Look {
@@ -179,5 +188,6 @@ mod tests {
         let look = Look { received: received("7 42 0000000000014002").into_iter().collect(), ..Look::default() };
         assert_eq!((look.received(7), look.handles_sigterm(7), look.received(8)), (Some(42), Some(true), None));
         assert_eq!(received("7  "), Some((7, None, None)));
+        assert_eq!(received("7 1 0000000000004000,0000000000000000"), Some((7, Some(1), Some(0x4000))));
     }
 }

@@ -39,7 +39,12 @@ pub(super) fn makings(
     let making = |name: &String| {
         let service = project.services.get(name)?;
         // one that is optional and not in force is none of the project's services
-        let beside: Vec<_> = service.depends_on.iter().filter(|name| project.services.contains_key(*name)).collect();
+        let beside: Vec<_> = service
+            .depends_on
+            .iter()
+            .map(|need| &need.service)
+            .filter(|name| project.services.contains_key(*name))
+            .collect();
         let several = |name: &&&String| count(name) > 1;
         let making = Making {
             scaled: beside.iter().filter(several).map(|name| format!("{name}={}", count(name))).collect(),

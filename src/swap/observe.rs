@@ -1,11 +1,12 @@
 //! What is true on a host: slots, nginx and its configuration, and where nginx really sends requests.
 
 use super::findings::Findings;
-use super::found::{Found, find, needs};
+use super::found::{Found, find, first, needs};
 use super::history::Record;
 use super::journal::Journal;
 use super::look::{Look, look};
 use super::making::{Making, is_leaned_on, makings};
+use super::plan::First;
 use super::probe::Question;
 use super::refusals::ask_slot;
 use super::survey::{Compose, Disk, survey};
@@ -49,6 +50,8 @@ pub struct Observation {
     pub makings: BTreeMap<String, Making>,
     /// What depends on a slot would be made anew together with one that stays behind, stopped, on an earlier image.
     pub leaned_on: bool,
+    /// What must be healthy, or have run to its end, before a slot is started.
+    pub first: Vec<First>,
     /// Earlier releases, oldest first.
     pub history: Vec<Record>,
     /// An unfinished swap.
@@ -172,15 +175,24 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
     let nginx = config.nginx.service.as_ref().map_or("nginx", |name| name.as_str());
     let mut survey = survey(host, &config.directory, &state, nginx).await?;
     let nginx = survey.nginx.take();
+    if survey.directory.is_some() && !super::refusals_compose::of_host(&survey, config, &mut findings) {
+        return Ok((None, findings));
+    }
     super::refusals::of_survey(&survey, config, &mut findings);
     let Some((compose, Ok(project))) = &survey.compose else { return Ok((None, findings)) };
     let (Some(directory), Some(Ok(engine))) = (&survey.directory, &survey.engine) else { return Ok((None, findings)) };
     let project_name = survey.project_name(stated);
     variables.retain(|(name, _)| *name == "COMPOSE_FILE");
     variables.push(("COMPOSE_PROJECT_NAME", &project_name));
+    variables.extend(survey.variables.iter().map(|(name, value)| (*name, value.as_str())));
     host.set_environment(&variables);
 
-    let Some(found) = find(config, project, &project_name, &survey, &mut findings) else { return Ok((None, findings)) };
+    let found = find(config, project, &project_name, &survey, &mut findings);
+    let slots = found.iter().flat_map(|found| found.slots.iter().flatten()).map(|slot| slot.service.as_str());
+    let slots: Vec<&str> = slots.collect();
+    super::refusals_compose::of_unset(&survey, project, &slots, config, &mut findings);
+    let Some(found) = found else { return Ok((None, findings)) };
+    super::refusals_compose::of_slots(&found, project, &project_name, &survey.containers, &mut findings);
     let look = look(host, found.look(wanted), nginx).await?;
     super::refusals::of_nginx(&look, found.nginx_running.is_some(), &found.down(), &mut findings);
     let Some(mut seen) = put_together(config, &found, &look, &mut findings) else {
@@ -209,6 +221,7 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
         makings: makings(*compose, project, &project_name, &survey, &found, &needs),
         needs,
         keep_prefix: found.keep_prefix.clone(),
+        first: first(project, &found),
         project: project_name,
         services: seen.services,
         nginx,
@@ -218,6 +231,7 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
         disk: survey.disk,
     };
     super::neighbours::judge(&observation, &survey.containers, &mut findings);
+    super::refusals_compose::of_environment(&observation, project, &look, &mut findings);
     super::refusals::of_slots(host, &observation, project, &look, early, &mut findings).await;
     Ok((Some(observation), findings))
 }

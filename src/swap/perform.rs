@@ -56,7 +56,7 @@ impl HostSwap<'_> {
 
     /// The plan as the first line of a journal.
     pub(super) fn journal_line(&self) -> Result<String> {
-        Ok(format!("{}\n", serde_json::to_string(&self.plan)?))
+        Ok(format!("{}\n", crate::text::json(&serde_json::to_string(&self.plan)?)))
     }
 
     pub(super) async fn guard(&mut self) -> Result<String> {

@@ -5,6 +5,7 @@ use super::making::Making;
 use super::observe::{Live, Observation, ServiceSeen, SlotSeen};
 use super::survey::Compose;
 use crate::config::{Bake, Config, Health, HostHook};
+use crate::host::compose::Condition;
 use crate::host::container::same_reference;
 use crate::host::nginx::{Probe, point};
 use anyhow::{Result, anyhow};
@@ -39,6 +40,9 @@ pub struct Plan {
     /// The old slots' containers are removed once they have stopped; their images stay.
     #[serde(default)]
     pub remove_old: bool,
+    /// What must be healthy, or have run to its end on the new image, before the slots are started; in this order.
+    #[serde(default)]
+    pub first: Vec<First>,
     /// The env file to put on the host, by its path there. Its content is never part of a plan.
     pub env_file: Option<String>,
     /// The release's own command; on one host only.
@@ -61,6 +65,15 @@ pub struct Plan {
     /// The commit of the version; empty where that is not known.
     #[serde(default)]
     pub commit: String,
+}
+
+/// A compose service that comes before the slots (Compose Specification, `depends_on` with a `condition`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct First {
+    /// The service.
+    pub service: String,
+    /// What it must be: healthy, or completed.
+    pub condition: Condition,
 }
 
 /// The release's own command.
@@ -125,6 +138,9 @@ pub struct OldSlot {
     pub version: Option<String>,
     /// It was seen to receive what nginx was asked for.
     pub proved: bool,
+    /// The restart policy that its container has; empty where it was not noted.
+    #[serde(default)]
+    pub restart: String,
 }
 
 /// The slot to start.
@@ -242,6 +258,8 @@ impl Plan {
             needs: seen.needs.clone(),
             makings: seen.makings.clone(),
             remove_old: seen.leaned_on,
+            // going back, as with the release's own command: an older migration is not run again
+            first: if release.rollback { Vec::new() } else { seen.first.clone() },
             drain_timeout: config.drain_timeout,
             prune: keep.unneeded().into_iter().chain(pulled).collect(),
             keep: keep.versions(),
@@ -302,6 +320,7 @@ impl ServiceSeen {
                 slot: slot.service.clone(),
                 container: container.id.clone(),
                 pid: container.state.pid,
+                restart: container.host_config.restart_policy.word(),
                 version: slot.version.clone(),
                 proved,
             })
@@ -317,7 +336,10 @@ impl ServiceSeen {
             let same = to.version.as_ref() == Some(&release.version) || container.image == image;
             release.rollback && same && !container.is_running()
         });
-        let kept = kept.map(|container| Kept { container: container.id.clone(), restart: to.restart.clone() });
+        let kept = kept.map(|container| Kept {
+            container: container.id.clone(),
+            restart: super::history::policy_of(&host.history, &container.id).unwrap_or(&to.restart).to_owned(),
+        });
         let present = kept.as_ref().and(to.container.as_ref()).map(|c| c.image.clone()).or_else(|| self.present(image));
         ServicePlan {
             name: self.name.clone(),

@@ -41,7 +41,8 @@ pub(super) fn of_survey(survey: &Survey, config: &Config, findings: &mut Finding
         }
         Some((compose, Err(said))) => {
             let command = if *compose == Compose::V2 { "docker compose config" } else { "docker-compose config" };
-            let what = format!("`{command}` fails: {}", one_line(said, 400));
+            let said: Vec<&str> = said.lines().filter(|line| !line.contains(" level=warning ")).collect();
+            let what = format!("`{command}` fails: {}", one_line(&said.join("\n"), 400));
             findings.refuse("compose", what, format!("run it in {} and correct the file", config.directory));
         }
         Some(_) => {}
@@ -100,6 +101,18 @@ fn last_lines(text: &str) -> &str {
 pub(super) fn of_conf(path: &str, text: &str, inside: &str, in_place: bool, look: &Look, findings: &mut Findings) {
     if let Some(Ok(files)) = &look.dump {
         match files.iter().find(|(name, _)| name == inside) {
+            None if inside.starts_with("/etc/nginx/templates/") => {
+                let name = inside.trim_start_matches("/etc/nginx/templates/").trim_end_matches(".template");
+                let what = format!(
+                    "{path} is a template: nginx reads /etc/nginx/conf.d/{name}, which its container makes of it when it \
+                     starts and which is not on the host"
+                );
+                let todo = format!(
+                    "mount a directory with {name} itself at /etc/nginx/conf.d (docker exec NGINX cat \
+                     /etc/nginx/conf.d/{name} has its text), and leave the template out"
+                );
+                findings.refuse("conf", what, todo);
+            }
             None => {
                 let what = format!("nginx does not read {inside}, which is {path} on the host");
                 findings.refuse(
@@ -178,17 +191,35 @@ fn of_process(service: &ServiceSeen, slot: &SlotSeen, look: &Look, findings: &mu
         .map(String::as_str)
         .collect();
     let first = words.first().map_or("", |word| word.rsplit('/').next().unwrap_or(word));
+    // then PID 1 is the engine's own init, which passes signals on to what it runs
+    let init = container.host_config.init == Some(true);
+    let other_signal =
+        container.config.stop_signal.as_deref().is_some_and(|signal| !matches!(signal, "SIGTERM" | "15"));
+    // a shell that became the server, or that handles signals itself, is none that keeps them
+    let execs = words.get(2).is_some_and(|line| line.trim_start().starts_with("exec "))
+        || (!init && look.handles_sigterm(container.state.pid) == Some(true));
+    let it_is = |what: &str| if init { format!("`init: true` runs {what}") } else { format!("PID 1 is {what}") };
     let todo = "start the server itself in exec form, such as ENTRYPOINT [\"node\", \"dist/main.js\"]";
     if matches!(first, "yarn" | "npm" | "npx" | "pnpm" | "bun") {
-        let what = format!("PID 1 is {first}, which does not pass SIGTERM on in time: requests are dropped at a stop");
+        let what = format!("{}, which does not pass SIGTERM on in time: requests are dropped at a stop", it_is(first));
         findings.advise(&about, what, todo);
-    } else if matches!(first, "sh" | "bash" | "ash" | "dash") && words.get(1) == Some(&"-c") {
-        findings.advise(&about, "PID 1 is a shell (ENTRYPOINT in shell form), which does not pass SIGTERM on", todo);
-    } else if look.handles_sigterm(container.state.pid) == Some(false) {
+    } else if matches!(first, "sh" | "bash" | "ash" | "dash") && words.get(1) == Some(&"-c") && !execs {
+        let what = format!("{}, which does not pass SIGTERM on", it_is("a shell (ENTRYPOINT in shell form)"));
+        findings.advise(&about, what, todo);
+    } else if !init && !other_signal && look.handles_sigterm(container.state.pid) == Some(false) {
         findings.advise(
             &about,
             "PID 1 ignores SIGTERM: each stop ends in SIGKILL",
             "handle SIGTERM: close the server, then exit",
+        );
+    }
+    if container.state.health.as_ref().is_some_and(|health| health.status == "unhealthy") {
+        let what =
+            "Docker calls the running container unhealthy, by its own healthcheck, which that of a release must pass";
+        findings.advise(
+            &about,
+            what,
+            "see why: docker inspect -f '{{json .State.Health}}' CONTAINER; else the release fails at it",
         );
     }
     if service.stop_timeout < Duration::from_secs(10) {

@@ -9,6 +9,10 @@ use crate::host::container::Container;
 use crate::host::script::{Script, Section, sections};
 use crate::report::Level;
 use anyhow::{Context as _, Result, bail};
+use std::time::Duration;
+
+/// How long each service that comes before the slots may take; first.sh has the same.
+const FIRST: Duration = Duration::from_secs(600);
 
 impl HostSwap<'_> {
     /// Starts the idle slots on the new image, and what they need.
@@ -45,6 +49,7 @@ impl HostSwap<'_> {
         let text = concat!(
             include_str!("scripts/prelude.sh"),
             include_str!("scripts/up.sh"),
+            include_str!("scripts/first.sh"),
             include_str!("scripts/start.sh")
         );
         let script = self.script("to start the idle slot", text);
@@ -54,12 +59,15 @@ impl HostSwap<'_> {
             .args(tags)
             .arg(plan.needs.len().to_string())
             .args(plan.needs.iter().flat_map(need))
+            .arg(plan.first.len().to_string())
+            .args(plan.first.iter().flat_map(|first| [first.service.as_str(), first.condition.word()]))
             .arg(kept.len().to_string())
             .args(kept.iter().flat_map(|kept| [&kept.container, &kept.restart]))
             .args(making::words(&plan.makings, anew.clone(), &made))
             .arg(if by_compose { "compose" } else { "docker" })
             .args(anew);
-        Ok(script.stdin(self.journal_line()?))
+        let limit = script.limit + FIRST * u32::try_from(plan.first.len()).unwrap_or(1);
+        Ok(script.limit(limit).stdin(self.journal_line()?))
     }
 
     /// Compose took the image of this release: a reference that changed meanwhile would name another.

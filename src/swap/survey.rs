@@ -4,7 +4,7 @@ use super::history::{self, Record};
 use super::journal::Journal;
 use super::look::Nginx;
 use crate::host::Host;
-use crate::host::compose::Project;
+use crate::host::compose::{self, Project, Unset};
 use crate::host::container::Container;
 use crate::host::script::{Script, sections};
 use anyhow::Result;
@@ -52,6 +52,14 @@ pub struct Survey {
     pub engine: Option<Result<String, String>>,
     /// What nginx says of itself, where its container was guessed.
     pub nginx: Option<Nginx>,
+    /// What `docker` is, where it is not Docker's own: "podman" or "snap".
+    pub kind: Option<String>,
+    /// Variables without which `docker` isn't found or finds no engine, each with its value.
+    pub variables: Vec<(&'static str, String)>,
+    /// What of cutover's state the user can't read or write.
+    pub closed: Option<String>,
+    /// Variables that compose took as empty.
+    pub unset: Vec<Unset>,
     /// Which compose there is, and the project it reads or its complaint.
     pub compose: Option<(Compose, Result<Project, String>)>,
     /// Every container of every compose project.
@@ -77,7 +85,7 @@ pub async fn survey(host: &Host, directory: &str, state: &str, nginx: &str) -> R
 
 fn read(output: &[u8]) -> Result<Survey> {
     let mut survey = Survey::default();
-    let (mut version, mut nginx) = (String::new(), String::new());
+    let (mut version, mut nginx, mut warned) = (String::new(), String::new(), String::new());
     for section in sections(output)? {
         let text = section.text;
         let answer = if section.status == 0 { Ok(text.clone()) } else { Err(text.clone()) };
@@ -91,6 +99,12 @@ fn read(output: &[u8]) -> Result<Survey> {
             "nginx-dump" => survey.nginx = Some(Nginx::read(std::mem::take(&mut nginx), &text)),
             "compose-v2" => survey.compose = Some((Compose::V2, project(answer))),
             "compose-v1" => survey.compose = Some((Compose::V1, project(answer))),
+            "compose-warned" => warned = text,
+            "compose-raw" => survey.unset = compose::unset(&warned, &text),
+            "kind" => survey.kind = Some(text),
+            "path" => survey.variables.push(("PATH", text)),
+            "docker-host" => survey.variables.push(("DOCKER_HOST", text)),
+            "closed" => survey.closed = Some(text),
             "containers" => survey.containers = Container::list(&text)?,
             "disk" => survey.disk = disk(&text),
             "missing" => survey.missing = text.split_whitespace().map(str::to_owned).collect(),
@@ -115,18 +129,17 @@ fn disk(line: &str) -> Option<Disk> {
 }
 
 impl Survey {
-    /// The compose project's name: stated, else printed by compose, else as compose 1.29 makes it from the directory.
+    /// The compose project's name: printed by compose; else stated, in the environment, or from the directory, as compose 1.29
+    /// makes it of these.
     pub fn project_name(&self, stated: Option<&str>) -> String {
-        let printed = || match &self.compose {
-            Some((_, Ok(project))) => project.name.clone(),
-            _ => None,
-        };
-        let from_directory = || {
-            let base = self.directory.as_deref().unwrap_or_default().rsplit('/').next().unwrap_or_default();
-            let kept = |c: &char| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '_' || *c == '-';
-            base.to_lowercase().chars().filter(kept).collect()
-        };
-        stated.map(str::to_owned).or_else(printed).or_else(|| self.env_project.clone()).unwrap_or_else(from_directory)
+        if let Some((_, Ok(Project { name: Some(name), .. }))) = &self.compose {
+            return stated.unwrap_or(name).to_owned();
+        }
+        let base = || self.directory.as_deref().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+        let kept = |c: &char| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '_' || *c == '-';
+        let named = stated.or(self.env_project.as_deref()).unwrap_or_else(base);
+        let name: String = named.to_lowercase().chars().filter(kept).collect();
+        if name.is_empty() { "default".to_owned() } else { name }
     }
 }
 
@@ -150,6 +163,11 @@ mod tests {
         assert_eq!(survey.project_name(None), "myapp_1");
         survey.env_project = Some("env".into());
         assert_eq!(survey.project_name(None), "env");
+        survey.env_project = Some("\"My Shop\"".into());
+        assert_eq!(survey.project_name(None), "myshop");
+        assert_eq!(survey.project_name(Some("Stated")), "stated");
+        survey.compose = Some((Compose::V2, Ok(Project { name: Some("printed".into()), ..Project::default() })));
+        assert_eq!(survey.project_name(None), "printed");
         assert_eq!(survey.project_name(Some("stated")), "stated");
     }
 

@@ -29,9 +29,13 @@ pub(super) fn put_together(
         .nginx
         .conf
         .as_ref()
-        .map(|conf| if conf.starts_with('/') { conf.clone() } else { format!("{}/{conf}", config.directory) });
-    let files: Vec<(String, String)> =
-        look.files.iter().filter(|(path, _)| stated.as_ref().is_none_or(|stated| stated == path)).cloned().collect();
+        .map(|conf| if conf.starts_with('/') { conf.clone() } else { format!("{}/{conf}", config.directory) })
+        .map(|conf| found.behind(&conf, look).to_owned());
+    let files: Vec<(String, String)> = match &stated {
+        Some(stated) => look.files.iter().filter(|(path, _)| stated == path).cloned().collect(),
+        None => look.files.clone(),
+    };
+    let read = if stated.is_some() { files.clone() } else { found.read_by_nginx(look) };
     if let (Some(stated), true) = (&stated, files.is_empty()) {
         let todo = "correct `nginx: {conf: …}` in cutover.yml, or mount the file into nginx";
         findings.refuse("conf", format!("{stated} is not among the files mounted into nginx"), todo);
@@ -42,9 +46,27 @@ pub(super) fn put_together(
     let mut at_file = None;
     for (service, slots) in config.services.iter().zip(&found.slots) {
         let hosts: Vec<&str> = slots.iter().flat_map(|slot| &slot.names).map(String::as_str).collect();
-        let routed = discover::route(&files, &hosts, service.upstream.as_ref().map(|name| name.as_str()));
+        // a copy that nginx does not read is no second route; that nothing routes is said of all files
+        let upstream = service.upstream.as_ref().map(|name| name.as_str());
+        let routed = discover::route(&read, &hosts, upstream).map(|(at, upstream)| (read[at].0.clone(), upstream));
+        let routed = routed.or_else(|_| {
+            discover::route(&files, &hosts, upstream).map(|(at, upstream)| (files[at].0.clone(), upstream))
+        });
+        let routed = routed
+            .map(|(path, upstream)| (files.iter().position(|(each, _)| *each == path).unwrap_or_default(), upstream));
         let (at, upstream) = match routed {
             Ok(routed) => routed,
+            Err(why) if !found.volumes.is_empty() => {
+                let volumes: Vec<String> = found.volumes.iter().map(|(name, to)| format!("{name} at {to}")).collect();
+                let what = format!(
+                    "{why}; nginx's configuration is in a named volume ({}), which only root can write",
+                    volumes.join(", ")
+                );
+                let todo =
+                    "mount a directory of the host instead, such as ./nginx:/etc/nginx/conf.d, with the file in it";
+                findings.refuse(format!("conf, service {}", service.name), what, todo);
+                continue;
+            }
             Err(why) => {
                 let todo = "the upstream must have one `server` line that names a slot, such as `server blue:3001;`";
                 findings.refuse(format!("conf, service {}", service.name), why, todo);
@@ -63,6 +85,9 @@ pub(super) fn put_together(
     }
     let (path, text) = files.into_iter().nth(at_file?)?;
     let (inside, in_place) = found.inside(&path)?;
+    let names = found.names_inside(&path, look);
+    let read_as = |name: &&String| matches!(&look.dump, Some(Ok(files)) if files.iter().any(|(read, _)| read == *name));
+    let inside = names.iter().find(read_as).cloned().unwrap_or(inside);
     super::refusals::of_conf(&path, &text, &inside, in_place, look, findings);
     Some(PutTogether { services, conf: ConfSeen { path, text, in_place } })
 }
@@ -86,6 +111,16 @@ fn service_seen(
             let [one, two] = [&slots[0].service, &slots[1].service];
             let what = format!("its servers are {}, the slots are {one} and {two}", hosts.join(", "));
             findings.refuse(about, what, format!("let it have `server {one}:PORT;`"));
+            return None;
+        }
+        _ if named.iter().filter(|(_, server)| !server.spare).count() == 1 => {
+            let spare = named.iter().filter(|(_, server)| server.spare).map(|(slot, _)| slots[*slot].service.as_str());
+            let what = format!(
+                "it names both slots, {} as `backup` or `down`; nginx can't be reloaded while it names a slot that is \
+                 stopped, and a release stops the one that does not serve",
+                spare.collect::<Vec<_>>().join(", ")
+            );
+            findings.refuse(about, what, "let it name one slot only; cutover changes the name at each release");
             return None;
         }
         _ => {

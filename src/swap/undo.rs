@@ -160,7 +160,7 @@ async fn close_journal(swap: &HostSwap<'_>, reason: &str) -> Result<()> {
     run(swap, swap.script("to close the journal", text).args(["", "", "0"]).stdin(line)).await
 }
 
-/// SHA-256 of a text, in hexadecimal.
+/// SHA-256 of a text's bytes on the host, in hexadecimal.
 pub(super) fn digest(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(crate::text::to_bytes(text)).iter().map(|byte| format!("{byte:02x}")).collect()
 }

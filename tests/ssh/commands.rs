@@ -138,12 +138,54 @@ async fn a_server_with_few_sessions_is_served_too() {
     for _ in 0..5 {
         assert!(run(&session, "true").await.unwrap().success());
     }
-    let mut child = session.spawn("cat").await.unwrap();
-    let refused = run(&session, "true").await;
-    assert!(matches!(&refused, Err(ExecError::Refused(why)) if why.contains("MaxSessions")), "{refused:?}");
-    drop(child.stdin);
-    child.stdin = tokio::io::duplex(1).0;
-    assert_eq!(child.wait().await, Ok(0));
+    // what one connection has no room for goes over another one, as does the session that is kept for putting back
+    let ask = "echo $PPID";
+    let first = run(&session, ask).await.unwrap().stdout;
+    let mut cats = Vec::new();
+    for _ in 0..4 {
+        cats.push(session.spawn("cat").await.unwrap());
+    }
+    let other = run(&session, ask).await.unwrap();
+    assert!(other.success() && other.stdout != first);
+    for mut child in cats {
+        child.stdin.shutdown().await.unwrap();
+        assert_eq!(child.wait().await, Ok(0));
+    }
+    assert!(run(&session, "true").await.unwrap().success());
+}
+
+#[tokio::test]
+async fn sessions_are_measured_as_sshd_opens_them() {
+    for (config, expected) in [("MaxSessions 1", 1), ("MaxSessions 2", 2), ("MaxSessions 4", 4), ("", 6)] {
+        let sshd = Sshd::start(config);
+        let session = sshd.connect().await;
+        assert_eq!(session.sessions(6).await, expected, "{config}");
+        assert!(run(&session, "true").await.unwrap().success());
+    }
+}
+
+#[tokio::test]
+async fn where_a_second_login_is_refused_too_it_is_said_so() {
+    let sshd = Sshd::start("MaxSessions 1");
+    let session = sshd.connect().await;
+    let mut children = vec![session.spawn("cat").await.unwrap()];
+    std::fs::write(sshd.path("authorized_keys"), "").unwrap();
+    // one further connection or two were made ahead
+    let refused = loop {
+        match session.spawn("cat").await {
+            Ok(child) => children.push(child),
+            Err(refused) => break refused,
+        }
+    };
+    assert!(children.len() < 4, "{}", children.len());
+    assert!(
+        matches!(&refused, ExecError::Refused(why) if why.contains("MaxSessions") && why.contains("login as")),
+        "{refused:?}"
+    );
+    for mut child in children {
+        child.stdin.shutdown().await.unwrap();
+        assert_eq!(child.wait().await, Ok(0));
+    }
     assert!(run(&session, "true").await.unwrap().success());
 }
 

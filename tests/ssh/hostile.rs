@@ -11,6 +11,9 @@ use tokio::net::TcpListener;
 
 use crate::sshd::key_pair;
 
+/// What a command prints first, as the line that is sent has it do.
+const BEGIN: &[u8] = b"--cutover-begins-here--\n";
+
 /// What a server does when a command is to be run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Malice {
@@ -20,6 +23,7 @@ enum Malice {
     StatusAfterEof,
     StatusThenHangUp,
     EndlessOutput,
+    EndlessBefore,
     EndlessErrors,
     Silence,
     HangUp,
@@ -126,6 +130,10 @@ impl Handler for Server {
 }
 
 async fn act(malice: Malice, id: ChannelId, handle: Handle) {
+    if !matches!(malice, Malice::EndlessBefore | Malice::RefuseCommand | Malice::HangUp) {
+        let _ = handle.data(id, BEGIN.to_vec()).await;
+        let _ = handle.extended_data(id, 1, BEGIN.to_vec()).await;
+    }
     match malice {
         Malice::NoStatus => {
             let _ = handle.data(id, b"half".to_vec()).await;
@@ -152,7 +160,7 @@ async fn act(malice: Malice, id: ChannelId, handle: Handle) {
             let _ = handle.exit_status_request(id, 0).await;
             let _ = handle.disconnect(Disconnect::ByApplication, String::new(), String::new()).await;
         }
-        Malice::EndlessOutput => while handle.data(id, vec![b'x'; 30_000]).await.is_ok() {},
+        Malice::EndlessOutput | Malice::EndlessBefore => while handle.data(id, vec![b'x'; 30_000]).await.is_ok() {},
         Malice::EndlessErrors => while handle.extended_data(id, 1, vec![b'x'; 30_000]).await.is_ok() {},
         Malice::Silence => {}
         Malice::HangUp => {
@@ -209,6 +217,8 @@ async fn output_that_may_be_cut_is_no_success() {
 async fn endless_output_is_bounded() {
     assert_eq!(exec(Malice::EndlessOutput).await, Err(ExecError::TooMuchOutput(1 << 20)));
     assert_eq!(exec(Malice::EndlessErrors).await, Err(ExecError::TooMuchOutput(1 << 20)));
+    let before = exec(Malice::EndlessBefore).await;
+    assert!(matches!(&before, Err(ExecError::NotBegun { said, status: None }) if said.len() < 400), "{before:?}");
     let server = Bad::start(Malice::EndlessErrors).await;
     let mut child = server.connect().await.unwrap().spawn("anything").await.unwrap();
     assert_eq!(child.wait().await, Err(ExecError::TooMuchOutput(16 << 20)));

@@ -241,6 +241,13 @@ pub enum ExecError {
     Quote(QuoteError),
     /// The server opened no session or did not start the command.
     Refused(String),
+    /// The account's login shell, or what sshd runs in its place (ForceCommand), ended without running the command.
+    NotBegun {
+        /// What it said, made inert and cut.
+        said: String,
+        /// Its exit status, if it had one.
+        status: Option<u32>,
+    },
     /// Not finished within `limits.timeout`.
     Timeout(Duration),
     /// More than `limits.max_bytes` on stdout and stderr together.
@@ -260,6 +267,20 @@ impl fmt::Display for ExecError {
         match self {
             Self::Quote(cause) => cause.fmt(f),
             Self::Refused(why) => write!(f, "the SSH server did not start the command: {why}"),
+            Self::NotBegun { said, status } => {
+                f.write_str("the account's login shell did not run the command")?;
+                if let Some(status) = status {
+                    write!(f, " (exit status {status})")?;
+                }
+                match said.as_str() {
+                    "" => f.write_str("; it said nothing")?,
+                    said => write!(f, "; it said: {said}")?,
+                }
+                f.write_str(
+                    ". Look for `exec`, `exit` or `read` in its start-up files (.bashrc, .cshrc, .zshenv), for a \
+                     ForceCommand in sshd_config or `command=` in authorized_keys, and at the account's shell",
+                )
+            }
             Self::Timeout(after) => write!(f, "the command did not finish within {} s", after.as_secs_f32()),
             Self::TooMuchOutput(limit) => write!(f, "the command wrote more than {limit} bytes"),
             Self::Signal(name) => write!(f, "the command was ended by signal {name}"),

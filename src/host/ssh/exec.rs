@@ -69,8 +69,18 @@ impl Ending {
         }
     }
 
+    /// The status of the command in this channel, once that has ended; `in_order` if the server closed it.
+    pub(super) fn status_of(self, channel: &OpenChannel, in_order: bool) -> Result<u32, ExecError> {
+        let status = self.status(in_order);
+        match (&status, channel.instead()) {
+            (Ok(status), Some(said)) => Err(ExecError::NotBegun { said, status: Some(*status) }),
+            (Err(ExecError::NoStatus), Some(said)) => Err(ExecError::NotBegun { said, status: None }),
+            _ => status,
+        }
+    }
+
     /// The status, once the channel has ended; `in_order` if the server closed it.
-    pub(super) fn status(self, in_order: bool) -> Result<u32, ExecError> {
+    fn status(self, in_order: bool) -> Result<u32, ExecError> {
         match (self.signal, self.status) {
             (Some(signal), _) => Err(ExecError::Signal(signal)),
             (None, Some(status)) if in_order || self.eof => Ok(status),
@@ -128,5 +138,6 @@ async fn collect(channel: &mut OpenChannel, max_bytes: usize) -> Result<Output, 
             return Err(ExecError::TooMuchOutput(max_bytes));
         }
     };
-    ending.status(in_order).map(|status| Output { status, stdout, stderr })
+    let status = ending.status_of(channel, in_order)?;
+    Ok(Output { status, stdout, stderr })
 }

@@ -13,6 +13,7 @@ mod forward;
 mod handler;
 pub mod keys;
 pub mod known_hosts;
+mod lanes;
 mod pool;
 mod quote;
 mod route;
@@ -23,6 +24,7 @@ mod stream;
 mod target;
 mod trips;
 mod trust;
+mod wrap;
 
 use std::fmt;
 use std::path::PathBuf;

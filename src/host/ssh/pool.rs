@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use russh::client::{Handle, Msg};
-use russh::{Channel, ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf};
+use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
 use super::error::ExecError;
 use super::handler::{Client, lock};
+use super::lanes::{Connect, Lanes, Seat};
 use super::trips::{Exchange, Trips, Wait};
+use super::wrap::{Begin, wrap};
 
 /// sshd's MaxSessions is 10; one more is the spare, and one is left for a session that sshd has not yet cleaned up.
 const AT_ONCE: usize = 8;
-/// sshd counts a closed session until it next looks around: a refusal passes within a round trip.
-const OPEN_ATTEMPTS: u32 = 5;
 /// What the server may take to open a channel, once there is room for one.
 const OPEN_WITHIN: Duration = Duration::from_secs(30);
 
@@ -28,6 +28,9 @@ pub(super) struct OpenChannel {
     closed: bool,
     /// Given back when the channel is closed.
     permit: Option<OwnedSemaphorePermit>,
+    seat: Option<Seat>,
+    /// Of a command, until it has begun on both streams.
+    begin: Option<Begin>,
     /// What is sent here waits for an answer.
     pub(super) exchange: Arc<Exchange>,
 }
@@ -36,17 +39,37 @@ impl OpenChannel {
     pub(super) fn new(channel: Channel<Msg>, trips: Trips) -> Self {
         let (read, write) = channel.split();
         let exchange = Arc::new(Exchange::new(trips));
-        Self { read, write: Arc::new(write), closed: false, permit: None, exchange }
+        Self { read, write: Arc::new(write), closed: false, permit: None, seat: None, begin: None, exchange }
+    }
+
+    /// A session of a connection.
+    pub(super) fn on(channel: Channel<Msg>, trips: Trips, seat: Seat) -> Self {
+        let mut channel = Self::new(channel, trips);
+        channel.seat = Some(seat);
+        channel
     }
 
     /// The next message; after the channel's end always `None`. Dropping the future loses nothing.
+    ///
+    /// What a login shell printed before a command began is left out.
     pub(super) async fn next(&mut self) -> Option<ChannelMsg> {
-        let message = self.read.wait().await;
+        let mut message = self.read.wait().await;
         self.closed |= matches!(message, None | Some(ChannelMsg::Close));
         if !matches!(message, Some(ChannelMsg::WindowAdjusted { .. })) {
             self.exchange.came();
         }
-        message
+        let Some(begin) = &mut self.begin else { return message };
+        match &mut message {
+            Some(ChannelMsg::Data { data }) => *data = data.slice_ref(begin.own(data, false)),
+            Some(ChannelMsg::ExtendedData { data, .. }) => *data = data.slice_ref(begin.own(data, true)),
+            _ => {}
+        }
+        if begin.is_drowned() { Some(ChannelMsg::Close) } else { message }
+    }
+
+    /// What was said instead, where the channel ended before its command began.
+    pub(super) fn instead(&self) -> Option<String> {
+        self.begin.as_ref()?.instead()
     }
 }
 
@@ -54,29 +77,29 @@ impl Drop for OpenChannel {
     fn drop(&mut self) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         if !self.closed {
-            let (write, permit) = (self.write.clone(), self.permit.take());
+            let (write, held) = (self.write.clone(), (self.permit.take(), self.seat.take()));
             runtime.spawn(async move {
                 let _ = write.close().await;
-                drop(permit);
+                drop(held);
             });
         }
     }
 }
 
 /// A channel, and the wait for it, which ends when somebody had to wait.
-type Opened = Result<(OpenChannel, Wait), russh::Error>;
+type Opened = Result<(OpenChannel, Wait), ExecError>;
 
-/// The session channels of one connection.
+/// The session channels of one host.
 pub(super) struct Pool {
-    handle: Arc<Handle<Client>>,
+    lanes: Arc<Lanes>,
     permits: Arc<Semaphore>,
     spare: Mutex<Option<JoinHandle<Opened>>>,
-    trips: Trips,
 }
 
 impl Pool {
-    pub(super) fn new(handle: Arc<Handle<Client>>, trips: Trips) -> Self {
-        let pool = Self { handle, permits: Arc::new(Semaphore::new(AT_ONCE)), spare: Mutex::default(), trips };
+    pub(super) fn new(handle: Arc<Handle<Client>>, connect: Connect, trips: Trips) -> Self {
+        let lanes = Arc::new(Lanes::new(handle, connect, trips));
+        let pool = Self { lanes, permits: Arc::new(Semaphore::new(AT_ONCE)), spare: Mutex::default() };
         pool.open_ahead();
         pool
     }
@@ -90,16 +113,32 @@ impl Pool {
         let opening = async {
             match self.take_spare().await {
                 Some(channel) => Ok(channel),
-                None => self.open().await,
+                None => {
+                    let (channel, wait) = self.lanes.open().await?;
+                    wait.end();
+                    Ok(channel)
+                }
             }
         };
         let opened = tokio::time::timeout(OPEN_WITHIN, opening).await;
         let mut channel = opened.unwrap_or(Err(ExecError::Timeout(OPEN_WITHIN)))?;
         channel.permit = Some(permit);
+        channel.begin = Some(Begin::default());
         channel.exchange.sent();
-        channel.write.exec(true, command).await.map_err(|_| ExecError::Disconnected)?;
+        channel.write.exec(true, wrap(command)).await.map_err(|_| ExecError::Disconnected)?;
         self.open_ahead();
         Ok(channel)
+    }
+
+    /// How many sessions sshd opens on one connection, asked for so many at once.
+    pub(super) async fn measure(&self, most: usize) -> usize {
+        drop(self.take_spare().await);
+        self.lanes.measure(most).await
+    }
+
+    /// Ends every connection.
+    pub(super) async fn disconnect(&self) {
+        self.lanes.disconnect().await;
     }
 
     /// The channel that was opened ahead, if there is one and the server has not closed it since.
@@ -110,41 +149,12 @@ impl Pool {
         channel.next().now_or_never().is_none().then_some(channel)
     }
 
+    /// Where there is no room for it, on a further connection: so one session is always left for putting back.
     fn open_ahead(&self) {
         let mut spare = lock(&self.spare);
         if spare.is_none() {
-            *spare = Some(tokio::spawn(opening(self.handle.clone(), self.trips.clone())));
+            let lanes = Arc::clone(&self.lanes);
+            *spare = Some(tokio::spawn(async move { lanes.open().await }));
         }
     }
-
-    async fn open(&self) -> Result<OpenChannel, ExecError> {
-        for attempt in 1..=OPEN_ATTEMPTS {
-            // A task of its own: if the caller gives up, the channel is still closed when the server confirms it.
-            let opened = tokio::spawn(opening(self.handle.clone(), self.trips.clone())).await;
-            match opened.map_err(|_| ExecError::Disconnected)? {
-                Ok((channel, wait)) => {
-                    wait.end();
-                    return Ok(channel);
-                }
-                Err(russh::Error::ChannelOpenFailure(reason)) if attempt < OPEN_ATTEMPTS && passes(&reason) => {
-                    tokio::time::sleep(Duration::from_millis(20) * attempt).await;
-                }
-                Err(russh::Error::ChannelOpenFailure(_)) => {
-                    return Err(ExecError::Refused("no more sessions on this connection (MaxSessions)".into()));
-                }
-                Err(_) => return Err(ExecError::Disconnected),
-            }
-        }
-        Err(ExecError::Disconnected)
-    }
-}
-
-fn passes(reason: &ChannelOpenFailure) -> bool {
-    matches!(reason, ChannelOpenFailure::ConnectFailed | ChannelOpenFailure::ResourceShortage)
-}
-
-async fn opening(handle: Arc<Handle<Client>>, trips: Trips) -> Opened {
-    let wait = trips.begin();
-    let channel = handle.channel_open_session().await?;
-    Ok((OpenChannel::new(channel, trips), wait))
 }

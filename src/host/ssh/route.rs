@@ -28,6 +28,11 @@ impl Hop {
         place(&self.host, self.port)
     }
 
+    /// The same host, trusted by this.
+    pub(super) fn trusting(&self, trust: Trust) -> Hop {
+        Hop { trust, ..self.clone() }
+    }
+
     /// The keys for this host.
     pub(super) fn sources<'a>(&self, options: &'a Options) -> Sources<'a> {
         let file = |stated| move |path: &PathBuf| KeyFile { path: path.clone(), stated };

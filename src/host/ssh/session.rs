@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use russh::Disconnect;
+use futures_util::future::BoxFuture;
 use russh::client::Handle;
 use russh::keys::Algorithm;
 use tokio::sync::watch;
@@ -20,6 +20,7 @@ use super::route::{Hop, route};
 use super::stream::{self, Child, Stream};
 use super::target::Target;
 use super::trips::Trips;
+use super::trust::Trust;
 
 /// A login may wait for a person to touch a security key.
 const LOGIN_WITHIN: Duration = Duration::from_secs(60);
@@ -89,6 +90,12 @@ impl Session {
         Ok(stream::stdio(self.inner.pool.start(command).await?))
     }
 
+    /// How many sessions sshd opens on one connection (MaxSessions of sshd_config(5)), asked for up to `most` at once:
+    /// those that are open count. Where it is few, further connections are made as they are needed.
+    pub async fn sessions(&self, most: usize) -> usize {
+        self.inner.pool.measure(most).await
+    }
+
     /// Connects from the host to `host:port`, as the host resolves it.
     ///
     /// # Errors
@@ -122,7 +129,7 @@ impl Session {
 
     /// Says goodbye and ends the connection, with everything that runs over it. Waits for one second at most.
     pub async fn close(self) {
-        let _ = self.inner.handle.disconnect(Disconnect::ByApplication, "", "").await;
+        self.inner.pool.disconnect().await;
         let _ = tokio::time::timeout(Duration::from_secs(1), self.closed()).await;
     }
 
@@ -169,14 +176,17 @@ fn in_jump(hop: &Hop, cause: ConnectError) -> ConnectError {
 }
 
 async fn connect_hop(hop: &Hop, options: &Options, via: Option<Session>) -> Result<Session, ConnectError> {
-    let offers = Offers::gather(&hop.sources(options)).await?;
+    let offers = Arc::new(Offers::gather(&hop.sources(options)).await?);
     let timing = Timing { connect: options.connect_timeout, keepalive: options.keepalive };
-    let mut connected = verified(hop, options, via.as_ref(), timing).await?;
+    let (mut connected, trust) = verified(hop, options, via.as_ref(), timing).await?;
     log_in(hop, &offers, &mut connected).await?;
     let Connected { handle, learned, forwards, closed, trips } = connected;
     let handle = Arc::new(handle);
+    let again = Again { hop: hop.trusting(trust), options: options.clone(), offers, via: via.clone(), timing };
+    let again = Arc::new(again);
+    let connect = Box::new(move || -> BoxFuture<'static, _> { Box::pin(Arc::clone(&again).connect()) });
     let inner = Inner {
-        pool: Pool::new(handle.clone(), trips.clone()),
+        pool: Pool::new(handle.clone(), connect, trips.clone()),
         handle,
         forwards,
         learned,
@@ -190,7 +200,26 @@ async fn connect_hop(hop: &Hop, options: &Options, via: Option<Session>) -> Resu
     Ok(Session { inner: Arc::new(inner) })
 }
 
-/// A connection to the host whose key is right.
+/// What it takes to connect to a host once more, with nobody asked again.
+struct Again {
+    hop: Hop,
+    options: Options,
+    offers: Arc<Offers>,
+    via: Option<Session>,
+    timing: Timing,
+}
+
+impl Again {
+    async fn connect(self: Arc<Self>) -> Result<Arc<Handle<Client>>, String> {
+        let options = Options { ask_host_key: None, ..self.options.clone() };
+        let connected = verified(&self.hop, &options, self.via.as_ref(), self.timing).await;
+        let (mut connected, _) = connected.map_err(|cause| cause.to_string())?;
+        log_in(&self.hop, &self.offers, &mut connected).await.map_err(|cause| cause.to_string())?;
+        Ok(Arc::new(connected.handle))
+    }
+}
+
+/// A connection to the host whose key is right, and what it was trusted by.
 ///
 /// A stated fingerprint may be of another of the server's keys than the one that it presents first, so the others are
 /// looked at too. A person may accept an unknown key; the connection is then made anew, because theirs is no quick answer.
@@ -199,13 +228,13 @@ async fn verified(
     options: &Options,
     via: Option<&Session>,
     timing: Timing,
-) -> Result<Connected, ConnectError> {
+) -> Result<(Connected, Trust), ConnectError> {
     let mut trust = hop.trust.clone();
     let mut without: Vec<Algorithm> = Vec::new();
     let mut wrong = None;
     loop {
         let cause = match connect::connect(hop, &trust, &without, via, timing).await {
-            Ok(connected) => return Ok(connected),
+            Ok(connected) => return Ok((connected, trust)),
             Err(cause) => cause,
         };
         match (&cause, &options.ask_host_key) {

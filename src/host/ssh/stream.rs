@@ -222,8 +222,8 @@ async fn inward<W: AsyncWrite + Unpin>(
     let (mut errors, most) = (0, Limits::default().max_bytes);
     loop {
         match channel.next().await {
-            None => return ending.status(false),
-            Some(ChannelMsg::Close) => return ending.status(true),
+            None => return ending.status_of(channel, false),
+            Some(ChannelMsg::Close) => return ending.status_of(channel, true),
             Some(ChannelMsg::Failure) => return Err(ExecError::Refused("it refused the exec request".into())),
             Some(ChannelMsg::Data { data }) => give(to_user, &data).await?,
             Some(ChannelMsg::ExtendedData { data, .. }) => {

@@ -4,6 +4,7 @@
 LC_ALL=C; export LC_ALL
 say() { printf '@%s %s %s\n%s\n' "$1" "$2" "${#3}" "$3"; }
 file() {
+  if [ -L "$1" ]; then say link 0 "$1"; say target 0 "$(readlink "$1")"; return; fi
   case $1 in *.key|*.pem|*.crt|*.p12|*.htpasswd) return ;; esac
   [ -f "$1" ] || return
   size=$(wc -c < "$1" 2>/dev/null) || { say unreadable 1 "$1"; return; }
@@ -17,7 +18,10 @@ nginx=$1 count=$2; shift 2
 while [ "$count" -gt 0 ]; do
   if [ -d "$1" ]; then
     [ -w "$1" ] && say writable 0 "$1"
-    for each in "$1"/* "$1"/*/*; do file "$each"; done
+    for each in "$1"/* "$1"/*/*; do
+      [ -d "$each" ] && [ -w "$each" ] && say writable 0 "$each"
+      file "$each"
+    done
   elif [ -f "$1" ]; then
     file "$1"
   else
@@ -27,7 +31,7 @@ while [ "$count" -gt 0 ]; do
 done
 count=$1; shift
 while [ "$count" -gt 0 ]; do
-  handles=$(awk '$1 == "SigCgt:" { print $2 }' "/proc/$1/status" 2>/dev/null)
+  handles=$(awk '$1 == "SigBlk:" || $1 == "SigCgt:" { printf "%s%s", (n++ ? "," : ""), $2 }' "/proc/$1/status" 2>/dev/null)
   say received 0 "$1 $(opens "$1") ${handles:--}"
   shift; count=$((count - 1))
 done

@@ -2,6 +2,7 @@
 LC_ALL=C; export LC_ALL
 trap '' HUP PIPE   # a cut connection must not split a step
 umask 077
+[ ! -g "${state%/*}" ] || umask 007   # a group shares it
 master=''
 whole
 fence

@@ -1,7 +1,8 @@
 # Starts the idle slots on the new image. stdin: the plan.
 # Words: nginx's file, its digest when it was read, compose (v2 or v1), the project's directory, how many tags, reference
-# and image pairs, how many services, those the slots need with two words for `make` each, how many kept containers, container
-# and restart policy pairs, two words for `make`, who starts what was made (docker or compose), the slots to start anew.
+# and image pairs, how many services, those the slots need with two words for `make` each, how many that must be healthy or
+# complete first, each with which of it, how many kept containers, container and restart policy pairs, two words for `make`,
+# who starts what was made (docker or compose), the slots to start anew.
 [ "$(digest_of "$1")" = "$2" ] || fail "$1 was changed by somebody else meanwhile"   # which slot is idle, then?
 shift 2
 stage
@@ -19,6 +20,11 @@ while [ "$count" -gt 0 ]; do
   [ -z "$2" ] || make "$2" "$3" "$1"
   out=$(bring "$1") || fail "$out"
   shift 3; count=$((count - 1))
+done
+count=$1; shift
+while [ "$count" -gt 0 ]; do
+  first "$1" "$2"
+  shift 2; count=$((count - 1))
 done
 ids='' count=$1; shift
 while [ "$count" -gt 0 ]; do

@@ -8,16 +8,64 @@ cd "$dir" 2>/dev/null || { say directory 1 "$dir"; exit 0; }
 say directory 0 "$(pwd -P)"
 # before all else, as the lock says it: where both are the same, no release came between
 say stamp 0 "$(cat "${state%/*}"/*/history.jsonl "${state%/*}"/*/journal.jsonl 2>/dev/null | cksum)"
+# what this user can't read or write of the state; where there is none yet, whether it could be made
+root=${state%/*} closed=''
+if [ -e "$root" ]; then
+  for each in "$root" "$root/lock" "$root/busy" "$state" "$state/history.jsonl" "$state/journal.jsonl"; do
+    [ ! -e "$each" ] || { [ -r "$each" ] && [ -w "$each" ]; } || { closed=$each; break; }
+  done
+elif [ ! -w . ]; then
+  closed=$(pwd -P)
+fi
+[ -z "$closed" ] || say closed 1 "$(stat -c '%n belongs to %U, group %G, mode %a' "$closed")"
+# Docker that only a login shell finds, and the engine of a user of their own (rootless Docker), where the system has none.
+login_shell() { "${SHELL:-/bin/sh}" -lc "$1" 2>/dev/null </dev/null | tail -n 1; }
+if ! command -v docker >/dev/null 2>&1; then
+  found=$(login_shell 'command -v docker')
+  for found in "$found" "$HOME/bin/docker" /usr/local/bin/docker /opt/docker/bin/docker /snap/bin/docker; do
+    case $found in /*/docker) [ -x "$found" ] && { PATH=$PATH:${found%/docker}; export PATH; say path 0 "$PATH"; break; } ;; esac
+  done
+fi
+if [ -z "${DOCKER_HOST:-}" ] && [ ! -S /var/run/docker.sock ] && command -v docker >/dev/null 2>&1; then
+  engine=$(login_shell 'echo "$DOCKER_HOST"')
+  own=${XDG_RUNTIME_DIR:-/run/user/$(id -u)}/docker.sock
+  [ -n "$engine" ] || [ ! -S "$own" ] || engine=unix://$own
+  case $engine in ?*:/*) DOCKER_HOST=$engine; export DOCKER_HOST; say docker-host 0 "$engine" ;; esac
+fi
+# What `docker` is, where it is not Docker's own in its usual place.
+program=$(command -v docker 2>/dev/null)
+real=$(readlink -f "${program:-/}")
+case "$program $real" in
+  /snap/* | */snap) say kind 0 snap ;;
+  */podman*) say kind 0 podman ;;
+  *) [ -z "$program" ] || [ "$(head -c 2 "$real" 2>/dev/null)" != '#!' ] || ! grep -q podman "$real" 2>/dev/null || say kind 0 podman ;;
+esac
+# config_of WORD…: $config, and what compose warned of
+config_of() {
+  both=$({ warned=$("$@" config 2>&1 >&4 4>&-); status=$?; printf '\n-- warned --\n%s' "$warned"; exit $status; } 4>&1)
+  status=$?
+  warned=${both##*-- warned --} config=${both%
+-- warned --*}
+  return $status
+}
+# warnings WORD…: those about variables that are not set, and where such variables stand
+warnings() {
+  case $warned in *' variable is not set'*) ;; *) return ;; esac
+  say compose-warned 0 "$warned"
+  say compose-raw 0 "$("$@" config --no-interpolate 2>/dev/null)"
+}
 read_compose() {
-  if config=$(docker compose config 2>/dev/null); then
+  if config_of docker compose; then
     say compose-v2 0 "$config"
+    warnings docker compose
   elif docker compose version >/dev/null 2>&1; then
-    say compose-v2 1 "$(docker compose config 2>&1 >/dev/null)"
+    say compose-v2 1 "$warned"
   elif command -v docker-compose >/dev/null 2>&1; then
-    if config=$(docker-compose config 2>/dev/null); then
+    if config_of docker-compose; then
       say compose-v1 0 "$config"
+      warnings docker-compose
     else
-      say compose-v1 1 "$(docker-compose config 2>&1 >/dev/null)"
+      say compose-v1 1 "$warned"
     fi
   else
     say compose-none 1 ''
@@ -48,6 +96,6 @@ fi
 missing=''
 for tool in flock timeout sha256sum awk; do command -v $tool >/dev/null 2>&1 || missing="$missing $tool"; done
 say missing 0 "$missing"
-say env-project 0 "${COMPOSE_PROJECT_NAME:-$(sed -n 's/^COMPOSE_PROJECT_NAME=//p' .env 2>/dev/null | tail -n 1)}"
+say env-project 0 "${COMPOSE_PROJECT_NAME:-$(sed -n 's/^\(export \)\{0,1\}COMPOSE_PROJECT_NAME=//p' .env 2>/dev/null | tail -n 1)}"
 say history 0 "$(tail -n 200 "$state/history.jsonl" 2>/dev/null)"
 [ ! -s "$state/journal.jsonl" ] || say journal 0 "$(cat "$state/journal.jsonl" 2>/dev/null)"

@@ -1,0 +1,94 @@
+//! Bytes of a host as text and back, none of them lost: not every file is UTF-8.
+//!
+//! A byte that is no part of UTF-8 travels as a character of its own, U+10FF00 and the byte. That plane is private (Unicode,
+//! 23.5): a text that has such a character itself travels by its bytes, so there is one way back.
+
+/// U+10FF00 and a byte stand for that byte.
+const RAW: u32 = 0x10_FF00;
+
+/// A part of a text: a character, or a byte that is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Byte {
+    /// A character, in UTF-8.
+    Char(char),
+    /// One byte.
+    Raw(u8),
+}
+
+/// Bytes as text. [`to_bytes`] gives them back.
+pub fn from_bytes(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match raw(c) {
+                Some(_) => c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| text.push(stand_in(byte))),
+                None => text.push(c),
+            }
+        }
+        text.extend(chunk.invalid().iter().map(|byte| stand_in(*byte)));
+    }
+    text
+}
+
+/// The bytes of a text that may be from [`from_bytes`].
+pub fn to_bytes(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    for byte in bytes_of(text) {
+        match byte {
+            Byte::Char(c) => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            Byte::Raw(byte) => bytes.push(byte),
+        }
+    }
+    bytes
+}
+
+/// JSON text that holds such characters, as JSON text of characters that UTF-8 files have: each by its escapes (RFC 8259,
+/// section 7).
+pub fn json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match raw(c) {
+            Some(_) => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}"))),
+            None => out.push(c),
+        }
+    }
+    out
+}
+
+/// The parts of a text that may be from [`from_bytes`].
+pub fn bytes_of(text: &str) -> impl Iterator<Item = Byte> + '_ {
+    text.chars().map(|c| raw(c).map_or(Byte::Char(c), Byte::Raw))
+}
+
+fn raw(c: char) -> Option<u8> {
+    u8::try_from(u32::from(c).checked_sub(RAW)?).ok().filter(|byte| !byte.is_ascii())
+}
+
+fn stand_in(byte: u8) -> char {
+    char::from_u32(RAW + u32::from(byte)).unwrap_or(char::REPLACEMENT_CHARACTER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_comes_back() {
+        let all: Vec<u8> = (0..=255).chain((0..=255).rev()).collect();
+        assert_eq!(to_bytes(&from_bytes(&all)), all);
+        for bytes in [b"\xc7\xd1\xb1\xdb # EUC-KR".as_slice(), b"caf\xe9", "한글".as_bytes(), b"\xf4\x8f\xbe\x80", b""]
+        {
+            let text = from_bytes(bytes);
+            assert_eq!(to_bytes(&text), bytes);
+            let journal = json(&serde_json::to_string(&text).expect("JSON"));
+            assert_eq!(to_bytes(&journal), journal.as_bytes());
+            assert_eq!(serde_json::from_str::<String>(&journal).expect("JSON"), text);
+        }
+    }
+
+    #[test]
+    fn what_is_utf_8_stays_as_it_is() {
+        assert_eq!(from_bytes("upstream 업 { server blue; }".as_bytes()), "upstream 업 { server blue; }");
+        assert_eq!(to_bytes("caf\u{e9}"), "café".as_bytes());
+    }
+}
