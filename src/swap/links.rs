@@ -30,13 +30,19 @@ impl Found<'_> {
         std::iter::once(inside).chain(through).collect()
     }
 
+    /// The files of the host; links to others of them are none of their own.
+    pub(super) fn files(&self, look: &Look) -> Vec<(String, String)> {
+        look.files.iter().filter(|(path, _)| self.behind(path, look) == path).cloned().collect()
+    }
+
     /// The files of the host that nginx shows as read; all of them, where it shows nothing.
     pub(super) fn read_by_nginx(&self, look: &Look) -> Vec<(String, String)> {
-        let Some(Ok(dump)) = &look.dump else { return look.files.clone() };
-        let is_read = |(path, _): &&(String, String)| {
+        let files = self.files(look);
+        let Some(Ok(dump)) = &look.dump else { return files };
+        let is_read = |(path, _): &(String, String)| {
             self.names_inside(path, look).iter().any(|name| dump.iter().any(|(read, _)| read == name))
         };
-        look.files.iter().filter(is_read).cloned().collect()
+        files.into_iter().filter(is_read).collect()
     }
 
     /// The file of the host that a path means: where a link stands there, what it leads to.

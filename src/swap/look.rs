@@ -29,8 +29,6 @@ pub struct Look {
     pub links: Vec<(String, String)>,
     /// Paths on the host that the user may write.
     pub writable: Vec<String>,
-    /// Files that are symbolic links.
-    pub links: Vec<String>,
     /// Mounted paths that are not there.
     pub absent: Vec<String>,
     /// nginx's version.
@@ -92,7 +90,6 @@ fn read(output: &[u8]) -> Result<Look> {
             "file" => look.files.push((std::mem::take(&mut path), text)),
             "writable" => look.writable.push(text),
             "absent" => look.absent.push(text),
-            "link" => look.links.push(text),
             "nginx-version" => look.nginx_version = version(&text),
             "nginx-dump" => look.dump = Some(if section.status == 0 { Ok(dump(&text)) } else { Err(text) }),
             "received" => look.received.extend(received(&text)),

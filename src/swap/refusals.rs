@@ -129,7 +129,7 @@ pub(super) fn of_conf(path: &str, text: &str, inside: &str, in_place: bool, look
             Some(_) => {}
         }
     }
-    if look.links.iter().any(|link| link == path) {
+    if look.links.iter().any(|(link, _)| link == path) {
         let todo = "put a plain file in its place, or name the file with `nginx: {conf: …}`";
         findings.refuse("conf", format!("{path} is a link, which is not followed when it is written"), todo);
     }

@@ -33,7 +33,7 @@ pub(super) fn put_together(
         .map(|conf| found.behind(&conf, look).to_owned());
     let files: Vec<(String, String)> = match &stated {
         Some(stated) => look.files.iter().filter(|(path, _)| stated == path).cloned().collect(),
-        None => look.files.clone(),
+        None => found.files(look),
     };
     let read = if stated.is_some() { files.clone() } else { found.read_by_nginx(look) };
     if let (Some(stated), true) = (&stated, files.is_empty()) {

@@ -4,12 +4,11 @@
 LC_ALL=C; export LC_ALL
 say() { printf '@%s %s %s\n%s\n' "$1" "$2" "${#3}" "$3"; }
 file() {
-  if [ -L "$1" ]; then say link 0 "$1"; say target 0 "$(readlink "$1")"; return; fi
+  [ -L "$1" ] && { say link 0 "$1"; say target 0 "$(readlink "$1")"; }   # its target may be there in the container alone
   case $1 in *.key|*.pem|*.crt|*.p12|*.htpasswd) return ;; esac
   [ -f "$1" ] || return
   size=$(wc -c < "$1" 2>/dev/null) || { say unreadable 1 "$1"; return; }
   [ "$size" -le 262144 ] || return
-  [ -L "$1" ] && say link 0 "$1"
   say path 0 "$1"
   [ -w "$1" ] && say writable 0 "$1"
   printf '@file 0 %s\n' "$size"; cat "$1"; echo
