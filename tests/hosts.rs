@@ -155,6 +155,14 @@ fn state_that_belongs_to_somebody_else_is_said_first_and_a_group_can_share_it() 
     ann(&["rollback"]).expect(0).says("v1.2.0 is live");
     serves(&bench, "v1.2.0");
     bench.cutover(&["history"]).expect(0).says("v1.3.0");
+
+    // the first release of all in a directory that a group shares from the start
+    host.root(&format!("cd {directory} && rm -rf .cutover && install -d -g releasers -m 2770 .cutover")).unwrap();
+    bench.image("v1.4.0", &[]);
+    ann(&["deploy", "--version", "v1.4.0"]).expect(0);
+    bench.cutover(&["history"]).expect(0).says("v1.4.0");
+    bench.deploy("v1.5.0", &[]).expect(0);
+    ann(&["history"]).expect(0).says("v1.5.0");
 }
 
 /// nginx's part of the compose file, rewritten; its container is made anew.

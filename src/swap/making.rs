@@ -63,7 +63,7 @@ pub(super) fn is_leaned_on(compose: Compose, project: &Project, found: &Found<'_
     let slots = || found.slots.iter().flatten();
     let is_slot = |name: &String| slots().any(|slot| slot.service == *name);
     let others = project.services.iter().filter(|(name, _)| !is_slot(name));
-    let leans = others.flat_map(|(_, service)| &service.depends_on).any(is_slot);
+    let leans = others.flat_map(|(_, service)| &service.depends_on).any(|need| is_slot(&need.service));
     let share = found.slots.iter().any(|[one, two]| same_reference(&one.reference, &two.reference));
     compose == Compose::V2 && leans && share && !slots().any(Slot::inherits)
 }
