@@ -20,7 +20,7 @@ Exit codes:
   0  released, or already live, or nothing to release (it says which)
   1  unexpected
   2  bad usage or configuration
-  3  failed and put back: the old version serves
+  3  failed and put back, or refused before anything was changed
   4  failed and not put back: a person must look, the message says at what
   5  locked by another run
   6  no connection, wrong host key or refused login

@@ -134,7 +134,7 @@ impl Run {
 }
 
 pub(super) fn failed(error: crate::release::DockerError) -> Stop {
-    Stop::new(Exit::PutBack, format!("{error}\nnothing was changed on any host"))
+    Stop::new(Exit::Refused, format!("{error}\nnothing was changed on any host"))
 }
 
 fn show(reporter: &Reporter, source: &'static str) -> impl FnMut(Line) + Send {

@@ -4,7 +4,8 @@ use super::session::said;
 use super::{Exit, Run, Stop};
 use crate::report::Event;
 use crate::swap::findings::{Finding, Weight};
-use serde_json::json;
+use crate::swap::observe::{Observation, ServiceSeen};
+use serde_json::{Value, json};
 
 /// Sessions that a release has open at the same time, one of them kept for putting back. Where sshd opens fewer on one
 /// connection, it makes further ones.
@@ -28,14 +29,63 @@ pub(super) async fn check(run: &Run) -> Result<Exit, Stop> {
             text += &format!("  {mark} {}\n", said(finding));
         }
         refused |= findings.iter().any(|finding| finding.weight == Weight::Refusal);
-        if findings.is_empty() {
-            text += "  ✔ nothing found: a release can go on\n";
-        }
         let ready = seen.is_some() && findings.iter().all(|finding| finding.weight != Weight::Refusal);
-        data.push(json!({ "host": host.name, "ready": ready, "findings": findings }));
+        let services = seen.iter().flat_map(|seen| &seen.services);
+        let mark = if ready { "✔ ready" } else { "  found" };
+        text += &services.clone().map(|service| format!("  {mark}: {}\n", found(service))).collect::<String>();
+        let services: Vec<Value> = services.map(found_data).collect();
+        data.push(json!({ "host": host.name, "ready": ready, "findings": findings, "services": services }));
     }
     run.reporter.emit(Event::Result { verb: "check", data: json!({ "hosts": data }), text });
-    Ok(if refused { Exit::PutBack } else { Exit::Done })
+    Ok(if refused { Exit::Refused } else { Exit::Done })
+}
+
+/// What was found of a service, on one line.
+fn found(service: &ServiceSeen) -> String {
+    let [one, two] = &service.slots;
+    let named = &service.slots[service.in_conf];
+    let health = match &service.health_answer {
+        Some(Ok((status, took))) => format!("GET {} → {status} in {} ms", service.health.path, took.as_millis()),
+        Some(Err(error)) => format!("GET {} → {}", service.health.path, crate::report::text::one_line(error, 100)),
+        None => format!("GET {}, which nothing answers yet", service.health.path),
+    };
+    format!(
+        "{}: slots {}, {}; upstream {} ({}) on {}:{}; health {health}; evidence: {}",
+        service.name,
+        one.service,
+        two.service,
+        service.upstream,
+        service.word,
+        named.host,
+        service.port,
+        evidence(service)
+    )
+}
+
+fn evidence(service: &ServiceSeen) -> String {
+    let live = service.live.slot().unwrap_or(service.in_conf);
+    service.looked.evidence.explain(service.looked.probe.as_ref(), &service.slots[live].service)
+}
+
+fn found_data(service: &ServiceSeen) -> Value {
+    let health = service.health_answer.as_ref().and_then(|answer| answer.as_ref().ok());
+    json!({
+        "service": service.name,
+        "slots": service.slots.each_ref().map(|slot| &slot.service),
+        "live": service.live.slot().map(|slot| &service.slots[slot].service),
+        "upstream": service.upstream,
+        "place": service.word,
+        "port": service.port,
+        "health": health.map(|(status, _)| status),
+        "evidence": service.looked.evidence,
+        "evidence-text": evidence(service),
+    })
+}
+
+/// The evidence that a release will have on a host, for a plan.
+pub(super) fn all_evidence(seen: &Observation) -> String {
+    let each = seen.services.iter().map(|service| format!("{}: {}", service.name, evidence(service)));
+    each.collect::<Vec<_>>().join("; ")
 }
 
 fn of_sessions(sessions: usize) -> Option<Finding> {

@@ -117,7 +117,7 @@ impl Told<'_> {
                 Ok(Exit::Done) => format!("{} is live", self.version),
                 Err(Stop { exit: Exit::Overtaken, .. }) => format!("{} was overtaken by another run", self.version),
                 Err(Stop { exit: Exit::Stuck, .. }) => format!("{} failed; a person must look", self.version),
-                _ => format!("{} is not live; the version before it serves", self.version),
+                _ => format!("{} is not live", self.version),
             };
             self.kept(github.end(&deployment, state, &said).await);
         }

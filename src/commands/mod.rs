@@ -39,7 +39,9 @@ pub enum Exit {
     Unexpected,
     /// Bad usage or configuration.
     Usage,
-    /// Failed; the old version serves.
+    /// Refused before anything was changed on a host.
+    Refused,
+    /// Failed, and what was changed was put back.
     PutBack,
     /// Failed and not put back.
     Stuck,
@@ -60,7 +62,7 @@ impl Exit {
             Exit::Done => 0,
             Exit::Unexpected => 1,
             Exit::Usage => 2,
-            Exit::PutBack => 3,
+            Exit::Refused | Exit::PutBack => 3,
             Exit::Stuck => 4,
             Exit::Locked | Exit::Overtaken => 5,
             Exit::Connection => 6,
@@ -76,6 +78,7 @@ impl Exit {
             Exit::Done => "done",
             Exit::Unexpected => "unexpected",
             Exit::Usage => "bad-configuration",
+            Exit::Refused => "refused",
             Exit::PutBack => "put-back",
             Exit::Stuck => "stuck",
             Exit::Locked => "locked",

@@ -7,8 +7,9 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What a failed release comes to.
-pub(super) fn failed(version: &str, failure: &Failure) -> Stop {
+/// What a failed release comes to. `seen` is what answered through nginx on each host after it was put back, where that was
+/// seen.
+pub(super) fn failed(version: &str, failure: &Failure, seen: &[(String, Option<String>)]) -> Stop {
     if let Some(overtaken) = &failure.overtaken {
         return overtaken.clone().into();
     }
@@ -22,10 +23,17 @@ pub(super) fn failed(version: &str, failure: &Failure) -> Stop {
     }
     match failure.signal {
         Some(signal) => {
-            let message = format!("stopped by {}; put back, the old version serves", signal.name());
+            let message = format!("stopped by {}; what was changed was put back", signal.name());
             Stop::new(Exit::Interrupted(signal.exit_code()), message)
         }
-        None => Stop::new(Exit::PutBack, format!("{version} failed and was put back, the old version serves.{causes}")),
+        None => {
+            let served: Option<Vec<(String, String)>> =
+                seen.iter().map(|(host, what)| Some((host.clone(), what.clone()?))).collect();
+            let serves = served
+                .filter(|served| !served.is_empty())
+                .map_or_else(String::new, |served| format!("\nThe old version serves:{}", lines(&served)));
+            Stop::new(Exit::PutBack, format!("{version} failed, and what was changed was put back.{causes}{serves}"))
+        }
     }
 }
 

@@ -33,8 +33,8 @@ pub(super) async fn plan(run: &Run, asked: &Asked) -> Result<Exit, Stop> {
         };
     }
     let mut plans = Vec::new();
-    for (host, plan) in hosts.iter().zip(&all) {
-        text += &format!("  on {}:\n", host.name);
+    for ((host, plan), seen) in hosts.iter().zip(&all).zip(&seen) {
+        text += &format!("  on {}:\n    evidence {}\n", host.name, super::check::all_evidence(seen));
         for step in plan.steps() {
             text += &format!("    {:<8} {}\n", step.name(), plan.explain(step));
         }

@@ -40,7 +40,7 @@ pub(super) async fn rollback(run: &Run, options: &cli::Rollback) -> Result<Exit,
         let commit = history::commit_of_version(&seen.history, &target).unwrap_or_default().to_owned();
         let release = Release { id: holder.id.clone(), version: target.clone(), commit, images, rollback: true };
         let plan = crate::swap::plan::Plan::new(&run.config, seen, &release, number == 0);
-        plans.push(plan.map_err(|error| Stop::new(Exit::PutBack, format!("{error:#}")))?);
+        plans.push(plan.map_err(|error| Stop::new(Exit::Refused, format!("{error:#}")))?);
     }
     let mut github = match Version::parse(&target) {
         Ok(version) => Some(run.github(&version, false).await),

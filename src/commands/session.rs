@@ -24,7 +24,7 @@ pub(super) type Seen = (Option<Observation>, Vec<Finding>);
 impl Run {
     /// Logs in to every host. All failures are said together.
     pub(crate) async fn connect(&self) -> Result<Vec<Host>, Stop> {
-        let options = self.ssh_options()?;
+        let (options, headers) = (self.ssh_options()?, self.probe_headers()?);
         let each = self.config.hosts.iter().map(|host| {
             let (target, options) = (target(&host.address), &options);
             async move { (host.label().to_owned(), Session::connect(&target, options).await) }
@@ -32,7 +32,9 @@ impl Run {
         let (mut hosts, mut failures) = (Vec::new(), Vec::new());
         for (name, session) in parallel::all(self.config.parallel, each).await {
             match session {
-                Ok(session) => hosts.push(Host::new(name, session, self.reporter.clone())),
+                Ok(session) => {
+                    hosts.push(Host::new(name, session, self.reporter.clone()).with_headers(headers.clone()));
+                }
                 Err(error) => {
                     let why = format!("{name}: {}", self.why(&error));
                     failures.extend((!failures.contains(&why)).then_some(why));
@@ -72,7 +74,26 @@ impl Run {
             session = Session::connect(&target(&host.address), &options).await;
         }
         let session = session.map_err(|error| Stop::new(Exit::Stuck, format!("{name}: {error}")))?;
-        Ok(Host::new(name, session, self.reporter.clone()))
+        Ok(Host::new(name, session, self.reporter.clone()).with_headers(self.probe_headers()?))
+    }
+
+    /// The headers that requests through nginx bring along: `Name: value` lines of a variable.
+    fn probe_headers(&self) -> Result<Vec<(String, Secret)>, Stop> {
+        let Some(name) = &self.config.nginx.probe.headers_env else { return Ok(Vec::new()) };
+        let Some(text) = self.secret(Some(name), name.as_str())? else { return Ok(Vec::new()) };
+        let lines = text.expose().lines().map(str::trim).filter(|line| !line.is_empty());
+        let header = |line: &str| {
+            let (header, value) = line.split_once(':').map(|(header, value)| (header.trim(), value.trim()))?;
+            let token = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+            let good = !header.is_empty() && header.chars().all(token) && !value.chars().any(char::is_control);
+            good.then(|| (header.to_owned(), Secret::new(value)))
+        };
+        let headers: Option<Vec<_>> = lines.map(header).collect();
+        let wrong =
+            || Stop::new(Exit::Usage, format!("{name}: expected a header in each line, as in `X-Probe: value`"));
+        let headers = headers.ok_or_else(wrong)?;
+        headers.iter().for_each(|(_, value)| self.reporter.hide(value));
+        Ok(headers)
     }
 
     /// A secret of the environment. From now on no report shows it.
@@ -195,7 +216,7 @@ impl Run {
             return Ok(all);
         }
         let message = format!("refused, and nothing was changed:\n  {}", refusals.join("\n  "));
-        Err(Stop::new(Exit::PutBack, message))
+        Err(Stop::new(Exit::Refused, message))
     }
 
     /// What is on every host, and what was found about it.

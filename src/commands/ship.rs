@@ -64,7 +64,7 @@ impl Run {
                 let work = tokio::task::spawn_blocking(move || read::path(&file, &cache));
                 let done = self.until_signal(work).await?.map_err(anyhow::Error::from).and_then(|read| read);
                 let done = done.map_err(|error| {
-                    Stop::new(Exit::PutBack, format!("{place}: {error:#}\nnothing was changed on any host"))
+                    Stop::new(Exit::Refused, format!("{place}: {error:#}\nnothing was changed on any host"))
                 });
                 done.map(|image| Local { image, how: String::new(), unknown: false })
             }

@@ -22,7 +22,7 @@ pub(super) async fn status(run: &Run) -> Result<Exit, Stop> {
         }
     }
     run.reporter.emit(Event::Result { verb: "status", data: json!({ "hosts": data }), text });
-    if refusals.is_empty() { Ok(Exit::Done) } else { Err(Stop::new(Exit::PutBack, refusals.join("\n"))) }
+    if refusals.is_empty() { Ok(Exit::Done) } else { Err(Stop::new(Exit::Refused, refusals.join("\n"))) }
 }
 
 fn host_text(run: &Run, host: &Host, seen: &Observation) -> String {

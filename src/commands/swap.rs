@@ -19,6 +19,7 @@ use crate::swap::observe::{Observation, state_paths};
 use crate::swap::plan::{Plan, Release};
 use crate::swap::recover::{self, Way};
 use crate::swap::steps::Step;
+use futures_util::future::join_all;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -181,7 +182,7 @@ impl Run {
     pub(super) fn plans(&self, seen: &[Observation], release: &Release) -> Result<Vec<Plan>, Stop> {
         let plan = |(number, seen)| Plan::new(&self.config, seen, release, number == 0);
         let plans: anyhow::Result<Vec<Plan>> = seen.iter().enumerate().map(plan).collect();
-        plans.map_err(|error| Stop::new(Exit::PutBack, format!("{error:#}")))
+        plans.map_err(|error| Stop::new(Exit::Refused, format!("{error:#}")))
     }
 
     /// Executes the plans and says how it ended. A host whose connection broke is connected to once more and put right.
@@ -216,19 +217,33 @@ impl Run {
                     self.if_still_ours(Ok(Exit::Done)).await?;
                 }
                 self.reporter.emit(finished(&swaps, done.live - began, began.elapsed()));
-                Ok(Ended::Exit(Exit::Done))
+                let used =
+                    swaps.iter().filter_map(|swap| Some(format!("{}: {}", swap.host.name, swap.still_used.as_ref()?)));
+                let used: Vec<String> = used.collect();
+                if used.is_empty() {
+                    return Ok(Ended::Exit(Exit::Done));
+                }
+                let message = format!(
+                    "{version} serves, and the old version too: not every request reaches the new one.\nA person must look at:\n  \
+                     {}\nFind the word in nginx's configuration that names the old slot, then run `cutover recover`.",
+                    used.join("\n  ")
+                );
+                Err(Stop::new(Exit::Stuck, message))
             }
             Err(failure) if failure.overtaken.is_some() => Err(failed(&version, &failure)),
             Err(mut failure) => {
                 let cut = failure.left.is_empty() && failure.signal.is_none() && swaps.iter().any(was_cut);
                 if cut {
-                    return Ok(Ended::Cut(failed(&version, &failure)));
+                    return Ok(Ended::Cut(failed(&version, &failure, &[])));
                 }
                 if !broken.is_empty() {
                     failure.left.retain(|(host, _)| !broken.iter().any(|broken| broken.name == *host));
                     failure.left.extend(self.mend(&broken, holder, Way::PutBack).await?);
                 }
-                Err(failed(&version, &failure))
+                let hurried = failure.signal.is_some();
+                let seen =
+                    swaps.iter().filter(|_| !hurried).map(async |swap| (swap.host.name.clone(), swap.serves().await));
+                Err(failed(&version, &failure, &join_all(seen).await))
             }
         }
     }

@@ -28,6 +28,16 @@ raw! {
         service: Stated<Name> = "service" read::parsed,
         conf: Stated<String> = "conf" |e| read::text_as(e, checks::host_file),
         keepalive_guard: Stated<bool> = "keepalive-guard" read::boolean,
+        probe: RawProbe = "probe" RawProbe::of,
+    }
+}
+
+raw! {
+    /// `nginx.probe`; a text is its `path`.
+    RawProbe {
+        path: Stated<String> = "path" |e| read::text_as(e, checks::url_path),
+        host: Stated<String> = "host" |e| read::text_as(e, checks::host_header),
+        headers_env: Stated<EnvName> = "headers-env" read::variable,
     }
 }
 
@@ -121,6 +131,16 @@ impl RawHealth {
         }
         let path = Some(read::text_as(entry, checks::url_path)?);
         Ok(RawHealth { path, ..Self::empty(entry.key.at) })
+    }
+}
+
+impl RawProbe {
+    fn of(entry: &Entry) -> Result<Self, Wrong> {
+        if matches!(entry.node.value, Value::Map(_)) {
+            return Self::read(entry);
+        }
+        let path = Some(read::text_as(entry, checks::url_path)?);
+        Ok(RawProbe { path, ..Self::empty(entry.key.at) })
     }
 }
 

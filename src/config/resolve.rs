@@ -7,8 +7,8 @@ use super::raw_parts::{RawBake, RawEnvFile, RawGitHub, RawHooks, RawNginx, RawRe
 use super::read::{self, Stated};
 use super::resolve_services;
 use super::types::{
-    Bake, Config, EnvContent, EnvFile, GitHub, Hooks, HostHook, Latest, Nginx, Registry, ReleaseHook, Service, Ssh,
-    VersionFrom, VersionPattern, WhenMissing, WhenReleased,
+    Bake, Config, EnvContent, EnvFile, GitHub, Hooks, HostHook, Latest, Nginx, ProbeStated, Registry, ReleaseHook,
+    Service, Ssh, VersionFrom, VersionPattern, WhenMissing, WhenReleased,
 };
 use super::{Host, Name};
 use std::path::Path;
@@ -154,12 +154,18 @@ fn version_from(anywhere: Option<Stated<bool>>, pattern: Option<Stated<VersionPa
 
 fn nginx(raw: Option<RawNginx>) -> Nginx {
     let Some(raw) = raw else {
-        return Nginx { service: None, conf: None, keepalive_guard: true };
+        return Nginx { service: None, conf: None, keepalive_guard: true, probe: ProbeStated::default() };
     };
+    let probe = raw.probe.map_or_else(ProbeStated::default, |probe| ProbeStated {
+        path: probe.path.map(|p| p.value),
+        host: probe.host.map(|h| h.value),
+        headers_env: probe.headers_env.map(|h| h.value),
+    });
     Nginx {
         service: raw.service.map(|s| s.value),
         conf: raw.conf.map(|c| c.value),
         keepalive_guard: raw.keepalive_guard.is_none_or(|g| g.value),
+        probe,
     }
 }
 

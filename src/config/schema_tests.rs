@@ -3,8 +3,8 @@
 use super::raw::{Raw, RawHost, RawService};
 use super::raw_build::{BuildSettings, RawSecret};
 use super::raw_parts::{
-    RawBake, RawEnvFile, RawGitHub, RawHealth, RawHooks, RawHostHook, RawLock, RawNginx, RawRegistry, RawReleaseHook,
-    RawSsh,
+    RawBake, RawEnvFile, RawGitHub, RawHealth, RawHooks, RawHostHook, RawLock, RawNginx, RawProbe, RawRegistry,
+    RawReleaseHook, RawSsh,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -19,7 +19,7 @@ fn keys(schema: &Value, pointer: &str) -> BTreeSet<String> {
 #[test]
 fn the_schema_has_the_keys_of_the_reader() {
     let schema: Value = serde_json::from_str(include_str!("../../cutover.schema.json")).unwrap();
-    let table: [(&str, &[&str]); 18] = [
+    let table: [(&str, &[&str]); 19] = [
         ("", Raw::KEYS),
         ("/$defs/service", RawService::KEYS),
         ("/$defs/host/oneOf/1", RawHost::KEYS),
@@ -28,6 +28,7 @@ fn the_schema_has_the_keys_of_the_reader() {
         ("/$defs/build/oneOf/2", BuildSettings::KEYS),
         ("/$defs/build/oneOf/2/properties/secrets/oneOf/1/items", RawSecret::KEYS),
         ("/properties/nginx", RawNginx::KEYS),
+        ("/properties/nginx/properties/probe/oneOf/1", RawProbe::KEYS),
         ("/properties/registry/oneOf/1", RawRegistry::KEYS),
         ("/properties/ssh", RawSsh::KEYS),
         ("/properties/bake/oneOf/1", RawBake::KEYS),

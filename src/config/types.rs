@@ -148,6 +148,19 @@ pub struct Nginx {
     pub conf: Option<String>,
     /// Whether cutover may add its file with `keepalive_min_timeout`.
     pub keepalive_guard: bool,
+    /// How it is asked, where what is found out does not do.
+    pub probe: ProbeStated,
+}
+
+/// What a request through nginx has beside, or instead of, what is found out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProbeStated {
+    /// The path.
+    pub path: Option<String>,
+    /// The Host header, and TLS server name.
+    pub host: Option<String>,
+    /// The variable that holds more headers, one `Name: value` a line.
+    pub headers_env: Option<EnvName>,
 }
 
 /// When the tag `latest` moves to the new image; never for a pre-release.

@@ -51,6 +51,18 @@ pub struct Service {
     /// `environment` and what the env files add. `None` as a value: passed on from the host, where it is not set; where the
     /// value can't be compared, there is no entry.
     pub environment: BTreeMap<String, Option<Secret>>,
+    /// Ports of the host, of `ports`: those of one number.
+    pub published: Vec<u16>,
+    /// Has `build`.
+    pub builds: bool,
+}
+
+impl Service {
+    /// Variables that are called after a port and have a port number.
+    pub fn port_variables(&self) -> BTreeMap<&str, u16> {
+        let named = self.environment.iter().filter(|(name, _)| name.to_ascii_uppercase().contains("PORT"));
+        named.filter_map(|(name, value)| Some((name.as_str(), value.as_ref()?.expose().parse().ok()?))).collect()
+    }
 }
 
 /// A service that another one depends on.
@@ -146,6 +158,7 @@ mod tests {
         let redis = Need { service: "redis".to_owned(), condition: Condition::Started };
         assert_eq!((blue.ports.as_slice(), blue.depends_on.as_slice()), ([3001].as_slice(), [redis].as_slice()));
         assert_eq!(blue.stop_grace_period, Some(Duration::from_secs(60)));
+        assert_eq!((v2.services["nginx"].published.as_slice(), blue.published.len()), ([80].as_slice(), 0));
         assert_eq!(v2.services["nginx"].binds, [("/p/nginx".to_owned(), "/etc/nginx/conf.d".to_owned())]);
     }
 
@@ -195,6 +208,16 @@ mod tests {
             (["macvlan".to_owned()].as_slice(), 1)
         );
         assert_eq!(of("a").network_mode.as_deref(), Some("host"));
+    }
+
+    #[test]
+    fn what_slots_share_or_listen_on_is_read() {
+        let text = "services: {a: {build: ., environment: {PORT: '8080', X: 1, TOKEN: t}}, b: {ports: ['127.0.0.1:81:80', '3000-3001:1'], environment: ['APP_PORT=81', A]}}";
+        let services = Project::parse(text).expect("a project").services;
+        let (a, b) = (&services["a"], &services["b"]);
+        assert!(a.builds && !b.builds);
+        assert_eq!((a.port_variables()["PORT"], b.port_variables()["APP_PORT"]), (8080, 81));
+        assert_eq!((a.port_variables().len(), b.published.as_slice()), (1, [81].as_slice()));
     }
 
     #[test]

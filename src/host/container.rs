@@ -102,6 +102,8 @@ pub struct Mount {
 pub struct NetworkSettings {
     /// Network name → address there.
     pub networks: BTreeMap<String, Endpoint>,
+    /// `PORT/PROTOCOL` of the container → ports of the host.
+    pub ports: Option<BTreeMap<String, Option<Vec<PortBinding>>>>,
 }
 
 /// A container's address on one network.
@@ -114,6 +116,17 @@ pub struct Endpoint {
     /// IPv6 address; empty where the network has none.
     #[serde(rename = "GlobalIPv6Address")]
     pub ipv6_address: String,
+    /// The names that it has there beside its own.
+    #[serde(rename = "Aliases")]
+    pub aliases: Option<Vec<String>>,
+}
+
+/// A port of the host that leads to a container.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct PortBinding {
+    /// The port of the host; empty where the engine chooses one.
+    pub host_port: String,
 }
 
 /// `HostConfig` of a container.
@@ -182,6 +195,24 @@ impl Container {
     /// A label, empty where it has none of that name.
     pub fn label(&self, name: &str) -> &str {
         self.config.labels.as_ref().and_then(|labels| labels.get(name)).map_or("", String::as_str)
+    }
+
+    /// Its name, without the slash.
+    pub fn own_name(&self) -> &str {
+        self.name.trim_start_matches('/')
+    }
+
+    /// Ports of the host that lead to it now.
+    pub fn host_ports(&self) -> Vec<u16> {
+        let bindings = self.network_settings.ports.iter().flat_map(BTreeMap::values).flatten().flatten();
+        bindings.filter_map(|binding| binding.host_port.parse().ok()).collect()
+    }
+
+    /// Whether a name means it on one of these networks.
+    pub fn is_called(&self, name: &str, networks: &BTreeMap<String, Endpoint>) -> bool {
+        let shared = self.network_settings.networks.iter().filter(|(network, _)| networks.contains_key(*network));
+        let aliases = |endpoint: &Endpoint| endpoint.aliases.iter().flatten().any(|alias| alias == name);
+        shared.into_iter().any(|(_, endpoint)| aliases(endpoint) || self.own_name() == name)
     }
 
     /// Is the container of this service of this compose project, and not of a one-off `run`.

@@ -20,30 +20,46 @@ pub struct Answer {
 
 const SHOWN: usize = 2048;
 
-/// Sends `GET path` with this `Host` header and reads the answer; all of it within `limit`.
-pub async fn get<S>(stream: S, host: &str, path: &str, limit: Duration) -> Result<Answer>
+/// Who asks.
+pub const USER_AGENT: &str = concat!("cutover/", env!("CARGO_PKG_VERSION"));
+
+/// What to ask for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ask {
+    /// Over TLS.
+    pub tls: bool,
+    /// `Host` header, and TLS server name.
+    pub host: String,
+    /// Path and query.
+    pub path: String,
+    /// Headers beside these and `User-Agent`: names and values.
+    pub headers: Vec<(String, String)>,
+}
+
+/// Sends `GET path` with these headers and reads the answer; all of it within `limit`.
+pub async fn get<S>(stream: S, ask: &Ask, limit: Duration) -> Result<Answer>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    match crate::awake::timeout(limit, exchange(stream, host, path)).await {
+    match crate::awake::timeout(limit, exchange(stream, ask)).await {
         Ok(answer) => answer,
         Err(_) => bail!("no answer within {:.1} s", limit.as_secs_f64()),
     }
 }
 
-async fn exchange<S>(stream: S, host: &str, path: &str) -> Result<Answer>
+async fn exchange<S>(stream: S, ask: &Ask) -> Result<Answer>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     // the connection ends by itself when the sender and the body are dropped
     tokio::spawn(connection);
-    let request = Request::get(path)
-        .header("host", host)
-        .header("user-agent", concat!("cutover/", env!("CARGO_PKG_VERSION")))
-        .header("connection", "close")
-        .body(String::new())
-        .with_context(|| format!("{path} can't be asked for"))?;
+    let request = Request::get(&ask.path)
+        .header("host", &ask.host)
+        .header("user-agent", USER_AGENT)
+        .header("connection", "close");
+    let request = ask.headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+    let request = request.body(String::new()).with_context(|| format!("{} can't be asked for", ask.path))?;
     let mut response = sender.send_request(request).await?;
     let location = response.headers().get("location").map(|value| shown(value.as_bytes()));
     let status = response.status().as_u16();

@@ -13,9 +13,10 @@ mod tls;
 use crate::awake;
 use crate::report::text::inert;
 use crate::report::{Event, Reporter};
+use crate::secret::Secret;
 use anyhow::{Context as _, Result, anyhow, bail};
 use docker::Docker;
-use http::Answer;
+use http::{Answer, Ask};
 use script::Script;
 use ssh::{ExecError, ForwardError, Limits, Lines, Session};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -37,6 +38,8 @@ pub struct Host {
     pub reporter: Reporter,
     /// Words before every script: `env NAME=value …`.
     environment: Mutex<Vec<String>>,
+    /// Headers that a request through nginx brings along where its probe says so.
+    headers: Vec<(String, Secret)>,
     docker: OnceLock<Docker>,
 }
 
@@ -44,7 +47,18 @@ impl Host {
     /// A host over a connection that is open.
     pub fn new(name: impl Into<String>, session: Session, reporter: Reporter) -> Self {
         let (environment, docker) = (Mutex::default(), OnceLock::new());
-        Host { name: name.into(), session: Arc::new(session), reporter, environment, docker }
+        Host { name: name.into(), session: Arc::new(session), reporter, environment, headers: Vec::new(), docker }
+    }
+
+    /// Gives requests through nginx these headers, where their probe says so.
+    pub fn with_headers(mut self, headers: Vec<(String, Secret)>) -> Self {
+        self.headers = headers;
+        self
+    }
+
+    /// The headers of [`Host::with_headers`].
+    pub fn headers(&self) -> &[(String, Secret)] {
+        &self.headers
     }
 
     /// Gives every later script these environment variables and no others.
@@ -120,29 +134,22 @@ impl Host {
 
     /// `GET path` from `address:port` as the host reaches it, through the SSH connection.
     pub async fn get(&self, address: &str, port: u16, host: &str, path: &str, limit: Duration) -> Result<Answer> {
-        self.get_maybe_tls(address, port, false, host, path, limit).await
+        let ask = Ask { host: host.to_owned(), path: path.to_owned(), ..Ask::default() };
+        self.ask(address, port, &ask, limit).await
     }
 
-    /// The same, over TLS if `tls`. The certificate is not looked at: the SSH connection already says whose host it is.
+    /// The same with more to it. The certificate is not looked at: the SSH connection already says whose host it is.
     ///
     /// An answer that did not come in time says nothing where the connection itself stood still: it is asked for again.
-    pub async fn get_maybe_tls(
-        &self,
-        address: &str,
-        port: u16,
-        tls: bool,
-        host: &str,
-        path: &str,
-        limit: Duration,
-    ) -> Result<Answer> {
+    pub async fn ask(&self, address: &str, port: u16, ask: &Ask, limit: Duration) -> Result<Answer> {
         for _ in 0..STALLS {
             let began = Instant::now();
-            let answer = self.get_once(address, port, tls, host, path, limit).await;
+            let answer = self.ask_once(address, port, ask, limit).await;
             if answer.is_ok() || began.elapsed() < limit || !self.stood_still().await {
                 return answer;
             }
         }
-        self.get_once(address, port, tls, host, path, limit).await
+        self.ask_once(address, port, ask, limit).await
     }
 
     /// Whether a command that does nothing takes its time now, and is answered all the same.
@@ -151,40 +158,26 @@ impl Host {
         self.session.exec(":", b"", Limits::within(2 * ssh::SILENCE)).await.is_ok() && began.elapsed() > STALL
     }
 
-    async fn get_once(
-        &self,
-        address: &str,
-        port: u16,
-        tls: bool,
-        host: &str,
-        path: &str,
-        limit: Duration,
-    ) -> Result<Answer> {
+    async fn ask_once(&self, address: &str, port: u16, ask: &Ask, limit: Duration) -> Result<Answer> {
         match awake::timeout(limit, self.session.direct_tcpip(address, port)).await {
-            Ok(Ok(stream)) if tls => {
-                let stream = ssh::within(limit, tls::wrap(stream, host)).await?;
-                http::get(stream, host, path, limit).await
+            Ok(Ok(stream)) if ask.tls => {
+                let stream = ssh::within(limit, tls::wrap(stream, &ask.host)).await?;
+                http::get(stream, ask, limit).await
             }
-            Ok(Ok(stream)) => http::get(stream, host, path, limit).await,
-            Ok(Err(ForwardError::Prohibited)) => self.get_on_host(address, port, tls, host, path, limit).await,
+            Ok(Ok(stream)) => http::get(stream, ask, limit).await,
+            Ok(Err(ForwardError::Prohibited)) => self.ask_on_host(address, port, ask, limit).await,
             Ok(Err(error)) => Err(anyhow!("{error}")),
             Err(_) => bail!("no connection within {:.1} s", limit.as_secs_f64()),
         }
     }
 
     /// The same with a program of the host, where sshd refuses forwarding.
-    async fn get_on_host(
-        &self,
-        address: &str,
-        port: u16,
-        tls: bool,
-        host: &str,
-        path: &str,
-        limit: Duration,
-    ) -> Result<Answer> {
+    async fn ask_on_host(&self, address: &str, port: u16, ask: &Ask, limit: Duration) -> Result<Answer> {
+        let lines = ask.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect::<String>();
         let script = Script::new("to ask over HTTP", include_str!("get.sh"))
-            .args([if tls { "https" } else { "http" }, address, &port.to_string(), host, path])
-            .arg(limit.as_secs().max(1).to_string())
+            .args([if ask.tls { "https" } else { "http" }, address, &port.to_string(), &ask.host, &ask.path])
+            .args([&limit.as_secs().max(1).to_string(), http::USER_AGENT])
+            .stdin(lines)
             .limit(limit + Duration::from_secs(5));
         let text = String::from_utf8_lossy(&self.run(&script).await?).into_owned();
         http::read_head(&text)

@@ -91,12 +91,22 @@ fn a_failure_says_why_and_what_to_do_and_its_text_stays_text() {
         ["### ❌ v1.2.0: failed", "**What went wrong.**", "**What to do.**", "nginx is old", "| Version | `v1.2.0` |"];
     let places: Vec<_> = parts.iter().map(|part| text.find(part).unwrap_or_else(|| panic!("{part}: {text}"))).collect();
     assert!(places.is_sorted(), "{places:?}: {text}");
+    // nobody has counted requests, or seen what serves
+    assert!(!text.contains("lost") && !text.contains("the old version serves"), "{text}");
     assert!(text.contains("`````text\nweb-1: ````\n"), "{text}");
     let outputs = job.outputs();
     assert!(
         outputs.contains(&("released", "false".to_owned())) && outputs.contains(&("outcome", "put-back".to_owned()))
     );
     assert!(outputs.contains(&("version", "v1.2.0".to_owned())), "a failed run keeps its version");
+}
+
+#[test]
+fn a_refusal_says_that_nothing_was_changed_and_is_no_failure() {
+    let mut job = Job::default();
+    job.write("refused", Duration::ZERO).unwrap();
+    let text = summary::markdown(&job);
+    assert!(text.contains("refused, and nothing was changed") && !text.contains("failed"), "{text}");
 }
 
 #[test]

@@ -70,11 +70,11 @@ fn advice(outcome: &str) -> Option<&'static str> {
             "Look at the other run: it finishes what this one had begun, or puts it back. `cutover status` says what serves."
         }
         "no-connection" => {
-            "Nothing was changed. The message above says which of address, host key and login is refused, and what to \
-             set."
+            "The message above says which of address, host key and login is refused, and what to set. If the connection \
+             broke in the middle of a release, the next run finishes it or puts it back."
         }
-        "bad-configuration" => "Nothing was changed. The message above says where, and what was expected.",
-        "interrupted" => "Nothing is left half-way; run the job again when you want the release.",
+        "bad-configuration" => "Nothing was changed on any host. The message above says where, and what was expected.",
+        "interrupted" => "What was changed on the hosts was put back; run the job again when you want the release.",
         "unexpected" => "`cutover status` says what serves; the next run finishes what this one began or puts it back.",
         _ => return None,
     })

@@ -1,23 +1,38 @@
-//! Proof that the new version is live: requests through nginx reach the new slots.
+//! Proof that the new version is live, of the kind that worked before the switch.
 
+use super::evidence::{Evidence, FURTHEST_APART};
 use super::execute::HostSwap;
-use super::plan::ServicePlan;
-use super::probe::Question;
+use super::plan::{OldSlot, ServicePlan};
+use super::probe::{self, Counts, Place, Question, Received, counts, resolve};
 use crate::host::container::Container;
+use crate::host::nginx::Probe;
 use crate::host::script::sections;
 use anyhow::{Result, bail};
 use futures_util::future::try_join_all;
+use std::time::{Duration, Instant};
 
 /// How often requests are sent before it counts as failed.
 const ROUNDS: usize = 3;
+
+/// How long a client is waited for.
+const CLIENTS: Duration = Duration::from_secs(45);
+
+/// Everything that a container received since it was started.
+const ALL: Duration = Duration::from_secs(60);
 
 /// What the switch left, for the proof.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Switched {
     /// nginx's addresses, as the host reaches it.
     pub nginx: Vec<String>,
-    /// Connections that each new slot had accepted, where that could be read; empty where nothing was switched.
-    pub opens: Vec<Option<u64>>,
+    /// PID 1 of an nginx that was started just now.
+    pub nginx_pid: Option<i64>,
+    /// What each new slot, then each old one, had received; empty where nothing was switched.
+    pub received: Vec<Option<Counts>>,
+    /// How many workers nginx has.
+    pub workers: usize,
+    /// What the new slots' names mean in nginx's container: name and address.
+    pub resolved: Vec<(String, String)>,
 }
 
 impl Switched {
@@ -27,60 +42,219 @@ impl Switched {
         for section in sections(output)? {
             match section.name.as_str() {
                 "nginx" => switched.nginx = section.text.split_whitespace().map(str::to_owned).collect(),
-                "opens" => switched.opens.push(section.text.parse().ok()),
+                "received" => switched.received.push(counts(&section.text)),
+                "reloaded" => section.text.lines().for_each(|line| switched.reloaded(line)),
                 _ => {}
             }
         }
         Ok(switched)
     }
+
+    fn reloaded(&mut self, line: &str) {
+        match line.split(' ').collect::<Vec<_>>().as_slice() {
+            ["@workers", count] => self.workers = count.parse().unwrap_or(0),
+            ["@resolved", name, address] => self.resolved.push(((*name).to_owned(), (*address).to_owned())),
+            _ => {}
+        }
+    }
 }
 
-/// Sees a request for every service reach its new slot. nginx's old workers are known to be leaving already. A new slot
-/// that has ended meanwhile is known at once: nobody answers at its address, and nginx waits for seconds.
+/// Sees every service's new slot receive what nginx is asked for. nginx's old workers are known to be leaving already. A new
+/// slot that has ended meanwhile is known at once: nobody answers at its address, and nginx waits for seconds.
 pub(super) async fn confirm(swap: &HostSwap<'_>) -> Result<String> {
-    let each = swap.plan.services.iter().zip(&swap.started).enumerate().map(|(number, (service, container))| {
-        reached(swap, service, container, swap.switched.opens.get(number).copied().flatten())
-    });
+    let each = swap.plan.services.iter().zip(&swap.started).enumerate();
+    let each = each.map(async |(number, (service, container))| Proof { swap, service, container, number }.find().await);
     tokio::select! {
         all = try_join_all(each) => Ok(all?.join(", ")),
         end = swap.end_of_any() => bail!(end.text),
     }
 }
 
-/// The other slot may receive some all the while: from old workers, for clients whose connections they still have.
-async fn reached(
-    swap: &HostSwap<'_>,
-    service: &ServicePlan,
-    container: &Container,
-    opens: Option<u64>,
-) -> Result<String> {
-    let Some(probe) = &service.probe else {
-        return Ok(format!("{}: nginx's workers are new; no location could be asked", service.name));
-    };
-    let pids = [Some(container.state.pid), None];
-    let question = Question { host: swap.host, nginx: swap.nginx_addresses()?, probe, pids, port: service.port };
-    // without a switch nothing has been counted yet
-    let mut before = if opens.is_some() { opens } else { question.received().await?[0].opens };
-    for _ in 0..ROUNDS {
-        let (status, [after, _]) = question.ask_often().await?;
-        if matches!(status, 502..=504) {
-            bail!("nginx answers {status} for {}{}", probe.host, probe.path);
+/// The proof for one service.
+struct Proof<'a> {
+    swap: &'a HostSwap<'a>,
+    service: &'a ServicePlan,
+    container: &'a Container,
+    number: usize,
+}
+
+impl Proof<'_> {
+    async fn find(&self) -> Result<String> {
+        let name = self.means_it().await?;
+        match (self.service.evidence, &self.service.probe) {
+            (Evidence::Clients, _) => self.by_clients().await,
+            (Evidence::Workers, _) | (_, None) => Ok(self.by_workers(&name)),
+            (evidence, Some(probe)) => match self.by_probe(probe).await? {
+                Reached::All(text) => Ok(text),
+                Reached::Not(status) if evidence == Evidence::Untried => {
+                    Ok(format!("{}; nginx answers {status} by itself", self.by_workers(&name)))
+                }
+                Reached::Not(_) => {
+                    bail!("{}: requests through nginx don't reach {}", self.service.name, self.service.to.slot)
+                }
+            },
         }
-        if after.opens.is_none() {
-            return Ok(format!("nginx's workers are new and answer {status}"));
-        }
-        if after.from_nginx > 0 || after.grew_since(before) {
-            return Ok(format!("{} answers {status} through nginx", service.to.slot));
-        }
-        before = after.opens;
     }
-    bail!("{}: requests through nginx don't reach {}", service.name, service.to.slot)
+
+    /// The name that nginx uses means the new slot alone: as the switch saw it, or asked now where nginx was only started.
+    async fn means_it(&self) -> Result<Vec<String>> {
+        let host = &self.service.to.host;
+        let seen = |(name, address): &(String, String)| (name == host).then(|| address.clone());
+        let mut addresses: Vec<String> = self.swap.switched.resolved.iter().filter_map(seen).collect();
+        if let (true, Some(nginx)) = (self.swap.switched.received.is_empty(), &self.swap.nginx) {
+            let resolved = resolve(self.swap.host, nginx, &[host.as_str()]).await?;
+            addresses = resolved.into_iter().flat_map(|(_, addresses)| addresses).collect();
+        }
+        let own = self.container.addresses();
+        if let Some(other) = addresses.iter().find(|address| !own.contains(address)) {
+            bail!("in nginx's container {host} means {other} too, which is not {}", self.service.to.slot);
+        }
+        Ok(addresses)
+    }
+
+    fn by_workers(&self, addresses: &[String]) -> String {
+        let slot = &self.service.to.slot;
+        match addresses.first() {
+            Some(address) => {
+                format!(
+                    "nginx's workers are new, and {} means {address} to them, which is {slot}",
+                    self.service.to.host
+                )
+            }
+            None => format!("nginx's workers are new, with the configuration that names {slot}"),
+        }
+    }
+
+    fn question(&self) -> Result<Question<'_>> {
+        let slots = [Some(Place::of(self.container)), self.service.from.as_ref().map(OldSlot::place)];
+        let nginx = self.swap.nginx_place();
+        if nginx.addresses.is_empty() {
+            bail!("nginx's container has no address");
+        }
+        Ok(Question { host: self.swap.host, nginx, slots, port: self.service.port })
+    }
+
+    /// What the new and the old slot had received when nginx was switched; asked now where it was not.
+    async fn before(&self, question: &Question<'_>) -> Result<[Option<Counts>; 2]> {
+        let at = &self.swap.switched.received;
+        if at.is_empty() {
+            return Ok(question.received(ALL).await?.map(|slot| slot.counts));
+        }
+        let old = self.swap.plan.services[..self.number].iter().filter(|service| service.from.is_some()).count();
+        let old = self.service.from.as_ref().and_then(|_| at.get(self.swap.started.len() + old));
+        Ok([at.get(self.number).copied().flatten(), old.copied().flatten()])
+    }
+
+    /// Sends requests over new connections, more than there are workers, until all of them reached the new slot and the old
+    /// one accepted none. It may accept some for a while: from old workers, for clients whose connections they still have.
+    async fn by_probe(&self, probe: &Probe) -> Result<Reached> {
+        let question = self.question()?;
+        let mut before = self.before(&question).await?;
+        let spaced = probe.guards.one_every;
+        let requests = if spaced.is_some() { 1 } else { (2 * self.swap.switched.workers).clamp(4, 16) };
+        let slot = &self.service.to.slot;
+        let (mut reached, mut status) = (false, 0);
+        for round in 0..ROUNDS {
+            if let (Some(apart), true) = (spaced, round > 0) {
+                tokio::time::sleep(apart.min(FURTHEST_APART)).await;
+            }
+            let asked = question.send(probe, requests).await;
+            let statuses = asked.map_err(|error| error.context("nginx can't be asked"))?;
+            let unreached = statuses.iter().copied().find(|status| matches!(status, 502..=504));
+            status = unreached.or(statuses.first().copied()).unwrap_or_default();
+            if unreached.is_some() && spaced.is_none() {
+                bail!("nginx answers {status} for {}{}", probe.host, probe.path);
+            }
+            let after = question.received(ALL).await?;
+            if after[0].counts.is_none() {
+                return Ok(Reached::All(format!("nginx's workers are new and answer {status}")));
+            }
+            reached = got_all(&after[0], before[0], requests as u64);
+            if reached && !after[1].is_touched(before[1]) {
+                let all = if requests == 1 { "it".to_owned() } else { format!("all {requests}") };
+                return Ok(Reached::All(format!("{slot} answers {status} through nginx: {all} of {}", probe.at)));
+            }
+            before = after.map(|slot| slot.counts);
+        }
+        if !reached {
+            return Ok(Reached::Not(status));
+        }
+        let old = self.service.from.as_ref().map_or("the old slot", |old| old.slot.as_str());
+        Ok(Reached::All(format!("{slot} answers {status} through nginx, while leaving workers still use {old}")))
+    }
+
+    /// Waits for a client's request.
+    async fn by_clients(&self) -> Result<String> {
+        let (question, began) = (self.question()?, Instant::now());
+        let slot = &self.service.to.slot;
+        while began.elapsed() < CLIENTS {
+            let [new, _] = question.received(ALL).await?;
+            if new.from_nginx() > 0 {
+                return Ok(format!("clients' connections reach {slot} through nginx: {} so far", new.from_nginx()));
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+        bail!("{}: no client's request reached {slot} through nginx within {} s", self.service.name, CLIENTS.as_secs())
+    }
+}
+
+/// What came of requests through nginx.
+enum Reached {
+    /// All of them reached the new slot, in these words.
+    All(String),
+    /// They did not; the last status.
+    Not(u16),
+}
+
+/// Every connection that a new slot has from nginx came after the switch, since it had none before.
+fn got_all(new: &Received, before: Option<Counts>, requests: u64) -> bool {
+    new.from_nginx() >= requests || new.got(before, requests, false)
 }
 
 impl HostSwap<'_> {
+    /// What was put back, asked for once through nginx: which slot answers what, where all do. `None`: that can't be said.
+    pub async fn serves(&self) -> Option<String> {
+        let nginx = self.plan.nginx.addresses.first()?;
+        let mut all = Vec::new();
+        for service in &self.plan.services {
+            let (old, probe) = (service.from.as_ref()?, service.probe.as_ref()?);
+            let tried = service.evidence <= Evidence::Other && probe.guards.one_every.is_none();
+            let answer = if tried { probe::ask(self.host, nginx, probe).await.ok()? } else { return None };
+            all.push((answer.status < 500).then(|| format!("{} answers {} through nginx", old.slot, answer.status))?);
+        }
+        Some(all.join(", "))
+    }
+
+    /// Where nginx's connections are to be seen.
+    pub(super) fn nginx_place(&self) -> Place {
+        let pid = self.switched.nginx_pid.or(self.plan.nginx.pid).unwrap_or_default();
+        Place { pid, addresses: self.nginx_addresses().unwrap_or_default().to_vec() }
+    }
+
     /// Where nginx's container can be reached from the host; at least one address.
     pub(super) fn nginx_addresses(&self) -> Result<&[String]> {
-        let addresses = &*self.switched.nginx;
-        if addresses.is_empty() { bail!("nginx's container has no address") } else { Ok(addresses) }
+        let known = [&self.switched.nginx, &self.plan.nginx.addresses];
+        match known.into_iter().find(|addresses| !addresses.is_empty()) {
+            Some(addresses) => Ok(addresses),
+            None => bail!("nginx's container has no address"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_switch_printed_is_read() {
+        let reloaded = "@resolved green 172.18.0.4\n@workers 2";
+        let output = format!(
+            "@nginx 0 10\n172.18.0.3\n@reloaded 0 {}\n{reloaded}\n@received 0 3\n7 9\n@received 0 3\n- -\n",
+            reloaded.len()
+        );
+        let switched = Switched::read(output.as_bytes()).expect("reads");
+        assert_eq!((switched.workers, switched.nginx.len()), (2, 1));
+        assert_eq!(switched.resolved, [("green".to_owned(), "172.18.0.4".to_owned())]);
+        assert_eq!(switched.received, [Some(Counts { opens: 7, segments: 9 }), None]);
     }
 }

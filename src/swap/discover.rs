@@ -1,6 +1,6 @@
 //! Finding the slots, nginx and its configuration file in a project that says nothing of them. Pure functions.
 
-use crate::config::{ImageName, Service as Wanted};
+use crate::config::{Config, ImageName, Service as Wanted};
 use crate::host::compose::Project;
 use crate::host::nginx::{Upstream, upstreams};
 
@@ -35,6 +35,11 @@ pub fn slots(project: &Project, wanted: &Wanted) -> Result<[String; 2], String> 
         )),
         _ => Err(format!("which two are the slots can't be told: {} has the image {}", runs.join(", "), wanted.image)),
     }
+}
+
+/// The slots of all services, as far as they can be told.
+pub fn all_slots(project: &Project, config: &Config) -> Vec<String> {
+    config.services.iter().filter_map(|service| slots(project, service).ok()).flatten().collect()
 }
 
 fn running<'a>(project: &'a Project, image: &ImageName) -> Vec<&'a str> {
@@ -119,7 +124,6 @@ fn upstream_names(found: &[(usize, Upstream)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
 
     fn project(services: &[(&str, &str)]) -> Project {
         let services: Vec<String> =

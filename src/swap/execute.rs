@@ -55,6 +55,10 @@ pub struct HostSwap<'a> {
     pub stopped: Vec<(String, i32)>,
     /// What was drained, for people.
     pub drained: String,
+    /// When that was, and how many old workers were left.
+    pub drained_at: Option<(Instant, u64)>,
+    /// An old slot was left running, since nginx still sends requests there: in these words.
+    pub still_used: Option<String>,
     /// Who releases, from where: for the history.
     pub by: String,
     /// What the env file gets.
@@ -105,6 +109,8 @@ impl<'a> HostSwap<'a> {
             seconds: BTreeMap::new(),
             stopped: Vec::new(),
             drained: String::new(),
+            drained_at: None,
+            still_used: None,
             env_given: Given::default(),
             said: Mutex::default(),
             written: AtomicBool::new(false),

@@ -1,5 +1,6 @@
 //! Which steps a plan has, and what each will do, for people.
 
+use super::evidence::Evidence;
 use super::plan::{Plan, ServicePlan};
 use super::steps::Step;
 use crate::config::HostHook;
@@ -62,7 +63,13 @@ impl Plan {
             Step::Health => each(&|s| format!("until {} answers GET {} on port {}", s.to.slot, s.health.path, s.port)),
             Step::Route => each(&|s| format!("point upstream {} at {}", s.upstream, s.to.host)),
             Step::NginxUp => format!("start {}", self.nginx.service),
-            Step::Confirm => format!("see requests through nginx reach {}", to()),
+            Step::Confirm => each(&|s| match s.evidence {
+                Evidence::Probe | Evidence::Other | Evidence::Untried => {
+                    format!("see requests through nginx reach {}", s.to.slot)
+                }
+                Evidence::Clients => format!("see clients' requests reach {}", s.to.slot),
+                Evidence::Workers => format!("see that nginx's new workers know {} alone", s.to.slot),
+            }),
             Step::Bake => self.bake.as_ref().map_or_else(String::new, |bake| {
                 format!("watch the answers through nginx for {} s", bake.duration.as_secs())
             }),

@@ -3,11 +3,13 @@
 use super::discover;
 use super::findings::Findings;
 use super::history::Record;
+use super::look::Look;
 use super::plan::First;
 use super::survey::Survey;
 use crate::config::Config;
 use crate::host::compose::{Condition, Project};
 use crate::host::container::{Container, Mount};
+use crate::host::nginx::Place;
 
 /// What the compose project says, before nginx's files are read.
 pub(super) struct Found<'a> {
@@ -20,6 +22,8 @@ pub(super) struct Found<'a> {
     pub(super) volumes: Vec<(String, String)>,
     pub(super) history: &'a [Record],
     pub(super) keep_prefix: String,
+    /// The project's directory, without symbolic links.
+    pub(super) directory: &'a str,
 }
 
 pub(super) struct Slot<'a> {
@@ -83,7 +87,16 @@ pub(super) fn find<'a>(
     let volumes = nginx_running.iter().flat_map(|container| &container.mounts).filter(|mount| mount.r#type == "volume");
     let volumes = volumes.map(|mount| (mount.name.clone(), mount.destination.clone()));
     let volumes = volumes.filter(|(_, to)| to.starts_with("/etc/nginx")).collect();
-    Some(Found { volumes, slots, nginx, nginx_running, mounts, history: &survey.history, keep_prefix })
+    Some(Found {
+        volumes,
+        slots,
+        nginx,
+        nginx_running,
+        mounts,
+        history: &survey.history,
+        keep_prefix,
+        directory: survey.directory.as_deref().unwrap_or_default(),
+    })
 }
 
 impl Slot<'_> {
@@ -118,6 +131,41 @@ impl Found<'_> {
         let runs = |slot: &&Slot<'_>| slot.container.is_some_and(Container::is_running);
         let down = self.slots.iter().flatten().filter(|slot| !runs(slot));
         down.flat_map(|slot| &slot.names).map(String::as_str).collect()
+    }
+
+    /// The files as nginx has them: those that it shows, else those of the host by their path in the container.
+    pub(super) fn as_nginx_has_it(&self, look: &Look) -> Vec<(String, String)> {
+        match &look.dump {
+            Some(Ok(files)) => files.clone(),
+            _ => {
+                let inside = |(path, text): &(String, String)| Some((self.inside(path)?.0, text.clone()));
+                look.files.iter().filter_map(inside).collect()
+            }
+        }
+    }
+
+    /// A place in a file for people: as the host has it, from the project's directory where it is in there.
+    pub(super) fn shown(&self, place: &Place) -> String {
+        format!("{}:{}", self.on_host(&place.file), place.line)
+    }
+
+    /// The same for a text that has such a place in brackets at its end.
+    pub(super) fn shown_in(&self, text: &str) -> String {
+        let parts = text.rsplit_once('(').and_then(|(before, place)| Some((before, place.rsplit_once(':')?)));
+        match parts {
+            Some((before, (file, line))) => format!("{before}({}:{line}", self.on_host(file)),
+            None => text.to_owned(),
+        }
+    }
+
+    fn on_host(&self, file: &str) -> String {
+        let of = |(from, to): &(String, String)| {
+            let rest = file.strip_prefix(to.trim_end_matches('/'))?;
+            let whole = rest.is_empty() || rest.starts_with('/');
+            whole.then(|| format!("{}{rest}", from.trim_end_matches('/')))
+        };
+        let host = self.mounts.iter().find_map(of).unwrap_or_else(|| file.to_owned());
+        host.strip_prefix(&format!("{}/", self.directory)).map_or(host.clone(), str::to_owned)
     }
 
     /// Where the container has a file of the host.

@@ -121,7 +121,7 @@ impl Asked {
     }
 }
 
-async fn ask(host: &Host, service: &ServicePlan, address: &str) -> Result<Answer> {
+pub(super) async fn ask(host: &Host, service: &ServicePlan, address: &str) -> Result<Answer> {
     let name = service.health.host.clone().unwrap_or_else(|| format!("{}:{}", service.to.host, service.port));
     host.get(address, service.port, &name, &service.health.path, Duration::from_secs(5)).await
 }

@@ -1,10 +1,12 @@
 //! nginx's configuration as files and as its container sees it, and what the slots have received so far.
 
+use super::probe::{Counts, counts};
 use crate::host::Host;
 use crate::host::container::Image;
 use crate::host::nginx::{Directive, parse};
 use crate::host::script::{Script, sections};
 use anyhow::Result;
+use std::time::Instant;
 
 const LOOK: &str = concat!(include_str!("scripts/opens.sh"), include_str!("scripts/look.sh"));
 
@@ -35,9 +37,11 @@ pub struct Look {
     pub nginx_version: Option<semver::Version>,
     /// The files that `nginx -T` shows, or its complaint.
     pub dump: Option<Result<Vec<(String, String)>, String>>,
-    /// Process, connections accepted so far, signals that it handles (`SigCgt` of proc_pid_status(5),
+    /// When that was.
+    pub since: Option<Instant>,
+    /// Process, what it has received so far, signals that it handles (`SigCgt` of proc_pid_status(5),
     /// or `SigBlk`: it waits for them, as an init does).
-    received: Vec<(i64, Option<u64>, Option<u64>)>,
+    received: Vec<(i64, Option<Counts>, Option<u64>)>,
     /// The images that exist.
     pub images: Vec<Image>,
 }
@@ -72,7 +76,9 @@ pub async fn look(host: &Host, mut ask: Ask, known: Option<Nginx>) -> Result<Loo
         .arg(ask.pids.len().to_string())
         .args(ask.pids.iter().map(i64::to_string))
         .args(&ask.images);
+    let since = Instant::now();
     let mut look = read(&host.run(&script).await?)?;
+    look.since = Some(since);
     if let Some(known) = known {
         (look.nginx_version, look.dump) = (known.version, Some(Ok(known.files)));
     }
@@ -120,11 +126,10 @@ fn dump(text: &str) -> Vec<(String, String)> {
     files
 }
 
-fn received(text: &str) -> Option<(i64, Option<u64>, Option<u64>)> {
-    let mut fields = text.split(' ');
-    let pid = fields.next()?.parse().ok()?;
-    let opens = fields.next().and_then(|opens| opens.parse().ok());
-    Some((pid, opens, fields.next().and_then(handled)))
+fn received(text: &str) -> Option<(i64, Option<Counts>, Option<u64>)> {
+    let (pid, rest) = text.split_once(' ')?;
+    let (seen, masks) = rest.rsplit_once(' ')?;
+    Some((pid.parse().ok()?, counts(seen), handled(masks)))
 }
 
 /// Masks in hexadecimal, together.
@@ -133,9 +138,9 @@ fn handled(masks: &str) -> Option<u64> {
 }
 
 impl Look {
-    /// Connections that a process's network namespace had accepted.
-    pub fn received(&self, pid: i64) -> Option<u64> {
-        self.received.iter().find(|(known, ..)| *known == pid).and_then(|(_, opens, _)| *opens)
+    /// What a process's network namespace had received.
+    pub fn received(&self, pid: i64) -> Option<Counts> {
+        self.received.iter().find(|(known, ..)| *known == pid).and_then(|(_, seen, _)| *seen)
     }
 
     /// Whether a process handles SIGTERM (15). A PID 1 that does not never sees it.
@@ -182,9 +187,11 @@ mod tests {
     fn version_and_counters_are_read() {
         assert_eq!(version("nginx version: nginx/1.27.4 (x)"), Some(semver::Version::new(1, 27, 4)));
         assert_eq!(version("sh: nginx: not found"), None);
-        let look = Look { received: received("7 42 0000000000014002").into_iter().collect(), ..Look::default() };
-        assert_eq!((look.received(7), look.handles_sigterm(7), look.received(8)), (Some(42), Some(true), None));
-        assert_eq!(received("7  "), Some((7, None, None)));
-        assert_eq!(received("7 1 0000000000004000,0000000000000000"), Some((7, Some(1), Some(0x4000))));
+        let look = Look { received: received("7 42 99 0000000000014002").into_iter().collect(), ..Look::default() };
+        let seen = Some(Counts { opens: 42, segments: 99 });
+        assert_eq!((look.received(7), look.handles_sigterm(7), look.received(8)), (seen, Some(true), None));
+        assert_eq!(received("7 - - -"), Some((7, None, None)));
+        let one = Some(Counts { opens: 1, segments: 2 });
+        assert_eq!(received("7 1 2 0000000000004000,0000000000000000"), Some((7, one, Some(0x4000))));
     }
 }

@@ -1,5 +1,7 @@
 //! What is true on a host: slots, nginx and its configuration, and where nginx really sends requests.
 
+use super::discover;
+use super::evidence::{Looked, Looking};
 use super::findings::Findings;
 use super::found::{Found, find, first, needs};
 use super::history::Record;
@@ -7,7 +9,7 @@ use super::journal::Journal;
 use super::look::{Look, look};
 use super::making::{Making, is_leaned_on, makings};
 use super::plan::First;
-use super::probe::Question;
+use super::probe::{Place, Question};
 use super::refusals::ask_slot;
 use super::survey::{Compose, Disk, survey};
 use super::together::{PutTogether, put_together};
@@ -18,7 +20,7 @@ use crate::host::nginx::Probe;
 use anyhow::Result;
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Name of the file that the keep-alive guard is, beside nginx's configuration file.
 pub const GUARD: &str = "cutover-keepalive.conf";
@@ -81,8 +83,14 @@ pub struct ServiceSeen {
     pub health: Health,
     /// How long a container may take to stop.
     pub stop_timeout: Duration,
-    /// How to ask for it through nginx.
-    pub probe: Option<Probe>,
+    /// The word in nginx's file that names the slot: where it stands.
+    pub word: String,
+    /// Requests through nginx that lead to it, plainest first.
+    pub candidates: Vec<Probe>,
+    /// What was seen of it.
+    pub looked: Looked,
+    /// What the slot in nginx's file answered to the health check, if it was asked.
+    pub health_answer: Option<Result<(u16, Duration), String>>,
     /// Tags of the repository on the host, each with its image.
     pub tagged: Vec<(String, String)>,
     /// Digests of the repository on the host, each with its image.
@@ -111,13 +119,14 @@ pub struct SlotSeen {
 }
 
 /// Which slot serves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Live {
     /// It received what nginx was asked for.
     Proved(usize),
     /// The configuration file names it and it runs, but nothing was seen to reach it.
     Assumed(usize),
     /// No slot serves.
+    #[default]
     None,
 }
 
@@ -181,7 +190,16 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
     super::refusals::of_survey(&survey, config, &mut findings);
     let Some((compose, Ok(project))) = &survey.compose else { return Ok((None, findings)) };
     let (Some(directory), Some(Ok(engine))) = (&survey.directory, &survey.engine) else { return Ok((None, findings)) };
-    let project_name = survey.project_name(stated);
+    let mut project_name = survey.project_name(stated);
+    if let (None, Some(runs)) = (stated, survey.runs_as(&project_name, &discover::all_slots(project, config))) {
+        let what = format!("its containers were started as the project {runs}, compose here calls it {project_name}");
+        findings.advise(
+            "project",
+            what,
+            format!("it is released as {runs}; say so with `project: {runs}` in cutover.yml"),
+        );
+        project_name = runs;
+    }
     variables.retain(|(name, _)| *name == "COMPOSE_FILE");
     variables.push(("COMPOSE_PROJECT_NAME", &project_name));
     variables.extend(survey.variables.iter().map(|(name, value)| (*name, value.as_str())));
@@ -203,9 +221,17 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
         return Ok((None, findings));
     };
     // the slot that the file names is most likely the live one: it is asked while that is proved
-    let early = seen.services.iter().map(|service| ask_slot(host, service, service.in_conf, found.nginx_running));
-    let (early, live) = tokio::join!(join_all(early), prove(host, &seen, &found, &look));
-    seen.services.iter_mut().zip(live).for_each(|(service, live)| service.live = live);
+    let early = seen.services.iter().map(|service| async {
+        let began = Instant::now();
+        (ask_slot(host, service, service.in_conf, found.nginx_running).await, began.elapsed())
+    });
+    let (early, all) = tokio::join!(join_all(early), prove(host, &seen, &found, &look));
+    for ((service, looked), (answer, took)) in seen.services.iter_mut().zip(all).zip(&early) {
+        (service.live, service.looked) = (looked.live, looked);
+        let answer = answer.as_ref().map(|answer| answer.as_ref().map(|answer| (answer.status, *took)));
+        service.health_answer = answer.map(|answer| answer.map_err(|error| format!("{error:#}")));
+    }
+    let early = early.into_iter().map(|(answer, _)| answer).collect();
     let nginx = NginxSeen {
         guard: guard(&look, &seen.conf, &mut findings),
         service: found.nginx.clone(),
@@ -226,32 +252,33 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
         services: seen.services,
         nginx,
         conf: seen.conf,
-        history: survey.history,
-        journal: survey.journal,
-        disk: survey.disk,
+        history: survey.history.clone(),
+        journal: survey.journal.clone(),
+        disk: survey.disk.clone(),
     };
     super::neighbours::judge(&observation, &survey.containers, &mut findings);
     super::refusals_compose::of_environment(&observation, project, &look, &mut findings);
     super::refusals::of_slots(host, &observation, project, &look, early, &mut findings).await;
+    super::refusals_route::of_looked(host, &observation, &survey.containers, &mut findings).await?;
+    super::refusals_project::of_project(&observation, project, &survey.containers, &mut findings);
     Ok((Some(observation), findings))
 }
 
-/// Finds out which slots really receive what nginx is asked for.
-async fn prove(host: &Host, seen: &PutTogether, found: &Found<'_>, look: &Look) -> Vec<Live> {
-    let nginx = found.nginx_running.map(Container::addresses).unwrap_or_default();
+/// Finds out which slots really receive what nginx is asked for, and how that can be seen.
+async fn prove(host: &Host, seen: &PutTogether, found: &Found<'_>, look: &Look) -> Vec<Looked> {
+    let nginx = found.nginx_running.map(Place::of).unwrap_or_default();
+    let running = |slot: &SlotSeen| slot.container.as_ref().filter(|container| container.is_running()).map(Place::of);
     let mut all = Vec::new();
     for service in &seen.services {
-        let pids = |slot: &SlotSeen| slot.container.as_ref().filter(|c| c.is_running()).map(|c| c.state.pid);
-        let pids = [pids(&service.slots[0]), pids(&service.slots[1])];
-        let mut live = pids[service.in_conf].map_or(Live::None, |_| Live::Assumed(service.in_conf));
-        if let (false, Some(probe)) = (nginx.is_empty(), &service.probe) {
-            let before = pids.map(|pid| pid.and_then(|pid| look.received(pid)));
-            let question = Question { host, nginx: &nginx, probe, pids, port: service.port };
-            if let Ok(Some(slot)) = question.who_answers(before).await {
-                live = Live::Proved(slot);
-            }
-        }
-        all.push(live);
+        let slots = service.slots.each_ref().map(running);
+        let looking = Looking {
+            in_conf: service.in_conf,
+            before: slots.each_ref().map(|slot| slot.as_ref().and_then(|slot| look.received(slot.pid))),
+            since: look.since.unwrap_or_else(Instant::now),
+            candidates: &service.candidates,
+            question: Question { host, nginx: nginx.clone(), slots, port: service.port },
+        };
+        all.push(looking.look().await);
     }
     all
 }

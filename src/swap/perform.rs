@@ -12,6 +12,12 @@ use futures_util::future::try_join_all;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+/// What retiring says of an old slot that nginx still uses.
+const STILL_USED: &str = "nginx still sends requests to";
+
+/// How long nothing may come to an old slot once nginx's old workers are gone.
+const QUIET: Duration = Duration::from_millis(250);
+
 impl HostSwap<'_> {
     pub(super) async fn perform(&mut self, step: Step, cancel: &Cancel) -> Result<String> {
         match step {
@@ -41,6 +47,28 @@ impl HostSwap<'_> {
     /// The lock under which this run changes the host.
     pub(super) fn fence(&self) -> Fence {
         Fence { state: self.state.clone(), holder: self.holder.clone() }
+    }
+
+    /// Idle slots that run all the same, as the scripts take them.
+    pub(super) fn running_idle_slots(&self) -> String {
+        let to = self.plan.services.iter().map(|service| (&service.to, service.port));
+        let each = to.filter_map(|(to, port)| Some(to.running.as_ref()?.as_slot(port, &to.slot)));
+        each.collect::<Vec<_>>().join(" ")
+    }
+
+    /// PID 1 of each old slot, in the order of the services that have one.
+    fn old_pids(&self) -> Vec<String> {
+        self.plan.services.iter().filter_map(|service| Some(service.from.as_ref()?.pid.to_string())).collect()
+    }
+
+    /// What tells whether nginx still sends requests to the old slots: nginx, the time since its old workers were gone, whether
+    /// all were, and the slots.
+    fn still_asked(&self) -> [String; 4] {
+        let (since, left) = self.drained_at.map_or((Duration::ZERO, 0), |(at, left)| (at.elapsed(), left));
+        let old = self.plan.services.iter().filter_map(|service| Some((service.from.as_ref()?, service.port)));
+        let slots = old.map(|(old, port)| old.place().as_slot(port, &old.slot)).collect::<Vec<_>>();
+        let drained = if left == 0 && self.drained_at.is_some() { "drained" } else { "" };
+        [self.nginx_place().as_nginx(), (since.as_millis() / 10).to_string(), drained.to_owned(), slots.join(" ")]
     }
 
     /// References, each with the image that it shall name.
@@ -115,7 +143,10 @@ impl HostSwap<'_> {
             .arg(self.nginx.clone().unwrap_or_default())
             .arg(RELOAD_SECONDS.to_string())
             .arg(if back { "back" } else { "" })
+            .arg(self.old_pids().join(" "))
+            .arg(self.started.len().to_string())
             .args(self.started.iter().map(|container| &container.id))
+            .args(self.plan.services.iter().take(self.started.len()).map(|service| &service.to.host))
             .stdin(to);
         self.host.run(&script).await
     }
@@ -137,6 +168,7 @@ impl HostSwap<'_> {
             self.host.reporter.note(Level::Warning, &self.host.name, text);
         }
         let seconds = began.elapsed().as_secs_f64();
+        self.drained_at = Some((Instant::now(), left));
         self.drained = format!("{} of {most} old nginx workers finished in {seconds:.1} s", most - left);
         Ok(self.drained.clone())
     }
@@ -175,13 +207,21 @@ impl HostSwap<'_> {
     }
 
     async fn retire(&mut self) -> Result<String> {
+        if let Some((at, _)) = self.drained_at {
+            tokio::time::sleep(QUIET.saturating_sub(at.elapsed())).await;
+        }
         let old: Vec<_> = self.plan.services.iter().filter_map(|service| service.from.as_ref()).collect();
         let timeout = self.plan.services.iter().map(|service| service.stop_timeout).max().unwrap_or_default();
         let script = self
             .script(
                 "to stop the old slot",
-                concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/retire.sh")),
+                concat!(
+                    include_str!("scripts/prelude.sh"),
+                    include_str!("scripts/opens.sh"),
+                    include_str!("scripts/retire.sh")
+                ),
             )
+            .args(self.still_asked())
             .arg(timeout.as_secs().to_string())
             .arg(if self.plan.remove_old { "remove" } else { "keep" })
             .arg(self.nginx.as_deref().unwrap_or_default())
@@ -189,7 +229,11 @@ impl HostSwap<'_> {
             .args(self.started.iter().flat_map(|new| [new.id.as_str(), new.address().unwrap_or("-")]))
             .args(old.iter().map(|old| &old.container))
             .limit(timeout + Duration::from_secs(60));
-        for Section { name, status: code, text: slot } in sections(&self.host.run(&script).await?)? {
+        let output = self.host.run(&script).await.inspect_err(|error| {
+            let text = format!("{error:#}");
+            self.still_used = text.contains(STILL_USED).then_some(text);
+        })?;
+        for Section { name, status: code, text: slot } in sections(&output)? {
             if name != "stopped" {
                 continue;
             }

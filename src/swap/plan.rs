@@ -1,12 +1,14 @@
 //! What will be done on one host, as a value: printed by `plan`, executed by `release`, kept in the journal for undoing.
 
+use super::evidence::Evidence;
 use super::history::ServiceRecord;
 use super::making::Making;
 use super::observe::{Live, Observation, ServiceSeen, SlotSeen};
+use super::probe::Place;
 use super::survey::Compose;
 use crate::config::{Bake, Config, Health, HostHook};
 use crate::host::compose::Condition;
-use crate::host::container::same_reference;
+use crate::host::container::{Container, same_reference};
 use crate::host::nginx::{Probe, point};
 use anyhow::{Result, anyhow};
 use serde::{Deserialize, Serialize};
@@ -123,6 +125,9 @@ pub struct ServicePlan {
     pub stop_timeout: Duration,
     /// How to ask for it through nginx.
     pub probe: Option<Probe>,
+    /// What shall prove that the new slot serves.
+    #[serde(default)]
+    pub evidence: Evidence,
 }
 
 /// The slot that serves now.
@@ -134,6 +139,9 @@ pub struct OldSlot {
     pub container: String,
     /// The container's PID 1 as the host counts.
     pub pid: i64,
+    /// The container's addresses.
+    #[serde(default)]
+    pub addresses: Vec<String>,
     /// The version that it runs, where known.
     pub version: Option<String>,
     /// It was seen to receive what nginx was asked for.
@@ -154,6 +162,9 @@ pub struct NewSlot {
     pub before: Option<String>,
     /// A stopped container of this very version, to be started again instead of a new one.
     pub kept: Option<Kept>,
+    /// Its container, where it runs although it does not serve.
+    #[serde(default)]
+    pub running: Option<Place>,
 }
 
 /// A stopped container that is kept for a rollback.
@@ -172,6 +183,12 @@ pub struct NginxPlan {
     pub service: String,
     /// Its running container; `None`: it is started when the slots are healthy.
     pub container: Option<String>,
+    /// Its addresses.
+    #[serde(default)]
+    pub addresses: Vec<String>,
+    /// Its PID 1 as the host counts.
+    #[serde(default)]
+    pub pid: Option<i64>,
     /// The guard's file, where it is to be written.
     pub guard: Option<String>,
 }
@@ -204,6 +221,13 @@ pub struct Release {
     pub images: Vec<String>,
     /// Goes back: the release's own command does not run, and a kept container is started again.
     pub rollback: bool,
+}
+
+impl OldSlot {
+    /// Where its connections are to be seen.
+    pub fn place(&self) -> Place {
+        Place { pid: self.pid, addresses: self.addresses.clone() }
+    }
 }
 
 impl Plan {
@@ -246,6 +270,8 @@ impl Plan {
             nginx: NginxPlan {
                 service: seen.nginx.service.clone(),
                 container: seen.nginx.running.as_ref().map(|container| container.id.clone()),
+                addresses: seen.nginx.running.as_ref().map(Container::addresses).unwrap_or_default(),
+                pid: seen.nginx.running.as_ref().map(|container| container.state.pid),
                 guard: seen.nginx.guard.clone().filter(|_| config.nginx.keepalive_guard && seen.conf_is_true()),
             },
             conf: ConfPlan {
@@ -303,7 +329,7 @@ impl ServicePlan {
 
 impl ServiceSeen {
     /// The slot to start: the one that does not serve.
-    fn next(&self) -> usize {
+    pub fn next(&self) -> usize {
         self.live.slot().map_or(self.in_conf, |slot| 1 - slot)
     }
 
@@ -321,6 +347,7 @@ impl ServiceSeen {
                 container: container.id.clone(),
                 pid: container.state.pid,
                 restart: container.host_config.restart_policy.word(),
+                addresses: container.addresses(),
                 version: slot.version.clone(),
                 proved,
             })
@@ -332,6 +359,7 @@ impl ServiceSeen {
         tags.extend(self.pulled_tag(image).map(|pulled| (pulled, None)));
         tags.push((tag, known));
         let before = to.container.as_ref().map(|container| container.id.clone());
+        let running = to.container.as_ref().filter(|container| container.is_running()).map(Place::of);
         let kept = to.container.as_ref().filter(|container| {
             let same = to.version.as_ref() == Some(&release.version) || container.image == image;
             release.rollback && same && !container.is_running()
@@ -350,12 +378,13 @@ impl ServiceSeen {
             present,
             tags,
             from: live.and_then(old),
-            to: NewSlot { slot: to.service.clone(), host: to.host.clone(), before, kept },
+            to: NewSlot { slot: to.service.clone(), host: to.host.clone(), before, kept, running },
             upstream: self.upstream.clone(),
             port: self.port,
             health: self.health.clone(),
             stop_timeout: self.stop_timeout,
-            probe: self.probe.clone(),
+            probe: self.looked.probe.clone(),
+            evidence: self.looked.evidence,
         }
     }
 }

@@ -1,118 +1,206 @@
-//! Where nginx really sends a request: what the slots receive while nginx is asked. The configuration file is no
-//! evidence, nor is `nginx -T`.
+//! What the slots receive while nginx is asked, and what is sent. The configuration file is no evidence of where requests
+//! go, nor is `nginx -T`.
 
 use crate::host::Host;
-use crate::host::http::Answer;
+use crate::host::container::Container;
+use crate::host::http::{Answer, Ask};
 use crate::host::nginx::Probe;
 use crate::host::script::Script;
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 use futures_util::future::join_all;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::time::Duration;
 
 const RECEIVED: &str = concat!(include_str!("scripts/opens.sh"), include_str!("scripts/received.sh"));
+const RESOLVE: &str = include_str!("scripts/resolve.sh");
 
-/// Requests sent to tell the slots apart: more than a stray connection or health check makes meanwhile.
-const REQUESTS: usize = 3;
+/// More segments than a connection with one short request and its answer brings.
+const SEGMENTS_OF_OTHERS: u64 = 12;
+
+/// How long nginx may take to answer.
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// One service behind one nginx: whom to ask, and whom to watch meanwhile.
 pub struct Question<'a> {
     /// The host.
     pub host: &'a Host,
-    /// The addresses of nginx's container; it is asked at the first.
-    pub nginx: &'a [String],
-    /// What to ask for.
-    pub probe: &'a Probe,
-    /// PID 1 of the slots, as the host counts; `None`: not running.
-    pub pids: [Option<i64>; 2],
+    /// nginx's container; it is asked at its first address.
+    pub nginx: Place,
+    /// The slots; `None`: not running.
+    pub slots: [Option<Place>; 2],
     /// The port that the slots listen on.
     pub port: u16,
+}
+
+/// Where a container's connections are to be seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Its PID 1, as the host counts.
+    pub pid: i64,
+    /// Its addresses.
+    pub addresses: Vec<String>,
+}
+
+impl Place {
+    /// Of a container that runs.
+    pub fn of(container: &Container) -> Place {
+        Place { pid: container.state.pid, addresses: container.addresses() }
+    }
+
+    /// nginx, as the scripts take it.
+    pub(super) fn as_nginx(&self) -> String {
+        format!("{}:{}", self.pid, in_hexadecimal(&self.addresses))
+    }
+
+    /// A slot that listens on this port, as the scripts take it.
+    pub(super) fn as_slot(&self, port: u16, name: &str) -> String {
+        format!("{}:{port:04X}:{}:{name}", self.pid, in_hexadecimal(&self.addresses))
+    }
+}
+
+/// What a slot's network namespace has counted since it began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Connections accepted.
+    pub opens: u64,
+    /// Segments received.
+    pub segments: u64,
 }
 
 /// What a slot has received.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Received {
-    /// Connections accepted so far, where that can be read.
-    pub opens: Option<u64>,
-    /// Connections from nginx that are open now or ended within the last minute.
-    pub from_nginx: u64,
+    /// Where that can be read.
+    pub counts: Option<Counts>,
+    /// Connections from nginx that are open now.
+    pub open: u64,
+    /// Those that ended within the last minute.
+    pub ended: u64,
+    /// Those that ended within the time that was asked for.
+    pub fresh: u64,
 }
 
 impl Received {
-    /// Accepted as many connections as requests were sent.
-    pub fn grew_since(&self, before: Option<u64>) -> bool {
-        matches!((before, self.opens), (Some(before), Some(now)) if now.saturating_sub(before) >= REQUESTS as u64)
+    /// Connections from nginx that are open now or ended within the last minute.
+    pub fn from_nginx(&self) -> u64 {
+        self.open + self.ended
+    }
+
+    /// Accepted at least so many connections more than before.
+    pub fn grew(&self, before: Option<Counts>, by: u64) -> bool {
+        matches!((before, self.counts), (Some(before), Some(now)) if now.opens.saturating_sub(before.opens) >= by)
+    }
+
+    /// Has accepted connections since then.
+    pub fn is_touched(&self, before: Option<Counts>) -> bool {
+        self.grew(before, 1)
+    }
+
+    /// At least so many requests came from nginx: over new connections, or over such as nginx keeps open. A connection of
+    /// somebody else's, such as a health check, brings some segments too; `surely` they are not taken for requests.
+    pub fn got(&self, before: Option<Counts>, requests: u64, surely: bool) -> bool {
+        let more = |now: Counts, before: Counts| {
+            let others = if surely { SEGMENTS_OF_OTHERS * now.opens.saturating_sub(before.opens) } else { 0 };
+            now.segments.saturating_sub(before.segments) >= requests + others
+        };
+        let kept = matches!((before, self.counts), (Some(before), Some(now)) if more(now, before));
+        self.fresh >= requests || self.grew(before, requests) || (self.open > 0 && kept)
+    }
+
+    /// Some request came from nginx.
+    pub fn is_used(&self, before: Option<Counts>) -> bool {
+        self.fresh > 0 || (self.open > 0 && self.got(before, 1, true))
     }
 }
 
 impl Question<'_> {
-    /// Asks through nginx and says which slot received the requests, `None` where that can't be told.
-    ///
-    /// `before` are the connections that each slot had accepted before. Where nginx keeps connections to its upstream
-    /// open, none is made for the requests: then the slot with connections from nginx is the one.
-    pub async fn who_answers(&self, before: [Option<u64>; 2]) -> Result<Option<usize>> {
-        if self.pids.iter().all(Option::is_none) {
-            return Ok(None);
-        }
-        let (_, after) = self.ask_often().await?;
-        let grew = [after[0].grew_since(before[0]), after[1].grew_since(before[1])];
-        Ok(tell(grew, [after[0].from_nginx, after[1].from_nginx]))
+    /// Sends so many requests at once, each over a connection of its own, and gives the statuses.
+    pub async fn send(&self, probe: &Probe, requests: usize) -> Result<Vec<u16>> {
+        let Some(address) = self.nginx.addresses.first() else { bail!("nginx's container has no address") };
+        let answers = join_all((0..requests).map(|_| ask(self.host, address, probe))).await;
+        answers.into_iter().map(|answer| answer.map(|answer| answer.status)).collect()
     }
 
-    /// One request through nginx.
-    async fn ask(&self) -> Result<Answer> {
-        let Some(address) = self.nginx.first() else { bail!("nginx's container has no address") };
-        ask(self.host, address, self.probe).await
-    }
-
-    /// What the slots have received up to now.
-    pub async fn received(&self) -> Result<[Received; 2]> {
-        let nginx = self.nginx.iter().filter_map(|address| address.parse().ok()).map(in_hexadecimal);
+    /// What the slots have received up to now, and how much of it within this time.
+    pub async fn received(&self, within: Duration) -> Result<[Received; 2]> {
+        let centiseconds = within.as_millis().div_ceil(10).to_string();
         let script = Script::new("to see which slot receives requests", RECEIVED)
-            .args([self.port.to_string(), nginx.collect::<Vec<_>>().join(",")])
-            .args(self.pids.iter().flatten().map(i64::to_string));
+            .args([self.nginx.as_nginx(), centiseconds])
+            .args(self.slots.iter().flatten().map(|slot| slot.as_slot(self.port, "")));
         let output = String::from_utf8_lossy(&self.host.run(&script).await?).into_owned();
-        Ok(self.pids.map(|pid| pid.and_then(|pid| of_process(&output, pid)).unwrap_or_default()))
-    }
-
-    /// A status, of an upstream that is not reached if there was one, and what the slots have received after that.
-    pub async fn ask_often(&self) -> Result<(u16, [Received; 2])> {
-        let answers = join_all((0..REQUESTS).map(|_| self.ask())).await.into_iter().collect::<Result<Vec<_>>>();
-        let answers = answers.map_err(|failed| anyhow!("nginx can't be asked: {failed:#}"))?;
-        let mut statuses = answers.iter().map(|answer| answer.status);
-        let unreached = statuses.clone().find(|status| matches!(status, 502..=504));
-        Ok((unreached.or(statuses.next()).unwrap_or_default(), self.received().await?))
+        let of =
+            |slot: &Option<Place>| slot.as_ref().and_then(|slot| of_process(&output, slot.pid)).unwrap_or_default();
+        Ok(self.slots.each_ref().map(of))
     }
 }
 
 /// One request through nginx at this address.
 pub async fn ask(host: &Host, nginx: &str, probe: &Probe) -> Result<Answer> {
-    let limit = Duration::from_secs(5);
-    host.get_maybe_tls(nginx, probe.port, probe.tls, &probe.host, &probe.path, limit).await
+    host.ask(nginx, probe.port, &request(host, probe), LIMIT).await
 }
 
-/// Exactly one slot grew, or none did and exactly one has connections from nginx.
-fn tell(grew: [bool; 2], from_nginx: [u64; 2]) -> Option<usize> {
-    match (grew, from_nginx) {
-        ([true, false], _) => Some(0),
-        ([false, true], _) => Some(1),
-        ([false, false], [some, 0]) if some > 0 => Some(0),
-        ([false, false], [0, some]) if some > 0 => Some(1),
-        _ => None,
-    }
+/// The same request to a slot itself, at this address and port.
+pub async fn ask_directly(host: &Host, slot: &str, port: u16, probe: &Probe) -> Result<Answer> {
+    host.ask(slot, port, &Ask { tls: false, ..request(host, probe) }, LIMIT).await
 }
 
-/// The line `PID OPENS CONNECTIONS` of this process.
+fn request(host: &Host, probe: &Probe) -> Ask {
+    let secret = host.headers().iter().filter(|_| probe.secret);
+    let secret = secret.map(|(name, value)| (name.clone(), value.expose().to_owned()));
+    // what nobody has asked for is in no cache
+    let path = if probe.guards.cached {
+        let mark = if probe.path.contains('?') { '&' } else { '?' };
+        format!("{}{mark}cutover={}", probe.path, unique())
+    } else {
+        probe.path.clone()
+    };
+    Ask { tls: probe.tls, host: probe.host.clone(), path, headers: probe.headers().into_iter().chain(secret).collect() }
+}
+
+fn unique() -> String {
+    let mut bits = [0u8; 8];
+    // a failure of the system's random source leaves zeros: then an old answer may come
+    let _ = getrandom::fill(&mut bits);
+    format!("{:016x}", u64::from_be_bytes(bits))
+}
+
+/// What these names mean in nginx's container, where that can be asked.
+pub async fn resolve(host: &Host, nginx: &str, names: &[&str]) -> Result<Vec<(String, Vec<String>)>> {
+    let script = Script::new("to see what names mean to nginx", RESOLVE).arg(nginx).args(names.iter().copied());
+    let output = String::from_utf8_lossy(&host.run(&script).await?).into_owned();
+    let read = |line: &str| {
+        let mut words = line.split_whitespace().map(str::to_owned);
+        Some((words.next()?, words.collect::<Vec<_>>()))
+    };
+    Ok(output.lines().filter_map(read).collect())
+}
+
+/// `OPENS SEGMENTS`, as the scripts print it.
+pub(super) fn counts(text: &str) -> Option<Counts> {
+    let (opens, segments) = text.trim().split_once(' ')?;
+    Some(Counts { opens: opens.parse().ok()?, segments: segments.parse().ok()? })
+}
+
+/// The line `PID OPENS SEGMENTS OPEN ENDED FRESH` of this process.
 fn of_process(output: &str, pid: i64) -> Option<Received> {
     let lines = output.lines().map(|line| line.split(' ').collect::<Vec<_>>());
-    let known = |fields: &Vec<&str>| fields.len() == 3 && fields[0].parse() == Ok(pid);
+    let known = |fields: &Vec<&str>| fields.len() == 6 && fields[0].parse() == Ok(pid);
     let fields = lines.into_iter().find(known)?;
-    Some(Received { opens: fields[1].parse().ok(), from_nginx: fields[2].parse().unwrap_or(0) })
+    let number = |at: usize| fields[at].parse().unwrap_or(0);
+    let counts = counts(&format!("{} {}", fields[1], fields[2]));
+    Some(Received { counts, open: number(3), ended: number(4), fresh: number(5) })
+}
+
+/// Addresses as the scripts take them.
+fn in_hexadecimal(addresses: &[String]) -> String {
+    let addresses = addresses.iter().filter_map(|address| address.parse().ok());
+    addresses.map(hexadecimal).collect::<Vec<_>>().join(",")
 }
 
 /// An address as the kernel prints it in /proc/net/tcp and tcp6: words of 32 bits in its own byte order, which is that
 /// of a little-endian machine here.
-fn in_hexadecimal(address: IpAddr) -> String {
+fn hexadecimal(address: IpAddr) -> String {
     let bytes = match address {
         IpAddr::V4(address) => address.octets().to_vec(),
         IpAddr::V6(address) => address.octets().to_vec(),
@@ -126,32 +214,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_slot_must_stand_out() {
-        for (grew, from_nginx, slot) in [
-            ([true, false], [0, 9], Some(0)),
-            ([false, true], [9, 0], Some(1)),
-            ([true, true], [9, 9], None),
-            ([false, false], [2, 0], Some(0)),
-            ([false, false], [2, 1], None),
-            ([false, false], [0, 0], None),
-        ] {
-            assert_eq!(tell(grew, from_nginx), slot, "{grew:?} {from_nginx:?}");
-        }
-    }
-
-    #[test]
     fn what_the_host_counted_is_read() {
-        let output = "7 42 3\n77 - 0\n";
-        assert_eq!(of_process(output, 7), Some(Received { opens: Some(42), from_nginx: 3 }));
-        assert_eq!(of_process(output, 77), Some(Received { opens: None, from_nginx: 0 }));
+        let output = "7 42 90 1 3 2\n77 - - 0 0 0\n";
+        let seven = of_process(output, 7).expect("a line");
+        let before = |opens, segments| Some(Counts { opens, segments });
+        assert_eq!(seven, Received { counts: before(42, 90), open: 1, ended: 3, fresh: 2 });
+        assert_eq!(of_process(output, 77), Some(Received::default()));
         assert_eq!(of_process(output, 8), None);
-        let now = Received { opens: Some(42), from_nginx: 0 };
-        assert!(now.grew_since(Some(39)) && !now.grew_since(Some(40)) && !now.grew_since(None));
+        assert!(seven.grew(before(39, 0), 3) && !seven.grew(before(40, 0), 3) && !seven.grew(None, 0));
+        // over new connections, over kept ones, and not at all
+        let got = |opens, segments, surely| seven.got(before(opens, segments), 3, surely);
+        assert!(got(39, 90, false) && got(42, 87, true) && !got(42, 88, false));
+        assert!(got(41, 85, false) && !got(41, 85, true), "a health check was it");
+        let nobody = Received { open: 0, fresh: 0, ..seven };
+        assert!(!nobody.got(before(42, 0), 3, false), "segments that did not come from nginx");
     }
 
     #[test]
     fn addresses_are_written_as_the_kernel_does() {
-        let hexadecimal = |text: &str| in_hexadecimal(text.parse().expect("an address"));
+        let hexadecimal = |text: &str| in_hexadecimal(&[text.to_owned()]);
         assert_eq!(hexadecimal("127.0.0.1"), "0100007F");
         assert_eq!(hexadecimal("2001:db8::1"), "B80D0120000000000000000001000000");
     }

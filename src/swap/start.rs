@@ -50,10 +50,12 @@ impl HostSwap<'_> {
             include_str!("scripts/prelude.sh"),
             include_str!("scripts/up.sh"),
             include_str!("scripts/first.sh"),
+            include_str!("scripts/opens.sh"),
             include_str!("scripts/start.sh")
         );
         let script = self.script("to start the idle slot", text);
         let script = script
+            .args([self.nginx_place().as_nginx(), self.running_idle_slots()])
             .args([&plan.conf.path, &undo::digest(&plan.conf.before)])
             .args([plan.compose.word(), &plan.directory, &(tags.len() / 2).to_string()])
             .args(tags)
@@ -102,6 +104,7 @@ impl HostSwap<'_> {
         let containers = self.containers(&self.host.run(&script).await?)?;
         self.nginx = containers.first().map(|container| container.id.clone());
         self.switched.nginx = containers.first().map(Container::addresses).unwrap_or_default();
+        self.switched.nginx_pid = containers.first().map(|container| container.state.pid);
         if self.plan.nginx.guard.is_none() {
             return Ok(self.plan.nginx.service.clone());
         }

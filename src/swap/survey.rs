@@ -129,6 +129,27 @@ fn disk(line: &str) -> Option<Disk> {
 }
 
 impl Survey {
+    /// The name under which these services run in this directory, where it is another one and only one: somebody started
+    /// them with `-p` or from another place.
+    pub fn runs_as(&self, name: &str, services: &[String]) -> Option<String> {
+        let of =
+            |container: &Container, project: &str| services.iter().any(|service| container.is_of(project, service));
+        if self.containers.iter().any(|container| of(container, name)) {
+            return None;
+        }
+        let here = |container: &&Container| {
+            Some(container.label("com.docker.compose.project.working_dir")) == self.directory.as_deref()
+        };
+        let labels = self.containers.iter().filter(here).map(|c| (c, c.label("com.docker.compose.project")));
+        let mut names: Vec<&str> = labels.filter(|(c, label)| of(c, label)).map(|(_, label)| label).collect();
+        names.sort_unstable();
+        names.dedup();
+        match names.as_slice() {
+            [one] => Some((*one).to_owned()),
+            _ => None,
+        }
+    }
+
     /// The compose project's name: printed by compose; else stated, in the environment, or from the directory, as compose 1.29
     /// makes it of these.
     pub fn project_name(&self, stated: Option<&str>) -> String {

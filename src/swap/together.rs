@@ -1,15 +1,16 @@
 //! What the compose project and nginx's file say together: each service's slots, and the upstream that routes to it.
 
 use super::discover;
+use super::evidence::Looked;
 use super::findings::Findings;
 use super::found::{Found, Slot};
 use super::history::Owner;
 use super::look::Look;
 use super::observe::{ConfSeen, Live, ServiceSeen, SlotSeen};
 use super::prune::kept_version;
-use crate::config::{Config, Service};
+use crate::config::{Config, ProbeStated, Service};
 use crate::host::container::{Container, Image};
-use crate::host::nginx::{Upstream, probe_for};
+use crate::host::nginx::{Guards, Probe, Routes, Upstream};
 use crate::release::version::Version;
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ pub(super) fn put_together(
         findings.refuse("conf", format!("{stated} is not among the files mounted into nginx"), todo);
         return None;
     }
-    let texts: Vec<&str> = look.files.iter().map(|(_, text)| text.as_str()).collect();
+    let routes = Routes::of(&found.as_nginx_has_it(look));
     let mut services = Vec::new();
     let mut at_file = None;
     for (service, slots) in config.services.iter().zip(&found.slots) {
@@ -78,7 +79,9 @@ pub(super) fn put_together(
             findings.refuse("conf", what, "put the upstreams of all services into one file: they move in one reload");
             return None;
         }
-        services.extend(service_seen(service, slots, &upstream, found, look, &texts, findings));
+        let seen = service_seen(service, slots, &upstream, found, look, &routes, findings);
+        let candidates = candidates(&config.nginx.probe, &routes, &upstream.name, found);
+        services.extend(seen.map(|seen| ServiceSeen { candidates, ..seen }));
     }
     if services.len() != config.services.len() {
         return None;
@@ -98,7 +101,7 @@ fn service_seen(
     upstream: &Upstream,
     found: &Found<'_>,
     look: &Look,
-    texts: &[&str],
+    routes: &Routes,
     findings: &mut Findings,
 ) -> Option<ServiceSeen> {
     let about = format!("conf, upstream {}", upstream.name);
@@ -129,6 +132,13 @@ fn service_seen(
             return None;
         }
     };
+    let names = slots.each_ref().map(|slot| slot.names.clone());
+    super::refusals_route::of_words(found, routes, upstream, &names, findings);
+    let word = routes.slot_words(&names).into_iter().find(|word| word.upstream.as_ref() == Some(&upstream.name));
+    if let Some(stated) = service.port.filter(|stated| *stated != server.port) {
+        let what = format!("`port: {stated}` in cutover.yml, but nginx sends requests to port {}", server.port);
+        findings.refuse(&about, what, "leave `port` out, or let both say the same");
+    }
     // a slot is called by its service name if the file does so, else by its container name
     let kind = slots[in_conf].names.iter().position(|name| *name == server.host).unwrap_or(0);
     let image = service.image.familiar();
@@ -168,10 +178,44 @@ fn service_seen(
         live: Live::None,
         health: service.health.clone(),
         stop_timeout: service.stop_timeout.or(grace).unwrap_or(Duration::from_secs(10)),
-        probe: probe_for(texts, &upstream.name),
+        word: word.map(|word| found.shown(&word.place)).unwrap_or_default(),
+        candidates: Vec::new(),
+        looked: Looked::default(),
+        health_answer: None,
         tagged: tagged.collect(),
         digests: digests.collect(),
     })
+}
+
+/// Requests that lead to the upstream: the stated one first, then those that are found, plainest first.
+fn candidates(stated: &ProbeStated, routes: &Routes, upstream: &str, found: &Found<'_>) -> Vec<Probe> {
+    let mut all = routes.probes(upstream);
+    for probe in &mut all {
+        probe.at = found.shown_in(&probe.at);
+    }
+    if *stated == ProbeStated::default() {
+        return all;
+    }
+    let path = stated.path.as_deref();
+    let prefix = |probe: &&Probe| path.is_none_or(|path| path.starts_with(&probe.path));
+    let base = all.iter().filter(prefix).max_by_key(|probe| if path.is_some() { probe.path.len() } else { 0 });
+    let base = if path.is_some() { base } else { all.first() };
+    let mut probe = base.or(all.first()).cloned().unwrap_or(Probe {
+        port: 80,
+        tls: false,
+        host: "localhost".to_owned(),
+        path: "/".to_owned(),
+        at: String::new(),
+        guards: Guards::default(),
+        secret: false,
+    });
+    probe.path = stated.path.clone().unwrap_or(probe.path);
+    probe.host = stated.host.clone().unwrap_or(probe.host);
+    probe.secret = stated.headers_env.is_some();
+    probe.at = format!("{} on {}, as `nginx: {{probe: …}}` has it", probe.path, probe.host);
+    probe.guards.closed = false;
+    all.insert(0, probe);
+    all
 }
 
 /// The version and digest of what a container runs: as the history has it, by the container or its image, else by the tags

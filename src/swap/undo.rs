@@ -22,7 +22,7 @@ const HURRIED: Duration = Duration::from_secs(2);
 /// [`Overtaken`]: another run has taken a lock of this one, and it is for that one to finish or put back.
 pub async fn all(swaps: &mut [HostSwap<'_>], reason: &str, hurried: bool) -> Result<Vec<(String, String)>, Overtaken> {
     if let Some(swap) = swaps.first() {
-        swap.host.reporter.phase("Put back: the old version goes on serving");
+        swap.host.reporter.phase("Put back what was changed");
     }
     let left = join_all(swaps.iter_mut().map(|swap| one(swap, reason, hurried))).await;
     let left: Result<Vec<_>, Overtaken> = left.into_iter().collect();

@@ -38,6 +38,7 @@ struct Service {
     secrets: Option<IgnoredAny>,
     configs: Option<IgnoredAny>,
     post_start: Option<IgnoredAny>,
+    build: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -67,7 +68,7 @@ enum Scalar {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Port {
-    Long { target: Scalar, protocol: Option<String> },
+    Long { target: Scalar, protocol: Option<String>, published: Option<Scalar> },
     Short(Scalar),
 }
 
@@ -136,6 +137,8 @@ impl From<Service> for super::Service {
             network_mode: raw.network_mode,
             network_drivers: Vec::new(),
             environment: raw.environment.map(Environment::into_map).unwrap_or_default(),
+            published: raw.ports.iter().filter_map(Port::published).collect(),
+            builds: raw.build.is_some(),
         }
     }
 }
@@ -156,10 +159,23 @@ impl Scalar {
 impl Port {
     fn target(&self) -> Option<u16> {
         match self {
-            Port::Long { target, protocol } if protocol.as_deref().unwrap_or("tcp") == "tcp" => target.port(),
+            Port::Long { target, protocol, .. } if protocol.as_deref().unwrap_or("tcp") == "tcp" => target.port(),
             Port::Long { .. } => None,
             Port::Short(Scalar::Text(text)) => Scalar::Text(text.rsplit(':').next()?.to_owned()).port(),
             Port::Short(number) => number.port(),
+        }
+    }
+}
+
+impl Port {
+    fn published(&self) -> Option<u16> {
+        match self {
+            Port::Long { published, .. } => published.as_ref()?.port(),
+            Port::Short(Scalar::Text(text)) => {
+                let (before, _) = text.rsplit_once(':')?;
+                Scalar::Text(before.rsplit(':').next()?.to_owned()).port()
+            }
+            Port::Short(_) => None,
         }
     }
 }

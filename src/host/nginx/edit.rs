@@ -1,6 +1,6 @@
 //! Which upstream leads where, and pointing one at another slot.
 
-use super::{Directive, Malformed, Probe, Upstream, UpstreamServer, parse};
+use super::{Directive, Malformed, Upstream, UpstreamServer, parse};
 use std::fmt;
 
 /// Why an upstream could not be pointed at a slot.
@@ -63,21 +63,6 @@ pub fn point(text: &str, upstream: &str, hosts: &[&str], to: &str) -> Result<Str
     Ok(out)
 }
 
-/// The plainest request that reaches `upstream`: by HTTP before TLS, by the shortest `location` prefix.
-///
-/// `texts` are all files of the configuration, since the server block may stand in another file than the upstream.
-pub fn probe_for(texts: &[&str], upstream: &str) -> Option<Probe> {
-    let mut probes = Vec::new();
-    for tree in texts.iter().filter_map(|text| parse(text).ok()) {
-        walk(&tree, &mut |directive| {
-            if directive.name() == "server" && directive.block.is_some() {
-                probes.extend(server_probes(directive, upstream));
-            }
-        });
-    }
-    probes.into_iter().min_by_key(|probe| (probe.tls, probe.path.len()))
-}
-
 fn walk(tree: &[Directive], visit: &mut dyn FnMut(&Directive)) {
     for directive in tree {
         visit(directive);
@@ -92,7 +77,7 @@ fn upstream(directive: &Directive) -> Upstream {
     }
 }
 
-fn server(directive: &Directive) -> Option<UpstreamServer> {
+pub(super) fn server(directive: &Directive) -> Option<UpstreamServer> {
     let word = directive.words.get(1).filter(|word| !word.text.starts_with("unix:"))?;
     let bracketed = word.text.starts_with('[');
     let split = if bracketed { word.text.find("]:").map(|at| at + 1) } else { word.text.rfind(':') };
@@ -104,54 +89,6 @@ fn server(directive: &Directive) -> Option<UpstreamServer> {
         spare: directive.args().any(|arg| arg == "down" || arg == "backup"),
         host_at: (word.start, word.start + host.len()),
     })
-}
-
-fn server_probes(server: &Directive, upstream: &str) -> Vec<Probe> {
-    let host = server
-        .children("server_name")
-        .flat_map(Directive::args)
-        .find(|name| !name.is_empty() && *name != "_" && !name.contains(['*', '~', '$']) && !name.starts_with('.'))
-        .unwrap_or("localhost");
-    let paths = paths_to(server, upstream);
-    let listens: Vec<_> = server.children("listen").filter_map(listen).collect();
-    let listens = if listens.is_empty() { vec![(80, false)] } else { listens };
-    let probe = |(port, tls), path: &String| Probe { port, tls, host: host.to_owned(), path: path.clone() };
-    listens.into_iter().flat_map(|listen| paths.iter().map(move |path| probe(listen, path))).collect()
-}
-
-/// Paths of the locations (nested ones too) whose `proxy_pass` names the upstream. Regex locations can't be asked for.
-fn paths_to(block: &Directive, upstream: &str) -> Vec<String> {
-    let mut paths = Vec::new();
-    for location in block.children("location") {
-        let args: Vec<&str> = location.args().collect();
-        let path = match args.as_slice() {
-            [path] if !path.starts_with(['@', '~']) => *path,
-            ["=" | "^~", path] => *path,
-            _ => continue,
-        };
-        if location.children("proxy_pass").any(|pass| passes_to(pass, upstream)) {
-            paths.push(path.to_owned());
-        }
-        paths.extend(paths_to(location, upstream));
-    }
-    paths
-}
-
-fn passes_to(pass: &Directive, upstream: &str) -> bool {
-    let Some(url) = pass.args().next() else { return false };
-    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")).unwrap_or_default();
-    rest.split(['/', ':', '$', '?']).next() == Some(upstream)
-}
-
-fn listen(directive: &Directive) -> Option<(u16, bool)> {
-    let address = directive.args().next()?;
-    let tls = directive.args().any(|arg| arg == "ssl");
-    let port = match address.rsplit_once(':') {
-        Some((_, port)) if !port.ends_with(']') => port.parse().ok()?,
-        Some(_) => 80,
-        None => address.parse().unwrap_or(80),
-    };
-    (!directive.args().any(|arg| arg == "proxy_protocol" || arg == "quic")).then_some((port, tls))
 }
 
 #[cfg(test)]
@@ -193,20 +130,5 @@ mod tests {
         let found = upstreams(text).expect("reads").remove(0).servers;
         let found: Vec<_> = found.iter().map(|s| (s.host.as_str(), s.port, s.spare)).collect();
         assert_eq!(found, [("blue", 80, false), ("[::1]", 81, true), ("green", 3, true)]);
-    }
-
-    #[test]
-    fn the_plainest_probe_is_chosen() {
-        let tls =
-            "server { listen 443 ssl; server_name _ www.example.com; location /api/ { proxy_pass http://api/; } }";
-        let tls_probe = Probe { port: 443, tls: true, host: "www.example.com".into(), path: "/api/".into() };
-        assert_eq!(probe_for(&[tls], "api"), Some(tls_probe));
-        let both = format!(
-            "{tls} server {{ listen 127.0.0.1:8080; location ~ x {{ proxy_pass http://api; }}
-            location /deep {{ location /deep/er {{ proxy_pass http://api$request_uri; }} }} }}"
-        );
-        let plain = Probe { port: 8080, tls: false, host: "localhost".into(), path: "/deep/er".into() };
-        assert_eq!(probe_for(&[&both], "api"), Some(plain));
-        assert_eq!(probe_for(&[REFERENCE], "other"), None);
     }
 }

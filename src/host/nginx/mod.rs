@@ -1,10 +1,17 @@
 //! nginx configuration text: read as nginx reads it, changed by as few bytes as possible.
 
 mod edit;
+mod guards;
+mod hosts;
 mod parse;
+mod routes;
+mod tree;
 
-pub use edit::{NotPointed, point, probe_for, upstreams};
+pub use edit::{NotPointed, point, upstreams};
+pub use guards::Guards;
 pub use parse::{Directive, Malformed, Word, parse};
+pub use routes::{Pass, Routes, SlotWord, Target};
+pub use tree::Place;
 
 /// An `upstream NAME { … }` block and the `server` lines in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,8 +42,30 @@ pub struct Probe {
     pub port: u16,
     /// The port speaks TLS.
     pub tls: bool,
-    /// `Host` header (and TLS server name): the first usable `server_name`, else `localhost`.
+    /// `Host` header (and TLS server name): one that the server block takes, else `localhost`.
     pub host: String,
     /// Path prefix of the `location` that passes to the upstream.
     pub path: String,
+    /// The location and where its `proxy_pass` stands, for people.
+    #[serde(default)]
+    pub at: String,
+    /// What nginx may answer by itself there.
+    #[serde(default)]
+    pub guards: Guards,
+    /// It brings the headers along that `nginx: {probe: {headers-env: …}}` names.
+    #[serde(default)]
+    pub secret: bool,
+}
+
+impl Probe {
+    /// How likely nginx answers it by itself, 0 being not at all.
+    pub fn weight(&self) -> u8 {
+        let Guards { closed, one_every, cached, .. } = &self.guards;
+        u8::from(*cached) + 2 * u8::from(one_every.is_some()) + 4 * u8::from(*closed)
+    }
+
+    /// Headers beside `Host`.
+    pub fn headers(&self) -> Vec<(String, String)> {
+        self.guards.scheme.iter().map(|scheme| ("X-Forwarded-Proto".to_owned(), scheme.clone())).collect()
+    }
 }

@@ -31,7 +31,7 @@ done
 count=$1; shift
 while [ "$count" -gt 0 ]; do
   handles=$(awk '$1 == "SigBlk:" || $1 == "SigCgt:" { printf "%s%s", (n++ ? "," : ""), $2 }' "/proc/$1/status" 2>/dev/null)
-  say received 0 "$1 $(opens "$1") ${handles:--}"
+  say received 0 "$1 $(counts "$1") ${handles:--}"
   shift; count=$((count - 1))
 done
 # Each of these takes 0.1 s, so at the same time; the dump is printed after the others.

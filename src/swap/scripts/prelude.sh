@@ -107,38 +107,55 @@ engine() {
   done
 }
 
-# reload NGINX SECONDS: tests, reloads, and waits until every worker of before is leaving and a new one serves. Ends with
-# 1 where nginx took nothing, with 2 where it may have.
+# reload NGINX SECONDS [NAME ADDRESSES]…: tests, reloads, and waits until every worker of before is leaving and a new one
+# serves. What a name means in nginx's container must be among its addresses; that is printed. Ends with 1 where nginx took
+# nothing, with 2 where it may have.
 reload() {
-  clock; end=$((uptime + $2))
-  [ -n "$master" ] || master=$(docker inspect -f '{{.State.Pid}}' "$1" 2>/dev/null)
-  until before=$(workers "$1" 2>/dev/null) && [ -n "$before" ]; do   # it may be restarting
+  nginx=$1 patience=$2; shift 2
+  clock; end=$((uptime + patience))
+  [ -n "$master" ] || master=$(docker inspect -f '{{.State.Pid}}' "$nginx" 2>/dev/null)
+  until before=$(workers "$nginx" 2>/dev/null) && [ -n "$before" ]; do   # it may be restarting
     clock; [ "$uptime" -lt "$end" ] || { echo "nginx does not run" >&2; return 1; }
     sleep 0.2
   done
   before=" $(printf '%s' "$before" | tr '\n' ' ') "
   # in one exec, which costs 0.1 s; an image without a shell (126, 127) needs two
   # what runs in a container may never end: a queue in the place of a file is enough
-  out=$(timeout "$2" docker exec "$1" sh -c 'nginx -t && exec nginx -s reload' 2>&1); status=$?
+  out=$(timeout "$patience" docker exec "$nginx" sh -c 'nginx -t || exit 1
+    while [ $# -gt 0 ]; do
+      for address in $({ getent ahostsv4 "$1" || getent hosts "$1" ||   # whichever the image has
+          curl -sv -m 2 "http://$1:9/" 2>&1 | sed -n "s/^\* *IPv[46]: //p" | tr ", " "\n\n" | grep "[.:]"; } 2>/dev/null |
+          cut -d " " -f 1 | sort -u); do
+        case " $2 " in
+          *" $address "*) echo "@resolved $1 $address" ;;
+          *) echo "in the nginx container $1 means $address too, which is not the new slot ($2): requests would go there"; exit 1 ;;
+        esac
+      done
+      shift 2
+    done
+    exec nginx -s reload' sh "$@" 2>&1); status=$?
   case $status in
-    126 | 127) out=$(timeout "$2" docker exec "$1" nginx -t 2>&1 && timeout "$2" docker exec "$1" nginx -s reload 2>&1); status=$? ;;
+    126 | 127) out=$(timeout "$patience" docker exec "$nginx" nginx -t 2>&1 && timeout "$patience" docker exec "$nginx" nginx -s reload 2>&1); status=$? ;;
   esac
-  [ $status -ne 124 ] || { echo "nginx did not end testing its configuration within $2 s" >&2; return 2; }
-  [ $status -eq 0 ] || { printf '%s\n' "$out" >&2; return 1; }
-  clock; end=$((uptime + $2))
+  [ $status -ne 124 ] || { echo "nginx did not end testing its configuration within $patience s" >&2; return 2; }
+  [ $status -eq 0 ] || { printf '%s\n' "$out" | grep -v '^@resolved ' >&2; return 1; }
+  printf '%s\n' "$out" | grep '^@resolved '
+  clock; end=$((uptime + patience))
   while :; do
     stale='' fresh='' pid=''
-    for word in $(workers "$1"); do
+    for word in $(workers "$nginx"); do
       case $word in
         leaving) ;;
-        serving) case $before in *" $pid "*) stale=$pid ;; *) fresh=$pid ;; esac ;;
+        serving) case $before in *" $pid "*) stale=$pid ;; *) fresh="$fresh $pid" ;; esac ;;
         *) pid=$word ;;
       esac
     done
     [ -n "$fresh" ] && [ -z "$stale" ] && break
-    clock; [ "$uptime" -lt "$end" ] || { echo "nginx went on with its old workers for $2 s after the reload" >&2; return 2; }
+    clock; [ "$uptime" -lt "$end" ] || { echo "nginx went on with its old workers for $patience s after the reload" >&2; return 2; }
     sleep 0.01   # the processor is nginx's now
   done
+  # shellcheck disable=SC2086 # numbers
+  echo "@workers $(set -- $fresh; echo $#)"
 }
 
 # replace FILE NEW HOW: NEW's bytes become FILE's, by rename (all or nothing) or in place (a single-file mount)

@@ -1,5 +1,15 @@
-# Stops the old slots and keeps them down. Words: stop timeout in seconds, keep or remove, nginx's container, seconds, how
-# many new slots, container and address pairs, the old slots' containers. Prints each of these's slot and exit code.
+# Stops the old slots and keeps them down, if nginx sends them nothing any more. Words: nginx as from_nginx
+# takes it, centiseconds since its old workers were gone, `drained` or '' where some were left, the old slots in one word as
+# from_nginx takes them, stop timeout in seconds, keep or remove, nginx's container, seconds, how many new slots,
+# container and address pairs, the old slots' containers. Prints each of these's slot and exit code.
+for each in $4; do
+  from_nginx "$each" "$1" "$2" | {
+    read -r open _ new
+    [ -n "$3" ] || open=0   # old workers have what open connections there are
+    [ "$new" -eq 0 ] && [ "$open" -eq 0 ]
+  } || fail "nginx still sends requests to ${each##*:}: it was left running"
+done
+shift 4
 timeout=$1 fate=$2 nginx=$3 seconds=$4 count=$5; shift 5
 new='' addresses=''
 while [ "$count" -gt 0 ]; do new="$new $1" addresses="$addresses $2"; shift 2; count=$((count - 1)); done

@@ -1,8 +1,16 @@
 # Starts the idle slots on the new image. stdin: the plan.
-# Words: nginx's file, its digest when it was read, compose (v2 or v1), the project's directory, how many tags, reference
+# Words: nginx, idle slots that run all the same in one word, both as from_nginx takes them,
+# nginx's file, its digest when it was read, compose (v2 or v1), the project's directory, how many tags, reference
 # and image pairs, how many services, those the slots need with two words for `make` each, how many that must be healthy or
 # complete first, each with which of it, how many kept containers, container and restart policy pairs, two words for `make`,
 # who starts what was made (docker or compose), the slots to start anew.
+for each in $2; do
+  case $(from_nginx "$each" "$1" 100) in
+    '0 '*' 0') ;;
+    *) fail "${each##*:} has connections from nginx, so it serves somebody: it is not started anew" ;;
+  esac
+done
+shift 2
 [ "$(digest_of "$1")" = "$2" ] || fail "$1 was changed by somebody else meanwhile"   # which slot is idle, then?
 shift 2
 stage

@@ -1,0 +1,190 @@
+//! All files of a configuration as nginx reads them: includes in their place, and every word with its file and line.
+
+use super::{Directive, Word, parse};
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// Deeper than includes are nested anywhere.
+const DEEPEST: usize = 8;
+
+/// Where nginx looks for a relative path.
+const PREFIX: &str = "/etc/nginx/";
+
+/// Where a word stands.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Path of the file, as nginx's container has it.
+    pub file: String,
+    /// 1-based.
+    pub line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// One file, read.
+pub(super) struct Source<'a> {
+    path: &'a str,
+    text: &'a str,
+    directives: Vec<Directive>,
+}
+
+/// A directive in its place, with everything included in its block.
+pub(super) struct Node<'a> {
+    source: &'a Source<'a>,
+    directive: &'a Directive,
+    /// What stands in its block.
+    pub(super) children: Vec<Node<'a>>,
+}
+
+impl<'a> Node<'a> {
+    pub(super) fn name(&self) -> &'a str {
+        self.directive.name()
+    }
+
+    pub(super) fn is_block(&self) -> bool {
+        self.directive.block.is_some()
+    }
+
+    pub(super) fn args(&self) -> Vec<&'a str> {
+        self.directive.args().collect()
+    }
+
+    pub(super) fn directive(&self) -> &'a Directive {
+        self.directive
+    }
+
+    pub(super) fn named<'n>(&'n self, name: &'n str) -> impl Iterator<Item = &'n Node<'a>> {
+        self.children.iter().filter(move |child| child.name() == name)
+    }
+
+    /// Where its first word stands.
+    pub(super) fn place(&self) -> Place {
+        self.place_of(&self.directive.words[0])
+    }
+
+    pub(super) fn place_of(&self, word: &Word) -> Place {
+        let line = 1 + self.source.text.as_bytes()[..word.start].iter().filter(|byte| **byte == b'\n').count();
+        Place { file: self.source.path.to_owned(), line }
+    }
+}
+
+/// Reads the files that can be read.
+pub(super) fn sources(files: &[(String, String)]) -> Vec<Source<'_>> {
+    let read = |(path, text)| parse(text).ok().map(|directives| Source { path, text, directives });
+    files.iter().map(|(path, text)| (path.as_str(), text.as_str())).filter_map(read).collect()
+}
+
+/// The files that no other one includes, with all that they include in its place.
+pub(super) fn expand<'a>(sources: &'a [Source<'a>]) -> Vec<Node<'a>> {
+    let mut included = BTreeSet::new();
+    let roots = |source: &'a Source<'a>, included: &mut BTreeSet<&'a str>| {
+        nodes(sources, source, &source.directives, 0, included)
+    };
+    for source in sources {
+        roots(source, &mut included);
+    }
+    let main = sources.iter().find(|source| source.directives.iter().any(|d| d.name() == "http"));
+    let is_root = |source: &&'a Source<'a>| match main {
+        Some(main) => std::ptr::eq(*source, main),
+        None => !included.contains(source.path) && (source.path.ends_with(".conf") || source.path.contains("/sites-")),
+    };
+    sources.iter().filter(is_root).flat_map(|source| roots(source, &mut BTreeSet::new())).collect()
+}
+
+fn nodes<'a>(
+    sources: &'a [Source<'a>],
+    source: &'a Source<'a>,
+    directives: &'a [Directive],
+    depth: usize,
+    included: &mut BTreeSet<&'a str>,
+) -> Vec<Node<'a>> {
+    let mut all = Vec::new();
+    for directive in directives {
+        if directive.name() == "include" && depth < DEEPEST {
+            let patterns: Vec<String> = directive.args().map(absolute).collect();
+            for each in sources.iter().filter(|each| patterns.iter().any(|pattern| matches(pattern, each.path))) {
+                if !std::ptr::eq(each, source) {
+                    included.insert(each.path);
+                    all.extend(nodes(sources, each, &each.directives, depth + 1, included));
+                }
+            }
+            continue;
+        }
+        let block = directive.block.as_deref().unwrap_or_default();
+        all.push(Node { source, directive, children: nodes(sources, source, block, depth, included) });
+    }
+    all
+}
+
+fn absolute(path: &str) -> String {
+    if path.starts_with('/') { path.to_owned() } else { format!("{PREFIX}{path}") }
+}
+
+/// Whether a pattern of glob(7) with `*` and `?` names a path; neither stands for a slash.
+fn matches(pattern: &str, path: &str) -> bool {
+    let (pattern, path) = (pattern.as_bytes(), path.as_bytes());
+    let (mut at, mut from) = (0, 0);
+    // where the last `*` stood, and how far it has reached
+    let mut star: Option<(usize, usize)> = None;
+    while from < path.len() {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at, from));
+                at += 1;
+            }
+            Some(b'?') if path[from] != b'/' => (at, from) = (at + 1, from + 1),
+            Some(byte) if *byte == path[from] => (at, from) = (at + 1, from + 1),
+            _ => match star {
+                Some((star_at, reached)) if path[reached] != b'/' => {
+                    star = Some((star_at, reached + 1));
+                    (at, from) = (star_at + 1, reached + 1);
+                }
+                _ => return false,
+            },
+        }
+    }
+    pattern[at..].iter().all(|byte| *byte == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_as_the_shell_has_it() {
+        for (pattern, path, is) in [
+            ("/e/*.conf", "/e/a.conf", true),
+            ("/e/*.conf", "/e/d/a.conf", false),
+            ("/e/*/x-?.inc", "/e/d/x-1.inc", true),
+            ("/e/a", "/e/ab", false),
+            ("/e/a*b*c", "/e/a1b2b3c", true),
+            ("/e/a*", "/e/a", true),
+        ] {
+            assert_eq!(matches(pattern, path), is, "{pattern} {path}");
+        }
+    }
+
+    #[test]
+    fn what_is_included_stands_in_its_place() {
+        let files = [
+            ("/etc/nginx/nginx.conf", "http {\n include conf.d/*.conf;\n}"),
+            ("/etc/nginx/conf.d/a.conf", "server {\n include /etc/nginx/x.inc;\n}"),
+            ("/etc/nginx/x.inc", "\nset $a b;"),
+            ("/etc/nginx/other.conf", "server { }"),
+        ];
+        let files = files.map(|(path, text)| (path.to_owned(), text.to_owned()));
+        let sources = sources(&files);
+        let tree = expand(&sources);
+        assert_eq!(tree.len(), 1, "only what nginx.conf leads to");
+        let set = &tree[0].children[0].children[0];
+        assert_eq!((set.name(), set.place().to_string()), ("set", "/etc/nginx/x.inc:2".to_owned()));
+        assert!(tree[0].children[0].is_block() && set.args() == ["$a", "b"]);
+        // of an nginx that does not run only the mounted files are known
+        let mounted = super::sources(&files[1..3]);
+        assert_eq!(expand(&mounted).len(), 1);
+    }
+}
