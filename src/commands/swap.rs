@@ -230,7 +230,7 @@ impl Run {
                 );
                 Err(Stop::new(Exit::Stuck, message))
             }
-            Err(failure) if failure.overtaken.is_some() => Err(failed(&version, &failure)),
+            Err(failure) if failure.overtaken.is_some() => Err(failed(&version, &failure, &[])),
             Err(mut failure) => {
                 let cut = failure.left.is_empty() && failure.signal.is_none() && swaps.iter().any(was_cut);
                 if cut {
