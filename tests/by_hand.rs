@@ -156,7 +156,7 @@ fn a_container_that_was_made_anew_is_known_by_its_image_and_a_foreign_one_is_lef
     let anew = "docker-compose up -d --no-deps --force-recreate blue 2>&1 && docker restart -t 0 nginx";
     let live = |version: &str| bench.project.wait_until_serves(version, std::time::Duration::from_secs(30)).unwrap();
 
-    bench.project.ok(anew).unwrap();
+    bench.project.ok(&format!("{anew} && docker rmi {}:cutover-backend-v1.2.0", bench.repository)).unwrap();
     live("v1.2.0");
     let status = bench.status();
     assert_eq!((&status["version"], &status["digest"]), (&"v1.2.0".into(), &second.digest.as_str().into()), "{status}");
