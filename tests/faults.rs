@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::fault::{CONFIGURED, EVERYTHING, Fault, Moment, Running, STEPS};
+use common::fault::{CONFIGURED, EVERYTHING, Fault, Moment, Running, STALLS, STEPS};
 use common::fault::{assert_clean, command_of, fragile, inject, place, repair};
 use common::watch::until;
 use common::{Bench, Ran, run};
@@ -47,7 +47,7 @@ fn deploy(bench: &Bench, version: &str, more: &[&str]) -> std::process::Command 
 
 /// One row: the fault comes, one version serves, the next run needs no help, nothing is left behind.
 fn row(bench: &mut Bench, number: usize, (step, moment, fault): Row) {
-    let name = format!("{fault:?} {moment:?} {step}").to_lowercase();
+    let name = format!("{} {moment:?} {step}", fault.name()).to_lowercase();
     let old = bench.project.served_version().expect("a version serves");
     let new = format!("v1.{}.0", number + 1);
     bench.image(&new, &[("START_DELAY_MS", "300")]);
@@ -67,8 +67,20 @@ fn row(bench: &mut Bench, number: usize, (step, moment, fault): Row) {
     let load = Load::start(&bench.project.url(), Mix::quick(60.0)).unwrap();
     let mut running = Running::spawn(deploy(bench, &new, &["--json"]));
     assert!(running.until(step, moment), "{name}: no such step\n{}", running.end());
+    // who waits takes over if the lease ends before the fault does
+    let (second, third) = (format!("v1.{}.1", number + 1), format!("v1.{}.2", number + 1));
+    let waiting = fault.is_taken().then(|| {
+        bench.image(&second, &[("START_DELAY_MS", "300")]);
+        bench.image(&third, &[("START_DELAY_MS", "300")]);
+        let mut waiting = deploy(bench, &second, &["--wait", "200s"]);
+        std::thread::spawn(move || run(&mut waiting))
+    });
     inject(bench, &running, step, fault);
     let ran = running.end();
+    if let Some(waiting) = waiting {
+        let other = waiting.join().unwrap();
+        assert_eq!(other.code, 0, "{name}: the other run\n{other}\n--- beside\n{ran}");
+    }
     repair(bench, fault);
     if fault == Fault::DockerRestarts {
         until("the engine has started everything again", || bench.project.served_version().is_some());
@@ -78,7 +90,11 @@ fn row(bench: &mut Bench, number: usize, (step, moment, fault): Row) {
     // what nginx was pointed at when it died, and everything while every container restarts, is lost for anybody
     let is_routed = |event: &serde_json::Value| event["step"] == "route" && event["state"] == "done";
     let routed = || ran.events().iter().any(is_routed);
-    let serves = served.as_deref() == Some(&*old) || served.as_deref() == Some(&*new);
+    let serves = if fault.is_taken() {
+        served.as_deref() == Some(&*second)
+    } else {
+        served.as_deref() == Some(&*old) || served.as_deref() == Some(&*new)
+    };
     assert!(serves, "{name}: {served:?} serves\n{ran}");
     if fault != Fault::DockerRestarts {
         let lost = report.failed - report.failures("reset-idle");
@@ -87,11 +103,12 @@ fn row(bench: &mut Bench, number: usize, (step, moment, fault): Row) {
         assert!(lost == 0 || may_lose, "{name}: {failures:?}\n{ran}");
     }
     assert!(is_expected(fault, (step, moment), &ran), "{name}: exit code {}\n{ran}", ran.code);
-    if matches!(ran.code, 3 | 143) {
+    if matches!(ran.code, 3 | 143) && !fault.is_taken() {
         assert_eq!(bench.project.ok("cat .env").unwrap(), env, "{name}: the env file was not put back\n{ran}");
     }
 
     // the next run: recovers if need be, then releases
+    let new = if fault.is_taken() { third } else { new };
     let next = run(&mut deploy(bench, &new, &["--wait", "60s"]));
     assert_eq!(next.code, 0, "{name}: the next run\n{next}\n--- after\n{ran}");
     assert_eq!(bench.project.served_version().as_deref(), Some(&*new), "{name}");
@@ -100,10 +117,19 @@ fn row(bench: &mut Bench, number: usize, (step, moment, fault): Row) {
         assert_eq!(released, format!("RELEASED='released-{new}'"), "{name}: the env file");
     }
     assert_clean(bench, &name);
-    let served = if served.as_deref() == Some(&*old) { "old" } else { "new" };
+    let served = match served.as_deref() {
+        Some(served) if served == old => "old",
+        Some(served) if served == second => "the other's",
+        _ => "new",
+    };
     let code = if ran.code == -1 { "killed".to_owned() } else { ran.code.to_string() };
     let moment = format!("{moment:?}").to_lowercase();
-    eprintln!("\n| {step} | {moment} | {fault:?} | {code} | {served} | {} | {} |", report.requests, report.failed);
+    eprintln!(
+        "\n| {step} | {moment} | {} | {code} | {served} | {} | {} |",
+        fault.name(),
+        report.requests,
+        report.failed
+    );
 }
 
 /// The exit codes that a fault may lead to.
@@ -115,6 +141,13 @@ fn is_expected(fault: Fault, at: (&str, Moment), ran: &Ran) -> bool {
         Fault::Cut => matches!(ran.code, 0 | 3 | 4),
         Fault::Silence => matches!(ran.code, 0 | 4),
         Fault::SecondClient => ran.code == 0,
+        // a stall that the lease outlives costs its time; one that the connection does not outlive is put back at most
+        Fault::Stopped(_) => ran.code == 0,
+        Fault::Dropped(seconds) if seconds < 30 => ran.code == 0,
+        Fault::Dropped(_) => matches!(ran.code, 0 | 3),
+        Fault::StoppedTaken(seconds) | Fault::DroppedTaken(seconds) if seconds < 30 => ran.code == 0,
+        Fault::StoppedTaken(_) => ran.code == 5 || (at, ran.code) == (("record", Moment::After), 0),
+        Fault::DroppedTaken(_) => matches!(ran.code, 0 | 3 | 5),
         Fault::NewSlotDies | Fault::ConfBroken | Fault::CommandFails | Fault::DiskFull | Fault::DockerRestarts => {
             matches!(ran.code, 0 | 3)
         }
@@ -131,6 +164,11 @@ fn rows(fault: Fault, moments: &[Moment]) {
             Fault::DiskFull => &[("env-file", Moment::Before), ("route", Moment::Before), ("retire", Moment::Before)],
             Fault::DockerRestarts | Fault::SecondClient => &[("route", Moment::Before)],
             Fault::Silence => &[("health", Moment::Before), ("route", Moment::After)],
+            Fault::Dropped(20) => &[("route", Moment::Before)],
+            Fault::Dropped(60) | Fault::Stopped(60) => &[("health", Moment::Before)],
+            Fault::DroppedTaken(60) => &[("route", Moment::After)],
+            Fault::StoppedTaken(60) => &[("health", Moment::Before), ("drain", Moment::Before)],
+            Fault::Dropped(_) | Fault::DroppedTaken(_) | Fault::Stopped(_) | Fault::StoppedTaken(_) => &[],
             _ => &[
                 ("hook", Moment::After),
                 ("health", Moment::Before),
@@ -142,7 +180,7 @@ fn rows(fault: Fault, moments: &[Moment]) {
     };
     let asked = |row: &Row| match std::env::var("CUTOVER_FAULTS") {
         Ok(which) => {
-            let names = [format!("{fault:?}"), format!("{fault:?}/{}", row.0)];
+            let names = [fault.name(), format!("{}/{}", fault.name(), row.0)];
             which == "all" || which.split_whitespace().any(|name| names.iter().any(|known| known == name))
         }
         Err(_) => few(row),
@@ -160,7 +198,7 @@ fn rows(fault: Fault, moments: &[Moment]) {
 }
 
 mod matrix {
-    use super::{Fault, Moment, rows};
+    use super::{Fault, Moment, STALLS, rows};
 
     const BOTH: [Moment; 2] = [Moment::Before, Moment::After];
 
@@ -212,6 +250,26 @@ mod matrix {
     #[test]
     fn a_restart_of_dockerd_costs_only_its_own_time() {
         rows(Fault::DockerRestarts, &BOTH);
+    }
+
+    #[test]
+    fn a_client_that_stood_still_goes_on_where_nobody_took_its_place() {
+        STALLS.iter().for_each(|seconds| rows(Fault::Stopped(*seconds), &BOTH));
+    }
+
+    #[test]
+    fn a_client_that_stood_still_touches_nothing_where_another_took_its_place() {
+        STALLS.iter().for_each(|seconds| rows(Fault::StoppedTaken(*seconds), &BOTH));
+    }
+
+    #[test]
+    fn a_network_that_comes_back_in_time_costs_time_and_else_the_release() {
+        STALLS.iter().for_each(|seconds| rows(Fault::Dropped(*seconds), &BOTH));
+    }
+
+    #[test]
+    fn a_network_that_comes_back_after_another_run_took_over_changes_nothing_of_that() {
+        STALLS.iter().for_each(|seconds| rows(Fault::DroppedTaken(*seconds), &BOTH));
     }
 
     #[test]

@@ -24,7 +24,7 @@ mine() {
 late=''
 if ! flock -n 9; then
   late=1
-  if ! flock -w 2 9; then   # the last run may be leaving just now
+  if ! flock -w 3 9; then   # the last run may be leaving just now
     mine
     echo held; echo "$(sed -n 2p lock)"   # one line, even where the holder is just leaving
     [ "$wait" -gt 0 ] || exit 0

@@ -4,6 +4,7 @@ use super::{Bench, Ran};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Stdio};
+use std::time::Duration;
 
 /// When the fault comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,29 @@ pub enum Fault {
     DockerRestarts,
     /// Somebody else releases at the same time.
     SecondClient,
+    /// The connection's packets are dropped for so many seconds.
+    Dropped(u64),
+    /// The same, while somebody else waits for the lock.
+    DroppedTaken(u64),
+    /// The client is stopped for so many seconds.
+    Stopped(u64),
+    /// The same, while somebody else waits for the lock.
+    StoppedTaken(u64),
+}
+
+/// Below, at and above what the lease and the connection outlive.
+pub const STALLS: [u64; 3] = [5, 20, 60];
+
+impl Fault {
+    /// Its name in the table, such as `Dropped20`.
+    pub fn name(self) -> String {
+        format!("{self:?}").replace(['(', ')'], "")
+    }
+
+    /// Somebody else waits for the lock meanwhile.
+    pub fn is_taken(self) -> bool {
+        matches!(self, Fault::DroppedTaken(_) | Fault::StoppedTaken(_))
+    }
 }
 
 /// The steps of a deploy with everything that can be configured, in order.
@@ -170,6 +194,12 @@ pub fn inject(bench: &Bench, run: &Running, step: &str, fault: Fault) {
         }
         Fault::DiskFull => drop(bench.project.sh("dd if=/dev/zero of=full bs=4k 2>/dev/null").unwrap()),
         Fault::DockerRestarts => instance.restart_dockerd().unwrap(),
+        Fault::Dropped(seconds) | Fault::DroppedTaken(seconds) => drop_packets(bench, fault.is_taken(), seconds),
+        Fault::Stopped(seconds) | Fault::StoppedTaken(seconds) => {
+            run.signal("-STOP");
+            std::thread::sleep(Duration::from_secs(seconds));
+            run.signal("-CONT");
+        }
         Fault::SecondClient => {
             bench.cutover(&["deploy", "--version", "v9.0.0"]).expect(5).says("locked by another run");
         }
@@ -177,6 +207,25 @@ pub fn inject(bench: &Bench, run: &Running, step: &str, fault: Fault) {
     if held {
         run.signal("-CONT");
     }
+}
+
+/// A network that swallows everything both ways for a while: what goes through the connections that are open, if `open`,
+/// else all that SSH sends.
+fn drop_packets(bench: &Bench, open: bool, seconds: u64) {
+    let ports = "ss -Htn state established '( sport = :22 )' | awk '{ print $4 }' | sed 's/.*://'";
+    let ports = if open { bench.instance.root(ports).unwrap() } else { "1:65535".to_owned() };
+    let rules = |what: &str| {
+        let rule = |port: &str| {
+            format!(
+                "iptables {what} INPUT -p tcp --dport 22 --sport {port} -j DROP\n\
+                 iptables {what} OUTPUT -p tcp --sport 22 --dport {port} -j DROP\n"
+            )
+        };
+        ports.lines().map(rule).collect::<String>()
+    };
+    bench.instance.root(&rules("-I")).unwrap();
+    std::thread::sleep(Duration::from_secs(seconds));
+    bench.instance.root(&rules("-D")).unwrap();
 }
 
 /// Takes a fault that lasts away again.
