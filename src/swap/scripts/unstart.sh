@@ -22,7 +22,8 @@ while [ $# -gt 0 ]; do
   if [ "$2" != - ]; then
     out=$(docker tag "$2" "$1" 2>&1) || note
   elif docker image inspect "$1" >/dev/null 2>&1; then
-    out=$(docker rmi "$1" 2>&1) || note
+    # what ran once before the slot, such as a migration, keeps its image, and with it this name of ours
+    out=$(docker rmi "$1" 2>&1) || case $out in *'is using its referenced image'*) ;; *) note ;; esac
   fi
   shift 2
 done
