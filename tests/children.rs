@@ -9,7 +9,7 @@ use std::process::Command;
 
 /// Writes down how it was called and everything it can read of its surroundings, then answers as docker and git would.
 const STAND_IN: &str = "#!/bin/sh\nhere=$(dirname \"$0\")\n{ echo \"=== $(basename \"$0\") $*\"; tr '\\0' '\\n' < /proc/$$/environ; } >> \
-                        \"$here/log\"\ncase \"$(basename \"$0\") $*\" in\n  git*log*) echo 'v1.2.3 words' ;;\n  git*) echo \
+                        \"$here/log\"\ncase \"$(basename \"$0\") $*\" in\n  git*log*) echo a; echo 'v1.2.3 words' ;;\n  git*) echo \
                         https://github.com/a/b ;;\n  *'image inspect'*) echo sha256:1d ;;\n  *'buildx version'*) exit 0 \
                         ;;\nesac\n";
 
