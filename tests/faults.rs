@@ -7,7 +7,7 @@
 mod common;
 
 use common::fault::{CONFIGURED, EVERYTHING, Fault, Moment, Running, STALLS, STEPS};
-use common::fault::{assert_clean, command_of, fragile, inject, place, repair};
+use common::fault::{assert_clean, command_of, fragile, inject, place, repair, stall};
 use common::watch::until;
 use common::{Bench, Ran, run};
 use lab::{Load, Mix};
@@ -58,6 +58,11 @@ fn row(bench: &mut Bench, number: usize, (step, moment, fault): Row) {
     if fault == Fault::SecondClient {
         bench.image("v9.0.0", &[]);
     }
+    // who waits takes over if the lease ends before the fault does
+    let (second, third) = (format!("v1.{}.1", number + 1), format!("v1.{}.2", number + 1));
+    if fault.is_taken() {
+        [&second, &third].iter().for_each(|version| drop(bench.image(version, &[("START_DELAY_MS", "300")])));
+    }
     if step == "guard" {
         // the step is there only where the file is not
         bench.project.ok("rm -f nginx/cutover-keepalive.conf && docker exec nginx nginx -s reload 2>&1").unwrap();
@@ -67,15 +72,16 @@ fn row(bench: &mut Bench, number: usize, (step, moment, fault): Row) {
     let load = Load::start(&bench.project.url(), Mix::quick(60.0)).unwrap();
     let mut running = Running::spawn(deploy(bench, &new, &["--json"]));
     assert!(running.until(step, moment), "{name}: no such step\n{}", running.end());
-    // who waits takes over if the lease ends before the fault does
-    let (second, third) = (format!("v1.{}.1", number + 1), format!("v1.{}.2", number + 1));
-    let waiting = fault.is_taken().then(|| {
-        bench.image(&second, &[("START_DELAY_MS", "300")]);
-        bench.image(&third, &[("START_DELAY_MS", "300")]);
-        let mut waiting = deploy(bench, &second, &["--wait", "200s"]);
-        std::thread::spawn(move || run(&mut waiting))
-    });
-    inject(bench, &running, step, fault);
+    let mut waiting = None;
+    let wait = || {
+        if fault.is_taken() {
+            let mut other = deploy(bench, &second, &["--wait", "200s"]);
+            waiting = Some(std::thread::spawn(move || run(&mut other)));
+        }
+    };
+    if !stall(bench, &running, fault, wait) {
+        inject(bench, &running, step, fault);
+    }
     let ran = running.end();
     if let Some(waiting) = waiting {
         let other = waiting.join().unwrap();
@@ -167,7 +173,7 @@ fn rows(fault: Fault, moments: &[Moment]) {
             Fault::Dropped(20) => &[("route", Moment::Before)],
             Fault::Dropped(60) | Fault::Stopped(60) => &[("health", Moment::Before)],
             Fault::DroppedTaken(60) => &[("route", Moment::After)],
-            Fault::StoppedTaken(60) => &[("health", Moment::Before), ("drain", Moment::Before)],
+            Fault::StoppedTaken(60) => &[("health", Moment::Before)],
             Fault::Dropped(_) | Fault::DroppedTaken(_) | Fault::Stopped(_) | Fault::StoppedTaken(_) => &[],
             _ => &[
                 ("hook", Moment::After),

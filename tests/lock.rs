@@ -123,12 +123,16 @@ fn a_client_cut_off_in_the_middle_of_a_step_wedges_nobody_and_touches_nothing_on
     until("the input is on its way", || wire.sent() > sent + (48 << 10));
     wire.hold(true);
     bench.config = direct;
-    let second = bench.cutover(&["deploy", "--version", "v1.2.0", "--wait", "90s"]).expect(0);
-    second.says("v1.2.0 is live");
-    let before = common::watch::state(&bench.project);
+    let second = bench.command(&["deploy", "--version", "v1.2.0", "--wait", "90s"]);
+    let second = std::thread::spawn(move || run(&mut { second }));
+    until("the lease has ended and the other run has the lock", || {
+        bench.project.ok("cat .cutover/lock").unwrap().contains("v1.2.0")
+    });
     wire.hold(false);
     first.end().expect(5).says("was taken over by").says("v1.2.0").never_says("A person must look");
-    assert_eq!(common::watch::state(&bench.project), before, "the run that was overtaken changed something");
+    second.join().unwrap().expect(0).says("v1.2.0 is live");
+    assert_eq!(bench.project.served_version().as_deref(), Some("v1.2.0"));
+    common::fault::assert_clean(&bench, "overtaken");
 }
 
 #[test]

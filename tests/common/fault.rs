@@ -194,11 +194,8 @@ pub fn inject(bench: &Bench, run: &Running, step: &str, fault: Fault) {
         }
         Fault::DiskFull => drop(bench.project.sh("dd if=/dev/zero of=full bs=4k 2>/dev/null").unwrap()),
         Fault::DockerRestarts => instance.restart_dockerd().unwrap(),
-        Fault::Dropped(seconds) | Fault::DroppedTaken(seconds) => drop_packets(bench, fault.is_taken(), seconds),
-        Fault::Stopped(seconds) | Fault::StoppedTaken(seconds) => {
-            run.signal("-STOP");
-            std::thread::sleep(Duration::from_secs(seconds));
-            run.signal("-CONT");
+        Fault::Dropped(_) | Fault::DroppedTaken(_) | Fault::Stopped(_) | Fault::StoppedTaken(_) => {
+            stall(bench, run, fault, || {});
         }
         Fault::SecondClient => {
             bench.cutover(&["deploy", "--version", "v9.0.0"]).expect(5).says("locked by another run");
@@ -209,9 +206,26 @@ pub fn inject(bench: &Bench, run: &Running, step: &str, fault: Fault) {
     }
 }
 
+/// A stall, and what somebody else does as it begins; false for another fault.
+pub fn stall(bench: &Bench, run: &Running, fault: Fault, meanwhile: impl FnOnce()) -> bool {
+    match fault {
+        Fault::Dropped(seconds) | Fault::DroppedTaken(seconds) => {
+            drop_packets(bench, fault.is_taken(), seconds, meanwhile);
+        }
+        Fault::Stopped(seconds) | Fault::StoppedTaken(seconds) => {
+            run.signal("-STOP");
+            meanwhile();
+            std::thread::sleep(Duration::from_secs(seconds));
+            run.signal("-CONT");
+        }
+        _ => return false,
+    }
+    true
+}
+
 /// A network that swallows everything both ways for a while: what goes through the connections that are open, if `open`,
 /// else all that SSH sends.
-fn drop_packets(bench: &Bench, open: bool, seconds: u64) {
+fn drop_packets(bench: &Bench, open: bool, seconds: u64, meanwhile: impl FnOnce()) {
     let ports = "ss -Htn state established '( sport = :22 )' | awk '{ print $4 }' | sed 's/.*://'";
     let ports = if open { bench.instance.root(ports).unwrap() } else { "1:65535".to_owned() };
     let rules = |what: &str| {
@@ -224,6 +238,7 @@ fn drop_packets(bench: &Bench, open: bool, seconds: u64) {
         ports.lines().map(rule).collect::<String>()
     };
     bench.instance.root(&rules("-I")).unwrap();
+    meanwhile();
     std::thread::sleep(Duration::from_secs(seconds));
     bench.instance.root(&rules("-D")).unwrap();
 }
