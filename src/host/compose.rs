@@ -107,22 +107,32 @@ impl Project {
     }
 
     /// What these services need before them, and what that needs in turn, in an order in which it can be started. The
-    /// strongest condition counts; `services` themselves are never in it.
-    pub fn needs_of(&self, services: &[&str]) -> Vec<Need> {
+    /// strongest condition counts; `services` themselves are never in it. What `runs` is there already: nothing is asked of
+    /// what that needs in turn.
+    pub fn needs_of(&self, services: &[&str], runs: &dyn Fn(&str) -> bool) -> Vec<Need> {
         let mut order = Vec::new();
-        services.iter().for_each(|service| self.visit(service, services, &mut Vec::new(), &mut order));
+        services.iter().for_each(|service| self.visit(service, services, runs, &mut Vec::new(), &mut order));
         order
     }
 
-    fn visit(&self, service: &str, but: &[&str], path: &mut Vec<String>, order: &mut Vec<Need>) {
+    fn visit(
+        &self,
+        service: &str,
+        but: &[&str],
+        runs: &dyn Fn(&str) -> bool,
+        path: &mut Vec<String>,
+        order: &mut Vec<Need>,
+    ) {
         let Some(known) = self.services.get(service) else { return };
         for need in known.depends_on.iter().filter(|need| !but.contains(&need.service.as_str())) {
             if path.contains(&need.service) {
                 continue;
             }
-            path.push(need.service.clone());
-            self.visit(&need.service, but, path, order);
-            path.pop();
+            if !runs(&need.service) {
+                path.push(need.service.clone());
+                self.visit(&need.service, but, runs, path, order);
+                path.pop();
+            }
             match order.iter_mut().find(|each| each.service == need.service) {
                 Some(each) => each.condition = each.condition.max(need.condition),
                 None => order.push(need.clone()),
@@ -180,7 +190,7 @@ mod tests {
     fn what_is_needed_comes_in_the_order_in_which_it_is_started() {
         let text = "services:\n  blue: {depends_on: {migrate: {condition: service_completed_successfully}, cache: {condition: service_started}, green: {condition: service_started}}}\n  green: {depends_on: {blue: {condition: service_started}, db: {condition: service_healthy}}}\n  migrate: {depends_on: {db: {condition: service_started}}}\n  cache: {depends_on: [db, loop]}\n  loop: {depends_on: [cache]}\n  db: {}\n";
         let project = Project::parse(text).expect("reads");
-        let needs = project.needs_of(&["blue", "green"]);
+        let needs = project.needs_of(&["blue", "green"], &|_| false);
         let at = |name: &str| needs.iter().position(|need| need.service == name).expect(name);
         assert!(at("db") < at("migrate") && at("db") < at("cache"), "{needs:?}");
         assert_eq!(needs.len(), 4, "{needs:?}");

@@ -183,7 +183,7 @@ impl Found<'_> {
 /// What must be healthy, or have run to its end on the new image, before a slot is started; neither slots nor nginx.
 pub(super) fn first(project: &Project, found: &Found<'_>) -> Vec<First> {
     let slots: Vec<&str> = found.slots.iter().flatten().map(|slot| slot.service.as_str()).collect();
-    let needs = project.needs_of(&slots).into_iter();
+    let needs = project.needs_of(&slots, &|_| false).into_iter();
     let needs = needs.filter(|need| need.condition != Condition::Started && need.service != found.nginx);
     needs.map(|need| First { service: need.service, condition: need.condition }).collect()
 }
@@ -192,7 +192,7 @@ pub(super) fn first(project: &Project, found: &Found<'_>) -> Vec<First> {
 pub(super) fn needs(project: &Project, project_name: &str, survey: &Survey, found: &Found<'_>) -> Vec<String> {
     let slots: Vec<&str> = found.slots.iter().flatten().map(|slot| slot.service.as_str()).collect();
     let runs = |name: &str| survey.containers.iter().any(|c| c.is_of(project_name, name) && c.is_running());
-    let wanted = project.needs_of(&slots).into_iter();
+    let wanted = project.needs_of(&slots, &runs).into_iter();
     let wanted = wanted.filter(|need| need.condition != Condition::Completed && need.service != found.nginx);
     wanted.map(|need| need.service).filter(|name| !runs(name) && project.services.contains_key(name)).collect()
 }

@@ -55,7 +55,7 @@ fn state_todo(user: &str, directory: &str) -> String {
 
 /// Variables that compose takes as empty, where a slot or what it needs uses them.
 pub(super) fn of_unset(survey: &Survey, project: &Project, slots: &[&str], config: &Config, findings: &mut Findings) {
-    let needs = project.needs_of(slots);
+    let needs = project.needs_of(slots, &|_| false);
     let ours = |service: &String| {
         slots.is_empty() || slots.contains(&service.as_str()) || needs.iter().any(|need| need.service == *service)
     };
