@@ -120,13 +120,12 @@ server {{ listen 80; {server} }}\n"
     )
 }
 
-#[test]
-fn whatever_nginx_answers_by_itself_a_release_goes_through_and_says_by_what_it_is_proved() {
-    let mut bench = Bench::reference(Kind::V2);
+/// Releases through each of these, one after the other; gives the slot that is live at last.
+fn through(bench: &Bench, guards: &[Guard]) -> &'static str {
     bench.instance.write(&bench.project.path("nginx/users.inc"), "me:{PLAIN}secret\n").unwrap();
     bench.project.ok("chmod a+r nginx/users.inc").unwrap();
     let mut live = "blue";
-    for (number, guard) in GUARDS.iter().enumerate() {
+    for (number, guard) in guards.iter().enumerate() {
         let name = guard.name;
         bench.instance.write(&bench.project.path("nginx/default.conf"), conf(guard, live)).unwrap();
         bench
@@ -151,7 +150,18 @@ fn whatever_nginx_answers_by_itself_a_release_goes_through_and_says_by_what_it_i
             assert!(served.contains(&version), "{name}: {served}");
         }
     }
+    live
+}
 
+#[test]
+fn a_release_goes_through_behind_logins_and_lists_and_says_by_what_it_is_proved() {
+    through(&Bench::reference(Kind::V2), &GUARDS[..3]);
+}
+
+#[test]
+fn a_release_goes_through_behind_conditions_and_says_by_what_it_is_proved() {
+    let mut bench = Bench::reference(Kind::V2);
+    let live = through(&bench, &GUARDS[3..6]);
     // a header that the configuration can't tell: the owner names the variable that has it
     let secret = GUARDS.iter().find(|guard| guard.name == "a secret header").unwrap();
     bench.instance.write(&bench.project.path("nginx/default.conf"), conf(secret, live)).unwrap();
@@ -166,6 +176,16 @@ fn whatever_nginx_answers_by_itself_a_release_goes_through_and_says_by_what_it_i
     let journal = bench.instance.root(&format!("cat {}/*/*", bench.project.path(".cutover"))).unwrap();
     assert!(!journal.contains("s3cret"), "{journal}");
     with(&["check"], "no header").expect(2).says("PROBE_HEADERS: expected a header in each line");
+}
+
+#[test]
+fn a_release_goes_through_behind_limits_and_a_cache_and_says_by_what_it_is_proved() {
+    through(&Bench::reference(Kind::V2), &GUARDS[6..10]);
+}
+
+#[test]
+fn a_release_goes_through_behind_other_answers_of_nginx_and_says_by_what_it_is_proved() {
+    through(&Bench::reference(Kind::V2), &GUARDS[10..]);
 }
 
 /// nginx's logs, where each request of ours has our name.

@@ -154,10 +154,8 @@ impl Proof<'_> {
         let requests = if spaced.is_some() { 1 } else { (2 * self.swap.switched.workers).clamp(4, 16) };
         let slot = &self.service.to.slot;
         let (mut reached, mut status) = (false, 0);
-        for round in 0..ROUNDS {
-            if let (Some(apart), true) = (spaced, round > 0) {
-                tokio::time::sleep(apart.min(FURTHEST_APART)).await;
-            }
+        for _ in 0..ROUNDS {
+            tokio::time::sleep(spaced.unwrap_or_default().min(FURTHEST_APART)).await;
             let asked = question.send(probe, requests).await;
             let statuses = asked.map_err(|error| error.context("nginx can't be asked"))?;
             let unreached = statuses.iter().copied().find(|status| matches!(status, 502..=504));

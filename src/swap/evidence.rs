@@ -97,6 +97,8 @@ impl Looking<'_> {
     /// The slot that one candidate reaches.
     async fn try_one(&mut self, probe: &Probe, looked: &mut Looked) -> (Option<usize>, [Received; 2]) {
         let requests = if probe.guards.one_every.is_some() || probe.guards.closed { 1 } else { REQUESTS };
+        // another run may have asked a moment ago
+        tokio::time::sleep(probe.guards.one_every.unwrap_or_default()).await;
         let answers = self.question.send(probe, requests).await;
         let Ok(received) = self.question.received(self.since.elapsed()).await else { return (None, looked.received) };
         let slot = tell(&received, &self.before, requests as u64, probe.guards.closed);
