@@ -134,12 +134,12 @@ fn through(bench: &Bench, guards: &[Guard]) -> &'static str {
             .unwrap();
         let version = format!("v1.{}.0", number + 1);
         bench.image(&version, &[]);
-        let before = logged(&bench);
+        let before = logged(bench);
         bench.cutover(&["check"]).expect(0).says("✔ ready: ").says(guard.evidence);
         bench.cutover(&["deploy", "--version", &version]).expect(0).says(&format!("{version} is live"));
         live = if live == "blue" { "green" } else { "blue" };
         assert_eq!(bench.project.conf().unwrap(), conf(guard, live), "{name}");
-        let asked = logged(&bench).split_off(before.len().min(logged(&bench).len()));
+        let asked = logged(bench).split_off(before.len().min(logged(bench).len()));
         if guard.name.starts_with("a limit that all") {
             assert!(!asked.contains("cutover/"), "requests that others needed: {asked}");
         }
