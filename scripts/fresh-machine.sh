@@ -11,14 +11,14 @@ machine_start() {
   rm -f "$work/pid"
   (
     join_cgroups "$BASHPID"
-    exec unshare --mount --uts --ipc --net --pid --cgroup --fork --kill-child \
+    exec setpriv --pdeathsig KILL unshare --mount --uts --ipc --net --pid --cgroup --fork --kill-child \
       bash -c '. "$0"; machine_main "$@"' "$PWD/scripts/fresh-machine.sh" "$work" "$1" "$2" "$sysroot" "$cgroup"
   ) </dev/null &
   first=$!
   for _ in $(seq 300); do [ ! -s "$work/pid" ] || break; kill -0 $first 2>/dev/null || break; sleep 0.1; done
   [ -s "$work/pid" ] || { say "the machine did not start"; return 1; }
   # A way out in user space: neither routes nor rules of the outer machine change.
-  slirp4netns --configure --mtu=1500 --disable-host-loopback "$(cat "$work/pid")" tap0 >"$work/network.log" 2>&1 </dev/null &
+  setpriv --pdeathsig KILL slirp4netns --configure --mtu=1500 --disable-host-loopback "$(cat "$work/pid")" tap0 >"$work/network.log" 2>&1 </dev/null &
   network=$!
   for _ in $(seq 100); do enter test -e /ready && return; sleep 0.1; done
   tail -n 5 "$work/network.log" >&2
@@ -55,9 +55,26 @@ machine_stop() {
   first='' network=''
   # Its processes are gone a moment after the first.
   for each in $(seq 50); do
-    find /sys/fs/cgroup -depth -type d -path "*/$group*" -exec rmdir {} + 2>/dev/null || true
-    [ -n "$(find /sys/fs/cgroup -maxdepth 2 -type d -name "$group" 2>/dev/null)" ] || break
+    ! remove_cgroups "$group" || break
     sleep 0.1
+  done
+}
+
+# remove_cgroups NAME: says whether they are all gone
+remove_cgroups() {
+  find /sys/fs/cgroup -depth -type d \( -name "$1" -o -path "*/$1/*" \) -exec rmdir {} + 2>/dev/null || true
+  [ -z "$(find /sys/fs/cgroup -type d -name "$1" 2>/dev/null)" ]
+}
+
+# What a run left that was killed itself: its processes are gone with it, its files and groups are not.
+machine_sweep() {
+  local each pid
+  for each in "$1".*; do
+    pid=${each#"$1".}
+    pid=${pid%%.*}
+    [ -d "$each" ] && [ ! -d "/proc/$pid" ] || continue
+    rm -rf --one-file-system "$each"
+    remove_cgroups "cutover-fresh-$pid" || true
   done
 }
 
