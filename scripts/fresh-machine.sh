@@ -72,7 +72,7 @@ machine_sweep() {
   for each in "$1".*; do
     pid=${each#"$1".}
     pid=${pid%%.*}
-    [ -d "$each" ] && [ ! -d "/proc/$pid" ] || continue
+    if [ ! -d "$each" ] || [ -d "/proc/$pid" ]; then continue; fi
     rm -rf --one-file-system "$each"
     remove_cgroups "cutover-fresh-$pid" || true
   done
