@@ -130,6 +130,8 @@ fn a_file_that_a_power_cut_tore_is_put_back_and_one_that_a_person_wrote_is_not()
 fn files_are_written_whole_and_through_nothing_that_is_there_already() {
     let dir = tempfile::tempdir().unwrap();
     let script = concat!(
+        include_str!("../src/host/alone.sh"),
+        include_str!("../src/host/fence.sh"),
         include_str!("../src/swap/scripts/prelude.sh"),
         r#"
 set -e
@@ -169,7 +171,9 @@ same "at the end"
         std::fs::create_dir_all(root.join("default")).unwrap();
         std::fs::write(root.join("lock"), "me\n").unwrap();
         let mut command = Command::new(shell[0]);
-        command.args(&shell[1..]).args(["-c", script, "cutover"]).arg(root.join("default")).arg("me");
+        command.args(&shell[1..]).args(["-c", script, "cutover"]).arg(root.join("default")).args(["me", "60", "0"]);
+        // whatever goes wrong in it, it goes wrong in there
+        command.current_dir(&root);
         let Ok(output) = command.output() else { continue };
         shells += 1;
         assert!(output.status.success(), "{shell:?}: {}", String::from_utf8_lossy(&output.stderr));

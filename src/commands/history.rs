@@ -21,7 +21,7 @@ pub(super) async fn history(run: &Run) -> Result<Exit, Stop> {
         data.push(json!({ "host": host.name, "releases": records }));
     }
     run.reporter.emit(Event::Result { verb: "history", data: json!({ "hosts": data }), text });
-    if refusals.is_empty() { Ok(Exit::Done) } else { Err(Stop::new(Exit::PutBack, refusals.join("\n"))) }
+    if refusals.is_empty() { Ok(Exit::Done) } else { Err(Stop::new(Exit::Refused, refusals.join("\n"))) }
 }
 
 fn line(record: &Record) -> String {

@@ -57,7 +57,7 @@ impl Run {
         let seen = match at_once {
             true => self.judge(hosts, looked)?,
             false => match self.observe(hosts, wanted).await {
-                Err(stop) if stop.exit == Exit::PutBack && self.mend_torn(hosts, holder).await? => {
+                Err(stop) if stop.exit == Exit::Refused && self.mend_torn(hosts, holder).await? => {
                     self.observe(hosts, wanted).await?
                 }
                 seen => seen?,

@@ -132,7 +132,8 @@ impl Pool {
 
     /// How many sessions sshd opens on one connection, asked for so many at once.
     pub(super) async fn measure(&self, most: usize) -> usize {
-        drop(self.take_spare().await);
+        // kept meanwhile: sshd counts a closed one for a moment
+        let _spare = self.take_spare().await;
         self.lanes.measure(most).await
     }
 
