@@ -45,7 +45,7 @@ async fn what_is_refused_is_not_tried_again() {
 async fn without_a_key_that_is_what_is_said() {
     let sshd = Sshd::start("");
     let said = sshd.refused(&keyless(&sshd)).await.to_string();
-    assert!(said.contains("no key to offer"), "{said}");
+    assert!(said.contains("there is no private key to log in with"), "{said}");
 }
 
 #[tokio::test]
