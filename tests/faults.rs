@@ -324,7 +324,7 @@ fn a_docker_that_warns_at_every_call_is_no_trouble() {
 #[test]
 fn a_second_client_that_waits_goes_on_afterwards() {
     let bench = fragile();
-    bench.image("v1.1.0", &[("START_DELAY_MS", "1500")]);
+    bench.image("v1.1.0", &[("START_DELAY_MS", "9000")]);
     bench.image("v1.2.0", &[]);
     let mut first = Running::start(&bench, &["deploy", "--version", "v1.1.0", "--json"]);
     assert!(first.until("health", Moment::Before));

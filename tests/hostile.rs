@@ -37,7 +37,7 @@ const JOB: [&str; 8] = [
 #[test]
 fn whatever_a_branch_an_actor_or_a_commit_is_called_it_is_only_text() {
     let bench = Bench::reference(Kind::V2);
-    bench.image("v1.1.0", &[("START_DELAY_MS", "1500")]);
+    bench.image("v1.1.0", &[("START_DELAY_MS", "9000")]);
     let hostile = |words: &[&str]| {
         let mut command = bench.command(words);
         command.envs(JOB.map(|name| (name, EVIL))).env("GITHUB_API_URL", "http://127.0.0.1:9");

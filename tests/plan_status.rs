@@ -19,7 +19,11 @@ fn a_plan_names_the_steps_and_changes_nothing() {
     };
     let before = state(&bench.project);
     assert_eq!(steps("v1.0.0"), ["pull", "start", "health", "nginx-up", "confirm", "record"]);
-    bench.cutover(&["plan", "--version", "v1.0.0"]).expect(0).says("start redis, then blue").says("start nginx");
+    bench
+        .cutover(&["plan", "--version", "v1.0.0"])
+        .expect(0)
+        .says("start redis, then start blue on v1.0.0")
+        .says("start nginx");
     assert_eq!(state(&bench.project), before);
 
     bench.cutover(&["deploy", "--version", "v1.0.0"]).expect(0);

@@ -230,7 +230,7 @@ fn a_history_belongs_to_a_service_whatever_else_is_released_in_its_directory() {
     };
     let deploy = |file: &str, names: &[&str], version: &str| {
         names.iter().for_each(|name| drop(build_app(name, version, &[]).unwrap()));
-        cutover(file, &["deploy", "--allow-downgrade", "--version", version]).expect(0)
+        cutover(file, &["deploy", "--allow-downgrade", "--allow-jump", "--version", version]).expect(0)
     };
     let rollbacks = |file: &str| {
         let services = cutover(file, &["status", "--json"]).expect(0).result()["hosts"][0]["services"].clone();
