@@ -11,7 +11,7 @@ use lab::{Kind, Load, Mix, Options};
 
 /// Runs something under load: nothing may fail, and only these versions may answer.
 fn under_load(bench: &Bench, what: impl FnOnce(), versions: &[&str]) {
-    let load = Load::start(&bench.project.url(), Mix::of(vec![Class::new_connections(30.0)])).unwrap();
+    let load = Load::start(&bench.project.url(), Mix::of(vec![Class::new_connections(100.0)])).unwrap();
     until("requests were answered", || load.progress().requests > 20);
     what();
     let report = load.stop_blocking().unwrap();
