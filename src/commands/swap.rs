@@ -18,7 +18,7 @@ use crate::swap::history;
 use crate::swap::observe::{Observation, state_paths};
 use crate::swap::plan::{Plan, Release};
 use crate::swap::recover::{self, Way};
-use crate::swap::steps::Step;
+use crate::swap::story::Step;
 use futures_util::future::join_all;
 use serde_json::json;
 use std::time::{Duration, Instant};

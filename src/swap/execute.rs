@@ -5,7 +5,7 @@ use super::deliver::Shipment;
 use super::env_file::Given;
 use super::history::{self, Outcome, Record};
 use super::plan::Plan;
-use super::steps::{Phase, Step};
+use super::story::{Phase, Step};
 use super::undo;
 use super::watch::Watch;
 use crate::cancel::{Cancel, Signal};
@@ -351,16 +351,16 @@ impl HostSwap<'_> {
 
     /// What comes before the old slot is stopped.
     async fn drain_phase(&mut self, cancel: &Cancel) -> Result<()> {
-        self.finish(|step| step < Step::Retire, cancel).await
+        self.finish(Phase::Drain, cancel).await
     }
 
     /// Stops the old slot, and what comes after.
     async fn retire_phase(&mut self, cancel: &Cancel) -> Result<()> {
-        self.finish(|step| step >= Step::Retire, cancel).await
+        self.finish(Phase::Finish, cancel).await
     }
 
-    async fn finish(&mut self, which: impl Fn(Step) -> bool, cancel: &Cancel) -> Result<()> {
-        for step in self.plan.steps().into_iter().filter(|step| step.phase() == Phase::Finish && which(*step)) {
+    async fn finish(&mut self, phase: Phase, cancel: &Cancel) -> Result<()> {
+        for step in self.plan.steps().into_iter().filter(|step| step.phase() == phase) {
             self.step(step, cancel).await?;
         }
         Ok(())

@@ -1,32 +1,15 @@
-//! Which steps a plan has, and what each will do, for people.
+//! What each step of a plan will do, for people.
 
 use super::evidence::Evidence;
 use super::plan::{Plan, ServicePlan};
-use super::steps::Step;
+use super::story::{self, Step};
 use crate::config::HostHook;
 use crate::host::compose::Condition;
 
 impl Plan {
     /// The steps, in order.
     pub fn steps(&self) -> Vec<Step> {
-        let running = self.nginx.container.is_some();
-        let replaces = self.services.iter().any(|service| service.from.is_some());
-        let mut steps = vec![Step::Pull];
-        steps.extend(self.env_file.as_ref().map(|_| Step::EnvFile));
-        steps.extend(self.hook.as_ref().map(|_| Step::Hook));
-        steps.push(Step::Start);
-        steps.extend((running && self.nginx.guard.is_some()).then_some(Step::Guard));
-        steps.push(Step::Health);
-        steps.extend(self.before_switch.as_ref().map(|_| Step::BeforeSwitch));
-        steps.extend((running || self.conf.before != self.conf.after).then_some(Step::Route));
-        steps.extend((!running).then_some(Step::NginxUp));
-        steps.push(Step::Confirm);
-        steps.extend(self.bake.as_ref().map(|_| Step::Bake));
-        steps.extend(self.after_switch.as_ref().map(|_| Step::AfterSwitch));
-        steps.extend(running.then_some(Step::Drain));
-        steps.extend(replaces.then_some(Step::Retire));
-        steps.push(Step::Record);
-        steps
+        story::steps(self)
     }
 
     /// What a step will do on this host and why, for people.

@@ -1,7 +1,7 @@
 //! Commands of the project's own around the switch.
 
 use super::execute::HostSwap;
-use super::steps::Step;
+use super::story::Step;
 use crate::config::HostHook;
 use crate::host::script::Script;
 use crate::report::{Event, Level};

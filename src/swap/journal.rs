@@ -1,7 +1,7 @@
 //! What an unfinished swap left on the host: its plan, then a line before and after each step.
 
 use super::plan::Plan;
-use super::steps::Step;
+use super::story::Step;
 use serde::Deserialize;
 
 /// The journal of an unfinished swap.

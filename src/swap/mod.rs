@@ -1,7 +1,7 @@
 //! The swap: observe a host, plan, execute step by step, and put everything back when a step fails.
 //!
-//! Read [`steps`] first: it is the swap on one page. [`plan`] says what each step needs, [`execute`] runs them on every
-//! host in three phases, [`undo`] puts them back.
+//! Read [`story`] first: it is the swap on one page. [`plan`] says what each step needs, [`execute`] runs them on every
+//! host, phase by phase, [`undo`] puts them back.
 
 pub mod back;
 mod bake;
@@ -33,7 +33,7 @@ mod refusals_compose;
 mod refusals_project;
 mod refusals_route;
 mod start;
-pub mod steps;
+pub mod story;
 pub mod survey;
 mod together;
 pub mod torn;

@@ -2,7 +2,7 @@
 
 use super::confirm::Switched;
 use super::execute::{HostSwap, RELOAD_SECONDS};
-use super::steps::Step;
+use super::story::Step;
 use super::undo;
 use crate::cancel::{Cancel, Signal};
 use crate::host::script::{Fence, Script, Section, sections};

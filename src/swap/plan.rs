@@ -231,6 +231,26 @@ impl OldSlot {
 }
 
 impl Plan {
+    /// nginx runs: requests have to be moved, and nobody's may be lost.
+    pub fn is_routing(&self) -> bool {
+        self.nginx.container.is_some()
+    }
+
+    /// The guard is written before the switch.
+    pub fn is_guarded(&self) -> bool {
+        self.is_routing() && self.nginx.guard.is_some()
+    }
+
+    /// nginx has to take its file, or the file has to be changed for an nginx that is yet to be started.
+    pub fn is_rerouted(&self) -> bool {
+        self.is_routing() || self.conf.before != self.conf.after
+    }
+
+    /// Some slot serves now.
+    pub fn replaces(&self) -> bool {
+        self.services.iter().any(|service| service.from.is_some())
+    }
+
     /// Plans the swap of one host from what was observed there. Pure: the same inputs give the same plan.
     ///
     /// `first` is the host that runs the release's own command.

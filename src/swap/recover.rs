@@ -4,7 +4,7 @@ use super::execute::HostSwap;
 use super::history::Outcome;
 use super::journal::Journal;
 use super::observe::Observation;
-use super::steps::{Phase, Step};
+use super::story::{Phase, Step};
 use super::undo;
 use crate::cancel::Cancel;
 use crate::host::Host;
@@ -81,7 +81,7 @@ pub async fn recover(
     {
         bail!("{ended}, so the old slot was left running; `cutover recover --put-back` goes back to it");
     }
-    for step in plan.steps().into_iter().filter(|step| step.phase() == Phase::Finish && *step != Step::AfterSwitch) {
+    for step in plan.steps().into_iter().filter(|step| step.phase() >= Phase::Drain && *step != Step::AfterSwitch) {
         swap.step(step, cancel).await?;
     }
     Ok(())

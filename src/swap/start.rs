@@ -3,7 +3,7 @@
 use super::execute::{HostSwap, RELOAD_SECONDS};
 use super::making;
 use super::plan::ServicePlan;
-use super::steps::Step;
+use super::story::Step;
 use super::undo;
 use crate::host::container::Container;
 use crate::host::script::{Script, Section, sections};

@@ -1,7 +1,7 @@
 //! nginx's file as a power cut can leave it where it is mounted alone: half written, so that nothing can be observed.
 
 use super::journal::Journal;
-use super::steps::Step;
+use super::story::Step;
 use crate::host::Host;
 use crate::host::lock::Holder;
 use crate::host::script::{Fence, Script, sections};

@@ -2,14 +2,13 @@
 
 use super::execute::{HostSwap, RELOAD_SECONDS};
 use super::history::Outcome;
-use super::steps::Step;
+use super::story::{self, Step};
 use crate::host::lock::Overtaken;
 use crate::host::script::Script;
 use crate::report::Level;
 use anyhow::Result;
 use futures_util::future::join_all;
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What a runner that cancels a job leaves time for.
@@ -40,15 +39,14 @@ pub async fn one(swap: &mut HostSwap<'_>, reason: &str, hurried: bool) -> Result
     }
     let mut left = Vec::new();
     find_nginx(swap).await;
-    let begun: BTreeSet<Step> = swap.begun.iter().copied().collect();
-    let mut unrouted = true;
-    for step in begun.into_iter().rev() {
-        let Some(what) = what(swap, step) else { continue };
-        if step == Step::Start && !unrouted {
+    let mut stuck = Vec::new();
+    for (step, back) in story::undone(&swap.begun) {
+        if back.waits_for(&stuck) {
             let text = "the new slot was left running: nginx may still send requests there";
             left.push((swap.host.name.clone(), text.to_owned()));
             continue;
         }
+        let what = back.says;
         let running = swap.host.reporter.step(&swap.host.name, step.name(), what);
         match step_back(swap, step).await {
             Ok(()) => drop(running.undone(what)),
@@ -58,7 +56,7 @@ pub async fn one(swap: &mut HostSwap<'_>, reason: &str, hurried: bool) -> Result
                 if let Some(overtaken) = error.downcast_ref::<Overtaken>() {
                     return Err(overtaken.clone());
                 }
-                unrouted &= step != Step::Route;
+                stuck.push(step);
                 left.push((swap.host.name.clone(), text));
             }
         }
@@ -83,21 +81,7 @@ async fn find_nginx(swap: &mut HostSwap<'_>) {
     }
 }
 
-/// What undoing a step means; `None` where there is nothing to undo.
-fn what(swap: &HostSwap<'_>, step: Step) -> Option<&'static str> {
-    match step {
-        Step::Route => Some("point nginx at the old slot again"),
-        Step::NginxUp => Some("stop nginx again"),
-        Step::Guard => Some("remove the keep-alive guard"),
-        Step::Start => Some("remove the new slot"),
-        Step::Hook if !swap.begun.contains(&Step::Start) => Some("give the images their names back"),
-        Step::EnvFile => Some("put the env file back"),
-        Step::Pull | Step::Hook | Step::Health | Step::BeforeSwitch | Step::Confirm => None,
-        Step::Bake | Step::AfterSwitch | Step::Drain | Step::Retire | Step::Record => None,
-    }
-}
-
-/// Undoes one step of which [`what`] says that it can be undone.
+/// Undoes one step that can be undone.
 async fn step_back(swap: &HostSwap<'_>, step: Step) -> Result<()> {
     let script = match step {
         Step::Route => return unroute(swap).await,
