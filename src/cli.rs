@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
-/// Releases a web service to your own server with nobody noticing.
+/// Zero-downtime releases to your own server
 #[derive(Debug, Parser)]
 #[command(name = "cutover", version, about, after_help = EXIT_CODES, disable_help_subcommand = true)]
 pub struct Cli {
@@ -20,11 +20,11 @@ Exit codes:
   0  released, or already live, or nothing to release (it says which)
   1  unexpected
   2  bad usage or configuration
-  3  failed and put back, or refused before anything was changed
-  4  failed and not put back: a person must look, the message says at what
+  3  failed and rolled back, or refused before anything was changed
+  4  failed and could not be rolled back; the message says what to do by hand
   5  locked by another run
   6  no connection, wrong host key or refused login
-  129, 130, 143  stopped by SIGHUP, SIGINT, SIGTERM and put back";
+  129, 130, 143  stopped by SIGHUP, SIGINT, SIGTERM, and rolled back";
 
 /// Options of every verb.
 #[derive(Debug, Clone, Args)]
@@ -56,7 +56,7 @@ pub enum Verb {
     Build(Asked),
     /// Push the image that was built; print its digest
     Push(Asked),
-    /// Swap every host to a version that is in the registry, or without one, in Docker here
+    /// Swap every host to a version that is in the registry, or, with `registry: none`, in the local Docker
     Deploy(Deploy),
     /// Go back to the release before, or to any version of the history
     Rollback(Rollback),

@@ -1,4 +1,4 @@
-//! cutover releases a web service to a team's own server with nobody noticing.
+//! Zero-downtime releases of a web service to a team's own server.
 #![warn(missing_docs)]
 pub mod awake;
 pub mod cancel;

@@ -36,7 +36,7 @@ impl Run {
         }
         let Some(token) = Place::token() else {
             if variable("GITHUB_ACTIONS").is_some() {
-                let text = "GitHub is told nothing: there is no token; `github-token: ${{ github.token }}` gives one";
+                let text = "no GitHub token: release and deployment are skipped; `github-token: ${{ github.token }}` gives one";
                 self.reporter.note(Level::Info, "", text);
             }
             return told;
@@ -47,14 +47,16 @@ impl Run {
                 let commit = place.commit.clone();
                 told.github = told.kept(GitHub::new(place, AFTERWARDS)).map(|github| (github, commit));
             }
-            Err(why) => self.reporter.note(Level::Warning, "", format!("GitHub is told nothing: {why}")),
+            Err(why) => {
+                self.reporter.note(Level::Warning, "", format!("release and deployment on GitHub are skipped: {why}"))
+            }
         }
         told
     }
 }
 
 impl Told<'_> {
-    /// The commit that is released; empty where GitHub is told nothing.
+    /// The commit that is released; empty where they are skipped.
     pub(super) fn commit(&self) -> String {
         self.github.as_ref().map_or_else(String::new, |(_, commit)| commit.clone())
     }
@@ -116,7 +118,7 @@ impl Told<'_> {
             let said = match ended {
                 Ok(Exit::Done) => format!("{} is live", self.version),
                 Err(Stop { exit: Exit::Overtaken, .. }) => format!("{} was overtaken by another run", self.version),
-                Err(Stop { exit: Exit::Stuck, .. }) => format!("{} failed; a person must look", self.version),
+                Err(Stop { exit: Exit::Stuck, .. }) => format!("{} failed and could not be rolled back", self.version),
                 _ => format!("{} is not live", self.version),
             };
             self.kept(github.end(&deployment, state, &said).await);

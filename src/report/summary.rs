@@ -51,10 +51,10 @@ fn title(job: &Job) -> String {
 fn advice(outcome: &str) -> Option<&'static str> {
     Some(match outcome {
         "refused" => {
-            "Mend what is said above and run the job again; `cutover check` looks at the hosts and changes nothing."
+            "Fix the error above and run the job again; `cutover check` looks at the hosts and changes nothing."
         }
         "put-back" => {
-            "Mend what is said above and run the job again; `cutover check` looks at the hosts and changes nothing, \
+            "Fix the error above and run the job again; `cutover check` looks at the hosts and changes nothing, \
              `cutover status` says what serves."
         }
         "live-from-another-commit" => {
