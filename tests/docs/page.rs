@@ -8,6 +8,9 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// How a page of the site names another file of the repository.
+pub(crate) const HERE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/");
+
 pub(crate) struct Page {
     /// From the repository's root.
     pub(crate) path: String,
@@ -56,12 +59,11 @@ impl Page {
 
     /// File and anchor, of a link that leads into this repository.
     pub(crate) fn resolve(&self, link: &str) -> Option<(String, Option<String>)> {
-        let here = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/");
         let (path, anchor) = match link.split_once('#') {
             Some((path, anchor)) => (path, Some(anchor.to_owned())),
             None => (link, None),
         };
-        match path.strip_prefix(here) {
+        match path.strip_prefix(HERE) {
             Some(path) => Some((path.to_owned(), anchor)),
             None if path.contains(':') => None,
             None if path.is_empty() => Some((self.path.clone(), anchor)),
