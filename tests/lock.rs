@@ -118,17 +118,20 @@ fn a_client_cut_off_in_the_middle_of_a_step_wedges_nobody_and_touches_nothing_on
     first.env("CUTOVER_KNOWN_HOSTS", &known).env("RELEASED_ENV", format!("A={}\n", "x".repeat(100 << 10)));
     let mut first = Running::spawn(first);
     assert!(first.until("env-file", Moment::Before));
-    // half of the step's input is there
-    let sent = wire.sent();
-    until("the input is on its way", || wire.sent() > sent + (48 << 10));
-    wire.hold(true);
+    // the command is there, and not all of the step's input
+    wire.hold_after(40 << 10);
+    until("the input is on its way", || wire.is_held());
     bench.config = direct;
     let second = bench.command(&["deploy", "--version", "v1.2.0", "--wait", "90s"]);
     let second = std::thread::spawn(move || run(&mut { second }));
     until("the lease has ended and the other run has the lock", || {
         bench.project.ok("cat .cutover/lock").unwrap().contains("v1.2.0")
     });
-    wire.hold(false);
+    until("the other run is in its own steps", || {
+        let journal = bench.project.ok(&format!("head -n 1 {STATE}/journal.jsonl 2>/dev/null || true"));
+        journal.unwrap().contains(r#""version":"v1.2.0""#)
+    });
+    wire.let_go();
     first.end().expect(5).says("was taken over by").says("v1.2.0").never_says("A person must look");
     second.join().unwrap().expect(0).says("v1.2.0 is live");
     assert_eq!(bench.project.served_version().as_deref(), Some("v1.2.0"));

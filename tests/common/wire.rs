@@ -3,7 +3,7 @@
 use lab::Instance;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ pub struct Wire {
     pub port: u16,
     sent: Arc<AtomicU64>,
     cuts: Arc<Mutex<Vec<u64>>>,
-    held: Arc<AtomicBool>,
+    held: Arc<AtomicU64>,
 }
 
 impl Wire {
@@ -24,7 +24,7 @@ impl Wire {
         let port = listener.local_addr().expect("an address").port();
         let target = format!("{}:{}", instance.address, instance.port);
         let (sent, cuts) = (Arc::new(AtomicU64::new(0)), Arc::new(Mutex::new(Vec::new())));
-        let held = Arc::new(AtomicBool::new(false));
+        let held = Arc::new(AtomicU64::new(u64::MAX));
         let wire = Wire { port, sent: Arc::clone(&sent), cuts: Arc::clone(&cuts), held: Arc::clone(&held) };
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -45,9 +45,20 @@ impl Wire {
         *self.cuts.lock().expect("cuts") = after;
     }
 
-    /// Nothing reaches the host any more, and no connection is closed, until this is taken back.
-    pub fn hold(&self, held: bool) {
-        self.held.store(held, Ordering::Relaxed);
+    /// After so many bytes more, and what one read brings with the last of them, nothing reaches the host any more and no
+    /// connection is closed, until that is taken back.
+    pub fn hold_after(&self, more: u64) {
+        self.held.store(self.sent() + more, Ordering::Relaxed);
+    }
+
+    /// It is held.
+    pub fn is_held(&self) -> bool {
+        self.sent() >= self.held.load(Ordering::Relaxed)
+    }
+
+    /// Takes [`Wire::hold_after`] back.
+    pub fn let_go(&self) {
+        self.held.store(u64::MAX, Ordering::Relaxed);
     }
 
     /// Bytes that went to the host so far.
@@ -65,15 +76,15 @@ impl Wire {
     }
 }
 
-fn outward(from: TcpStream, to: TcpStream, sent: &AtomicU64, held: &AtomicBool, cut: Option<u64>, rate: Option<u64>) {
+fn outward(from: TcpStream, to: TcpStream, sent: &AtomicU64, held: &AtomicU64, cut: Option<u64>, rate: Option<u64>) {
     let (mut due, mut here) = (Instant::now(), 0);
     let (one, other) = (from.try_clone(), to.try_clone());
     let cut_now = copy(from, to, |count| {
         here += count;
-        while held.load(Ordering::Relaxed) {
+        sent.fetch_add(count, Ordering::Relaxed);
+        while sent.load(Ordering::Relaxed) >= held.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(20));
         }
-        sent.fetch_add(count, Ordering::Relaxed);
         if let Some(rate) = rate {
             // what was not sent in time is not caught up with
             due = due.max(Instant::now()) + Duration::from_secs_f64(count as f64 / rate as f64);
