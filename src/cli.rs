@@ -1,6 +1,6 @@
 //! The command line: what can be asked for, and nothing of how it is done.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Arg, Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// Zero-downtime releases to your own server
@@ -25,6 +25,22 @@ Exit codes:
   5  locked by another run
   6  no connection, wrong host key or refused login
   129, 130, 143  stopped by SIGHUP, SIGINT, SIGTERM, and rolled back";
+
+impl Cli {
+    /// The command line of this process, and its environment: a variable that is set to nothing counts as not set, since
+    /// many CIs set those that nobody gave a value. Ends the process where it can't be read.
+    pub fn of_process() -> Cli {
+        let mut command = without_empty(Cli::command());
+        let matches = command.get_matches_mut();
+        Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+    }
+}
+
+fn without_empty(command: Command) -> Command {
+    let is_empty = |arg: &Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    let command = command.mut_args(|arg| if is_empty(&arg) { arg.env(None::<&str>) } else { arg });
+    command.mut_subcommands(without_empty)
+}
 
 /// Options of every verb.
 #[derive(Debug, Clone, Args)]

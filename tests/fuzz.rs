@@ -161,8 +161,12 @@ fn history_and_journal_pass_torn_lines_over() {
     fuzz("history", &[record, journal], &words, |bytes, _| {
         let text = text(bytes);
         let whole = format!("{record}{text}\n{record}");
-        let records = history::read(&whole);
-        assert!(records.len() >= 2 && records.last() == history::read(record).last(), "a good line is lost: {text:?}");
+        let (records, unreadable) = history::read(&whole);
+        assert!(
+            records.len() >= 2 && records.last() == history::read(record).0.last(),
+            "a good line is lost: {text:?}"
+        );
+        assert_eq!(records.len() + unreadable.len(), whole.lines().count(), "a line is passed over: {text:?}");
         let owner = history::Owner { repository: "app", slots: ["blue", "green"] };
         let _ = (owner.released(&records), owner.is_bad(&records, "v1.0.0"));
         let journal = Journal::read(&text);

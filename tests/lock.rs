@@ -214,6 +214,29 @@ fn a_run_that_was_overtaken_at_its_end_moves_no_tag_and_reports_no_success() {
     assert!(state.releases.is_empty(), "{:?}", state.releases);
 }
 
+#[test]
+fn a_run_that_was_overtaken_runs_no_command_of_the_hosts() {
+    let mut bench = Bench::reference(Kind::V2);
+    let plain = bench.config.clone();
+    // with this the step that would write the guard is left out
+    let conf = format!("keepalive_min_timeout 1s;\n{}", bench.project.conf().unwrap());
+    bench.instance.write(&bench.project.path("nginx/default.conf"), conf).unwrap();
+    bench.project.ok("chmod a+r nginx/*; docker exec nginx nginx -s reload").unwrap();
+    bench.image("v1.1.0", &[]);
+    let lock = bench.project.path(".cutover/lock");
+    // the lock goes in the step before: the command is the next thing that needs it
+    for (hook, taken_at) in [("before-switch", "up"), ("after-switch", "nginx -s reload")] {
+        host_docker(&bench, taken_at, &format!("printf 'another\\nsomebody else, v9.0.0\\n' > {lock}"));
+        bench.config = format!("{plain}hooks: {{{hook}: [sh, -c, 'echo ran >> hooks.log']}}\n");
+        let ran = bench.cutover(&["deploy", "--version", "v1.1.0"]).expect(5);
+        ran.says("was taken over by somebody else, v9.0.0").never_says("v1.1.0 is live");
+        assert!(bench.project.ok("test ! -e hooks.log").is_ok(), "{hook} ran");
+        bench.instance.root("rm /usr/local/bin/docker").unwrap();
+        bench.cutover(&["recover"]).expect(0).says("put back the release");
+        assert_eq!(bench.project.served_version().as_deref(), Some("v1.0.0"));
+    }
+}
+
 /// The digest of `latest` in the registry.
 fn latest(bench: &Bench) -> String {
     let (server, name) = bench.repository.split_once('/').unwrap();
@@ -241,11 +264,16 @@ fn files_that_a_crash_has_torn_are_set_aside_and_swallow_nothing() {
             .deploy(&version, &[])
             .expect(0)
             .says("can't be read, so nothing was undone by it")
-            .says("journal.damaged-2");
+            .says("journal.damaged-2")
+            .says(&format!("line 2 of {}/history.jsonl can't be read", bench.project.path(STATE)));
         assert_eq!(bench.project.served_version().as_deref(), Some(&*version));
-        bench.cutover(&["history"]).expect(0).says(&version);
+        bench.cutover(&["history"]).expect(0).says(&version).says("line 2 of");
         assert_eq!(bench.status()["version"], version);
     }
+    bench.cutover(&["check"]).expect(0).says("line 2 of").says("nor can 2 further lines");
+    bench.cutover(&["status"]).expect(0).says("line 2 of").says("v1.3.0 (the kept container), v1.2.0");
+    let torn = bench.project.ok(&format!("grep -c '^{{\"at\":\"2026$' {STATE}/history.jsonl")).unwrap();
+    assert_eq!(torn.trim(), "3", "what can't be read is gone");
     let kept = bench.project.ok(&format!("ls {STATE} | grep -c '^journal.damaged-'")).unwrap();
     assert_eq!(kept.trim(), "3");
     common::fault::assert_clean(&bench, "torn files");

@@ -3,8 +3,24 @@
 
 mod common;
 
-use common::{Bench, run};
+use common::{Bench, cutover, run};
 use lab::Kind;
+
+#[test]
+fn a_variable_that_is_set_to_nothing_counts_as_not_set() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = "image: devrank/api\nhost: deploy@h\ndirectory: /srv/app\n";
+    std::fs::write(dir.path().join("cutover.yml"), config).unwrap();
+    let mut version = cutover();
+    version.current_dir(dir.path()).args(["version", "--message", "v1.2.3: faster search"]);
+    for name in ["CUTOVER_VERSION", "CUTOVER_CONFIG", "CUTOVER_ENVIRONMENT"] {
+        version.env(name, "");
+    }
+    run(&mut version).expect(0).says("v1.2.3");
+    run(version.env("CUTOVER_VERSION", "v2.0.0")).expect(0).says("v2.0.0");
+    // what is given as a word is taken by its word
+    run(version.args(["--config", ""])).expect(2);
+}
 
 const HOSTILE: &str = "::set-output name=x::evil\n  ::add-mask::a\n##[error]red\n\u{1b}[31mred\u{1b}[2J\u{7}\r::error::gone\n::endgroup::";
 

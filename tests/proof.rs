@@ -111,6 +111,73 @@ fn a_slot_that_has_connections_from_nginx_is_never_started_anew_or_stopped() {
 }
 
 #[test]
+fn a_slot_that_nginx_began_to_use_meanwhile_is_not_started_anew() {
+    let bench = Bench::reference(Kind::V2);
+    bench.image("v1.1.0", &[]);
+    bench.project.ok("docker-compose up -d --no-deps green 2>&1").unwrap();
+    let green = bench.instance.container("green").unwrap().unwrap().id;
+    // while the image is pulled somebody loads a file that names green, and puts the file back
+    let docker = format!(
+        "#!/bin/sh\ncase \" $* \" in *\" pull \"*)\n  cd {}/nginx && cp default.conf /tmp/before && sed -i s/blue:/green:/ default.conf\n  \
+         /usr/bin/docker exec nginx nginx -s reload 2>/dev/null; sleep 1; cat /tmp/before > default.conf ;;\nesac\nexec /usr/bin/docker \"$@\"\n",
+        bench.project.options.directory
+    );
+    bench
+        .instance
+        .root(&format!("cat > /usr/local/bin/docker <<'END'\n{docker}END\nchmod 755 /usr/local/bin/docker"))
+        .unwrap();
+    under_load(
+        &bench,
+        || {
+            let ran = bench.cutover(&["deploy", "--version", "v1.1.0"]).expect(3);
+            ran.says("green has connections from nginx, so it serves somebody: it is not started anew");
+        },
+        &["v1.0.0"],
+    );
+    assert_eq!(bench.instance.container("green").unwrap().unwrap().id, green);
+    assert!(bench.instance.is_running("blue").unwrap() && bench.instance.is_running("green").unwrap());
+}
+
+#[test]
+fn a_switch_after_which_some_requests_still_reach_the_old_slot_is_put_back() {
+    let bench = Bench::reference(Kind::V2);
+    bench.image("v1.1.0", &[]);
+    // beside its name the upstream has the old slot's address, which no release changes
+    let address = "docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' blue";
+    let both = format!("server blue:3001; server {}:3001;", bench.project.ok(address).unwrap());
+    let conf = bench.project.conf().unwrap().replace("server blue:3001;", &both);
+    bench.instance.write(&bench.project.path("nginx/default.conf"), &conf).unwrap();
+    bench.project.ok("chmod a+r nginx/*; docker exec nginx nginx -s reload").unwrap();
+    under_load(
+        &bench,
+        || {
+            let ran = bench.cutover(&["deploy", "--version", "v1.1.0"]).expect(3);
+            ran.says("requests through nginx reach blue as well as green").never_says("is live");
+        },
+        &["v1.0.0", "v1.1.0"],
+    );
+    bench.assert_untouched(&conf);
+}
+
+#[test]
+fn where_something_answers_in_a_slots_name_it_is_not_said_that_nothing_runs() {
+    let bench = Bench::reference(Kind::V2);
+    let image = bench.image("v0.9.0", &[]);
+    bench.image("v1.1.0", &[]);
+    // somebody runs the service without compose
+    let other =
+        format!("docker run -d --network backend_default --network-alias blue --name other {}", image.by_digest());
+    bench.project.ok(&format!("docker rm -f blue && {other} && docker exec nginx nginx -s reload")).unwrap();
+    bench.project.wait_until_serves("v0.9.0", std::time::Duration::from_secs(30)).unwrap();
+    under_load(
+        &bench,
+        || refused(&bench, &["no slot of this project runs, but blue means ", "in nginx's container"]),
+        &["v0.9.0"],
+    );
+    bench.cutover(&["status"]).never_says("seen to receive");
+}
+
+#[test]
 fn a_name_that_means_two_containers_to_nginx_is_refused_before_anybody_is_sent_there() {
     let bench = Bench::reference(Kind::V2);
     let image = bench.image("v0.9.0", &[]);

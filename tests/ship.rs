@@ -243,6 +243,33 @@ async fn the_port_is_on_loopback_and_knows_one_image_while_it_is_pulled() {
     link.assert_tidy("v1", &image);
 }
 
+/// Once it is there the image is not named any more: the lock is another run's by then.
+async fn a_run_that_was_overtaken_names_no_image(link: Link) {
+    let image = link.read(&Layout::of(&[layer("base", 4 << 20)]));
+    link.ok("printf 'another\\nsomebody else, v9.0.0\\n' > app/.cutover/lock");
+    let error = link.send(&image, "v1").await.err().expect("it is overtaken");
+    assert!(format!("{error:#}").contains("was taken over by somebody else, v9.0.0"), "{error:#}");
+    assert!(error.downcast_ref::<cutover::host::lock::Overtaken>().is_some(), "{error:#}");
+    let named = link.ok("docker image ls -q team/app");
+    assert_eq!(named, "");
+    assert_eq!(link.ok("ls app/.cutover/default"), "", "it wrote down what it had sent");
+    assert_eq!(link.listening(), Vec::<String>::new());
+    // it is there for whoever may name it
+    link.ok("echo a-test > app/.cutover/lock");
+    assert_eq!(link.send(&image, "v1").await.unwrap().bytes, 0);
+    link.assert_tidy("v1", &image);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_was_overtaken_names_no_image_that_was_pulled() {
+    a_run_that_was_overtaken_names_no_image(Link::to(quiet(Kind::V2)).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_was_overtaken_names_no_image_that_was_loaded() {
+    a_run_that_was_overtaken_names_no_image(Link::to(refusing(Kind::V2)).await).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_releases_to_one_host_do_not_meet() {
     for kind in [Kind::V2, Kind::V1] {

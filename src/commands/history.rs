@@ -1,6 +1,6 @@
 //! `cutover history`: the releases of every host, oldest first.
 
-use super::session::said;
+use super::session::{said, say_of_history};
 use super::{Exit, Run, Stop};
 use crate::report::Event;
 use crate::swap::history::{Outcome, Record};
@@ -11,6 +11,7 @@ pub(super) async fn history(run: &Run) -> Result<Exit, Stop> {
     let hosts = run.until_signal(run.connect()).await??;
     let (mut text, mut data, mut refusals) = (String::new(), Vec::new(), Vec::new());
     for (host, (seen, findings)) in hosts.iter().zip(run.until_signal(run.look(&hosts, &[])).await??) {
+        say_of_history(run, host, &findings);
         // an empty history is no answer where none could be read
         let Some(records) = seen.map(|seen| seen.history) else {
             refusals.extend(findings.iter().map(|finding| format!("{}: {}", host.name, said(finding))));

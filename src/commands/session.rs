@@ -11,6 +11,7 @@ use crate::secret::Secret;
 use crate::swap::env_file::Given;
 use crate::swap::findings::{Finding, Weight};
 use crate::swap::observe::{Observation, observe};
+use crate::swap::refusals::HISTORY;
 use std::path::{Path, PathBuf};
 
 const KEY: &str = "CUTOVER_SSH_KEY";
@@ -225,6 +226,13 @@ impl Run {
         let seen = parallel::all(self.config.parallel, each).await;
         let seen: anyhow::Result<Vec<_>> = seen.into_iter().collect();
         Ok(seen?.into_iter().map(|(seen, findings)| (seen, findings.0)).collect())
+    }
+}
+
+/// Says what of a host's history can't be read, where only parts of what was found are shown.
+pub(super) fn say_of_history(run: &Run, host: &Host, findings: &[Finding]) {
+    for finding in findings.iter().filter(|finding| finding.about == HISTORY) {
+        run.reporter.note(Level::Warning, &host.name, said(finding));
     }
 }
 

@@ -15,6 +15,7 @@ pub(super) async fn status(run: &Run) -> Result<Exit, Stop> {
     for (host, (seen, findings)) in hosts.iter().zip(seen) {
         match seen {
             Some(seen) => {
+                super::session::say_of_history(run, host, &findings);
                 text += &host_text(run, host, &seen);
                 data.push(host_data(run, host, &seen));
             }

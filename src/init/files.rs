@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// How the workflow names the action where nothing else is said.
-pub const ACTION: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "@v1");
+pub const ACTION: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "@v", env!("CARGO_PKG_VERSION_MAJOR"));
 
 /// The conf that keeps idle connections open over a reload; the same as cutover puts on a host by itself.
 pub const KEEPALIVE: &str = include_str!("../swap/keepalive.conf");
@@ -90,7 +90,7 @@ fn quoted(text: &str) -> String {
 pub fn workflow(answers: &Answers) -> String {
     include_str!("workflow.yml")
         .replace("branches: [main]", &format!("branches: [{}]", quoted(&answers.branch)))
-        .replace("cutover-release/cutover@v1", answers.action.trim_start_matches("https://github.com/"))
+        .replace("cutover-release/cutover@v0", answers.action.trim_start_matches("https://github.com/"))
 }
 
 /// What a person does next.

@@ -146,7 +146,7 @@ impl Proof<'_> {
     }
 
     /// Sends requests over new connections, more than there are workers, until all of them reached the new slot and the old
-    /// one accepted none. It may accept some for a while: from old workers, for clients whose connections they still have.
+    /// one received nothing. It may receive some for a while, but from old workers alone: for clients whose connections they have.
     async fn by_probe(&self, probe: &Probe) -> Result<Reached> {
         let question = self.question()?;
         let mut before = self.before(&question).await?;
@@ -154,7 +154,7 @@ impl Proof<'_> {
         let requests = if spaced.is_some() { 1 } else { (2 * self.swap.switched.workers).clamp(4, 16) };
         let slot = &self.service.to.slot;
         let (mut reached, mut status) = (false, 0);
-        for _ in 0..ROUNDS {
+        for round in 1..=ROUNDS {
             tokio::time::sleep(spaced.unwrap_or_default().min(FURTHEST_APART)).await;
             let asked = question.send(probe, requests).await;
             let statuses = asked.map_err(|error| error.context("nginx can't be asked"))?;
@@ -167,8 +167,9 @@ impl Proof<'_> {
             if after[0].counts.is_none() {
                 return Ok(Reached::All(format!("nginx's workers are new and answer {status}")));
             }
-            reached = got_all(&after[0], before[0], requests as u64);
-            if reached && !after[1].is_touched(before[1]) {
+            reached = got_all(&after[0], before[0], requests as u64, round as u64);
+            let touched = after[1].is_touched(before[1]) || after[1].hears(before[1]);
+            if reached && !touched {
                 let all = if requests == 1 { "it".to_owned() } else { format!("all {requests}") };
                 return Ok(Reached::All(format!("{slot} answers {status} through nginx: {all} of {}", probe.at)));
             }
@@ -178,7 +179,26 @@ impl Proof<'_> {
             return Ok(Reached::Not(status));
         }
         let old = self.service.from.as_ref().map_or("the old slot", |old| old.slot.as_str());
+        if self.is_without_old_workers().await? && self.still_reaches_old(&question, probe, requests).await? {
+            bail!("{}: requests through nginx reach {old} as well as {slot}", self.service.name);
+        }
         Ok(Reached::All(format!("{slot} answers {status} through nginx, while leaving workers still use {old}")))
+    }
+
+    /// No worker of before the switch is left.
+    async fn is_without_old_workers(&self) -> Result<bool> {
+        let text = concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/leaving.sh"));
+        let nginx = self.swap.nginx.as_deref().unwrap_or_default();
+        let script = self.swap.script("to see whether nginx has old workers", text).arg(nginx);
+        Ok(self.swap.host.run(&script).await?.trim_ascii() == b"0")
+    }
+
+    /// The old slot has connections from nginx that are open or ended while it was asked once more.
+    async fn still_reaches_old(&self, question: &Question<'_>, probe: &Probe, requests: usize) -> Result<bool> {
+        let began = Instant::now();
+        question.send(probe, requests).await?;
+        let [_, old] = question.received(began.elapsed()).await?;
+        Ok(old.open > 0 || old.fresh > 0)
     }
 
     /// Waits for a client's request.
@@ -204,9 +224,10 @@ enum Reached {
     Not(u16),
 }
 
-/// Every connection that a new slot has from nginx came after the switch, since it had none before.
-fn got_all(new: &Received, before: Option<Counts>, requests: u64) -> bool {
-    new.from_nginx() >= requests || new.got(before, requests, false)
+/// Every connection that a new slot has from nginx came after the switch, since it had none before: those of this round and
+/// of the rounds before.
+fn got_all(new: &Received, before: Option<Counts>, requests: u64, round: u64) -> bool {
+    new.from_nginx() >= requests * round || Received { fresh: 0, ..*new }.got(before, requests, false)
 }
 
 impl HostSwap<'_> {
@@ -242,6 +263,19 @@ impl HostSwap<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_request_of_a_round_must_have_reached_the_new_slot() {
+        let seen = |opens, ended| {
+            let counts = Some(Counts { opens, segments: 10 * opens });
+            Received { counts, open: 0, ended, fresh: ended }
+        };
+        let before = |opens| Some(Counts { opens, segments: 10 * opens });
+        assert!(got_all(&seen(8, 8), before(0), 8, 1) && got_all(&seen(0, 8), None, 8, 1));
+        assert!(!got_all(&seen(7, 7), before(0), 8, 1), "one of them went elsewhere");
+        assert!(!got_all(&seen(11, 11), before(7), 8, 2), "half of each round went elsewhere");
+        assert!(got_all(&seen(15, 15), before(7), 8, 2));
+    }
 
     #[test]
     fn what_the_switch_printed_is_read() {

@@ -140,6 +140,17 @@ impl<'a> HostSwap<'a> {
         old.chain(new).collect()
     }
 
+    /// The commit of the new version: this run's, else the one that its images name, where they name one.
+    fn commit(&self) -> String {
+        let labels = self.started.iter().map(|container| container.label("org.opencontainers.image.revision"));
+        let mut labels: Vec<&str> = labels.filter(|label| is_commit(label)).collect();
+        labels.dedup();
+        match (self.plan.commit.as_str(), labels.as_slice()) {
+            ("", [one]) => (*one).to_owned(),
+            (own, _) => own.to_owned(),
+        }
+    }
+
     fn line(&self, version: &str, outcome: Outcome, reason: &str) -> String {
         let started = || {
             let each = self.plan.services.iter().zip(&self.started);
@@ -155,7 +166,7 @@ impl<'a> HostSwap<'a> {
             id: self.plan.id.clone(),
             by: self.by.clone(),
             version: version.to_owned(),
-            commit: if version == self.plan.version { self.plan.commit.clone() } else { String::new() },
+            commit: if version == self.plan.version { self.commit() } else { String::new() },
             outcome,
             reason: self.host.reporter.clean(reason),
             services: if outcome == Outcome::RolledBack { left() } else { started() },
@@ -164,6 +175,11 @@ impl<'a> HostSwap<'a> {
         };
         format!("{}\n", crate::text::json(&serde_json::to_string(&record).unwrap_or_default()))
     }
+}
+
+/// As git and other tools write one.
+fn is_commit(text: &str) -> bool {
+    (7..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Swaps every host, in phases, at most `limit` hosts at a time. Gives when every host was confirmed, and whether

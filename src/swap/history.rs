@@ -78,9 +78,17 @@ pub fn policy_of<'a>(records: &'a [Record], container: &str) -> Option<&'a str> 
     records.iter().rev().find_map(|record| record.policies.get(container)).map(String::as_str)
 }
 
-/// Reads a history, oldest first. A line that can't be read (torn by a crash) is passed over.
-pub fn read(text: &str) -> Vec<Record> {
-    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+/// Reads a history, oldest first, and which of its lines can't be read, counted from 0: a crash tore them, or somebody wrote
+/// there. Nothing goes by those.
+pub fn read(text: &str) -> (Vec<Record>, Vec<usize>) {
+    let (mut records, mut unreadable) = (Vec::new(), Vec::new());
+    for (number, line) in text.lines().enumerate() {
+        match serde_json::from_str(line) {
+            Ok(record) => records.push(record),
+            Err(_) => unreadable.push(number),
+        }
+    }
+    (records, unreadable)
 }
 
 /// Whose records: a directory has those of every service that is released there.
@@ -183,10 +191,11 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_last_line_costs_only_itself() {
+    fn a_torn_line_costs_only_itself_and_is_named() {
         let line = |version: &str| serde_json::to_string(&record(version, ("", "blue", "a"), Outcome::Released));
         let text = format!("{}\n{}", line("v1.0.0").expect("writes"), &line("v1.1.0").expect("writes")[..40]);
-        assert_eq!(versions(&read(&text)), ["v1.0.0"]);
+        let (records, unreadable) = read(&text);
+        assert_eq!((versions(&records), unreadable), (vec!["v1.0.0"], vec![1]));
     }
 
     #[test]
@@ -237,7 +246,7 @@ mod tests {
         let failed = Record { outcome: Outcome::PutBack, commit: "def".into(), ..one.clone() };
         assert_eq!(commit_of_version(&[one.clone(), failed], "v1.0.0"), Some("abc"));
         let line = serde_json::to_string(&one).expect("writes").replace(",\"commit\":\"abc\"", "");
-        let records = read(&line);
+        let (records, _) = read(&line);
         assert_eq!((records.len(), commit_of_version(&records, "v1.0.0")), (1, None), "{line}");
     }
 }

@@ -3,6 +3,7 @@
 use super::execute::HostSwap;
 use super::story::Step;
 use crate::config::HostHook;
+use crate::host::lock::Overtaken;
 use crate::host::script::Script;
 use crate::report::{Event, Level};
 use anyhow::{Context as _, Result};
@@ -42,6 +43,9 @@ impl HostSwap<'_> {
     /// The new version is live: a command that fails now is worth a warning, no more.
     pub(super) async fn after_switch(&self) -> Result<String> {
         if let Err(error) = self.host_hook(Step::AfterSwitch, self.plan.after_switch.clone()).await {
+            if error.downcast_ref::<Overtaken>().is_some() {
+                return Err(error);
+            }
             self.host.reporter.note(Level::Warning, &self.host.name, self.why(&error));
             self.keep_said([]);
         }

@@ -188,6 +188,7 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
         return Ok((None, findings));
     }
     super::refusals::of_survey(&survey, config, &mut findings);
+    super::refusals::of_history(&survey, &state, &mut findings);
     let Some((compose, Ok(project))) = &survey.compose else { return Ok((None, findings)) };
     let (Some(directory), Some(Ok(engine))) = (&survey.directory, &survey.engine) else { return Ok((None, findings)) };
     let mut project_name = survey.project_name(stated);

@@ -97,6 +97,11 @@ impl Received {
         self.grew(before, 1)
     }
 
+    /// Something came since then over connections that nginx keeps open.
+    pub fn hears(&self, before: Option<Counts>) -> bool {
+        self.open > 0 && matches!((before, self.counts), (Some(before), Some(now)) if now.segments > before.segments)
+    }
+
     /// At least so many requests came from nginx: over new connections, or over such as nginx keeps open. A connection of
     /// somebody else's, such as a health check, brings some segments too; `surely` they are not taken for requests.
     pub fn got(&self, before: Option<Counts>, requests: u64, surely: bool) -> bool {

@@ -13,6 +13,9 @@ use crate::report::text::one_line;
 use anyhow::Result;
 use std::time::Duration;
 
+/// What a finding is about that says how much of the history is known.
+pub const HISTORY: &str = "history";
+
 const MIB: u64 = 1024 * 1024;
 
 /// Engine, compose, directory, programs, disk.
@@ -60,6 +63,18 @@ pub(super) fn of_survey(survey: &Survey, config: &Config, findings: &mut Finding
             findings.advise("disk", what, todo);
         }
     }
+}
+
+/// What of the history can't be read. It stays where it is, for people.
+pub(super) fn of_history(survey: &Survey, state: &str, findings: &mut Findings) {
+    let Some(first) = survey.unreadable.first() else { return };
+    let more = match survey.unreadable.len() - 1 {
+        0 => String::new(),
+        more => format!(", nor can {more} further lines"),
+    };
+    let what =
+        format!("line {first} of {state}/history.jsonl can't be read{more}: nothing goes by what is not readable");
+    findings.advise(HISTORY, what, "a crash tore it, or somebody wrote there; mend it or take it out");
 }
 
 fn user(survey: &Survey) -> &str {

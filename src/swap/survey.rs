@@ -72,6 +72,8 @@ pub struct Survey {
     pub env_project: Option<String>,
     /// Earlier releases, oldest first.
     pub history: Vec<Record>,
+    /// Lines of their file that can't be read, counted from 1.
+    pub unreadable: Vec<usize>,
     /// An unfinished swap.
     pub journal: Option<Journal>,
 }
@@ -85,7 +87,7 @@ pub async fn survey(host: &Host, directory: &str, state: &str, nginx: &str) -> R
 
 fn read(output: &[u8]) -> Result<Survey> {
     let mut survey = Survey::default();
-    let (mut version, mut nginx, mut warned) = (String::new(), String::new(), String::new());
+    let (mut version, mut nginx, mut warned, mut from) = (String::new(), String::new(), String::new(), 1);
     for section in sections(output)? {
         let text = section.text;
         let answer = if section.status == 0 { Ok(text.clone()) } else { Err(text.clone()) };
@@ -109,7 +111,12 @@ fn read(output: &[u8]) -> Result<Survey> {
             "disk" => survey.disk = disk(&text),
             "missing" => survey.missing = text.split_whitespace().map(str::to_owned).collect(),
             "env-project" if !text.trim().is_empty() => survey.env_project = Some(text.trim().to_owned()),
-            "history" => survey.history = history::read(&text),
+            "history-from" => from = text.trim().parse().unwrap_or(1),
+            "history" => {
+                let (records, unreadable) = history::read(&text);
+                survey.history = records;
+                survey.unreadable = unreadable.into_iter().map(|number| from + number).collect();
+            }
             "journal" => survey.journal = Some(Journal::read(&text)),
             _ => {}
         }

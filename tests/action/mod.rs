@@ -79,7 +79,7 @@ impl Repository {
         act.args(["-P", "ubuntu-latest=-self-hosted", "-P", "docker=-self-hosted"]).envs(self.env.iter().cloned());
         act.args(["--no-cache-server", "--action-offline-mode"]);
         let action = self.action.path().display();
-        act.arg(format!("--local-repository=cutover-release/cutover@v1={action}"));
+        act.arg(format!("--local-repository=cutover-release/cutover@v0={action}"));
         act.env("HOME", self.act.path()).env("XDG_CACHE_HOME", self.act.path().join("cache"));
         let lab = Lab::up().expect("lab");
         let read = |path: &Path| std::fs::read_to_string(path).expect("a file of the lab");

@@ -99,6 +99,15 @@ fn a_prerelease_moves_neither() {
 }
 
 #[test]
+fn what_is_written_of_the_action_names_the_major_tag_that_a_release_moves() {
+    let grep = ["grep", "-hoIE", "uses: cutover-release/cutover@v[0-9]+$"];
+    let found = Command::new("git").current_dir(root()).args(grep).output().unwrap();
+    let found = String::from_utf8(found.stdout).unwrap();
+    let expected = concat!("uses: cutover-release/cutover@v", env!("CARGO_PKG_VERSION_MAJOR"));
+    assert!(found.lines().count() > 5 && found.lines().all(|line| line == expected), "{found}");
+}
+
+#[test]
 fn the_repositorys_name_is_changed_by_one_command_everywhere() {
     let dir = tempfile::TempDir::new().unwrap();
     let from = format!("file://{}", root().display());

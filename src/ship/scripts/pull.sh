@@ -11,7 +11,9 @@ wait "$pull" || exit 1
 # each docker command takes a while to start: two at once
 docker image inspect -f '{{.Id}}' "$from" &
 id=$!
+trap 'docker rmi "$from" </dev/null >/dev/null 2>&1' EXIT   # also of a run that was overtaken
 fence
+trap - EXIT
 docker tag "$from" "$name" && wait "$id" || exit 1
 # nobody waits for this one
 docker rmi "$from" </dev/null >/dev/null 2>&1 8>&- &

@@ -97,5 +97,6 @@ missing=''
 for tool in flock timeout sha256sum awk; do command -v $tool >/dev/null 2>&1 || missing="$missing $tool"; done
 say missing 0 "$missing"
 say env-project 0 "${COMPOSE_PROJECT_NAME:-$(sed -n 's/^\(export \)\{0,1\}COMPOSE_PROJECT_NAME=//p' .env 2>/dev/null | tail -n 1)}"
+say history-from 0 "$(awk 'END { print (NR > 200 ? NR - 199 : 1) }' "$state/history.jsonl" 2>/dev/null)"
 say history 0 "$(tail -n 200 "$state/history.jsonl" 2>/dev/null)"
 [ ! -s "$state/journal.jsonl" ] || say journal 0 "$(cat "$state/journal.jsonl" 2>/dev/null)"
