@@ -4,6 +4,7 @@
 
 mod common;
 
+use common::fault::{Moment, Running};
 use common::watch::{state_beside_cutover, until};
 use common::{Bench, Ran, run};
 use lab::load::Class;
@@ -97,7 +98,24 @@ fn a_slot_that_has_connections_from_nginx_is_never_started_anew_or_stopped() {
     let others = Class::new_connections(50.0).with_path("/by-address/x");
     let others = Load::start(&bench.project.url(), Mix::of(vec![others])).unwrap();
     until("both are answered", || users.progress().requests > 20 && others.progress().requests > 20);
-    let ran = bench.cutover(&["deploy", "--version", "v1.1.0"]).expect(4);
+    // seen at once, it is put back
+    let ran = bench.cutover(&["deploy", "--version", "v1.1.0"]).expect(3);
+    ran.says("requests through nginx reach blue as well as green").never_says("is live");
+    assert!(bench.instance.is_running("blue").unwrap() && bench.instance.container("green").unwrap().is_none());
+    assert_eq!(bench.project.served_version().as_deref(), Some("v1.0.0"));
+    // seen later, the old slot is left running
+    let others_end = others.stop_blocking().unwrap();
+    assert_eq!(others_end.failed, 0, "{others_end}");
+    let hook = "hooks: {after-switch: [sh, -c, 'until [ -e /tmp/go ]; do sleep 0.1; done']}\n";
+    let command = bench.command(&["deploy", "--version", "v1.1.0", "--json"]);
+    std::fs::write(bench.dir.path().join("cutover.yml"), format!("{}{hook}", bench.config)).unwrap();
+    let mut deploy = Running::spawn(command);
+    assert!(deploy.until("after-switch", Moment::Before));
+    let others = Class::new_connections(50.0).with_path("/by-address/x");
+    let others = Load::start(&bench.project.url(), Mix::of(vec![others])).unwrap();
+    until("they are answered", || others.progress().requests > 20);
+    bench.instance.root("touch /tmp/go").unwrap();
+    let ran = deploy.end().expect(4);
     ran.says("nginx still sends requests to blue: it was left running").says("v1.1.0 serves, and the old version too");
     assert!(bench.instance.is_running("blue").unwrap());
     let (users, others) = (users.stop_blocking().unwrap(), others.stop_blocking().unwrap());

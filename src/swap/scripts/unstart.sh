@@ -6,6 +6,8 @@ engine 30
 errors=''
 note() { errors="$errors$out
 "; }
+# where the start was refused, what runs there is somebody else's, and may serve
+grep -qs '"step":"start","state":"begin"' "$state/journal.jsonl" || { shift $((2 * count)); count=0; }
 while [ "$count" -gt 0 ]; do
   for id in $(containers "$1"); do
     out=$(stop_for_good "$timeout" "$id" 2>&1) || note
