@@ -247,7 +247,7 @@ async fn the_port_is_on_loopback_and_knows_one_image_while_it_is_pulled() {
 async fn a_run_that_was_overtaken_names_no_image(link: Link) {
     let image = link.read(&Layout::of(&[layer("base", 4 << 20)]));
     link.ok("printf 'another\\nsomebody else, v9.0.0\\n' > app/.cutover/lock");
-    let error = link.send(&image, "v1").await.err().expect("it is overtaken");
+    let error = link.send(&image, "v1").await.expect_err("it is overtaken");
     assert!(format!("{error:#}").contains("was taken over by somebody else, v9.0.0"), "{error:#}");
     assert!(error.downcast_ref::<cutover::host::lock::Overtaken>().is_some(), "{error:#}");
     let named = link.ok("docker image ls -q team/app");
