@@ -22,7 +22,7 @@ Exit codes:
   2  bad usage or configuration
   3  failed and rolled back, or refused before anything was changed
   4  failed and could not be rolled back; the message says what to do by hand
-  5  locked by another run
+  5  locked by another run, or overtaken by one
   6  no connection, wrong host key or refused login
   129, 130, 143  stopped by SIGHUP, SIGINT, SIGTERM, and rolled back";
 
@@ -82,6 +82,12 @@ pub enum Verb {
     History,
     /// Say what is live on every host, and what can be rolled back to
     Status,
+    /// Print what the live containers print, on every host at once
+    Logs(Logs),
+    /// Run a command in the live container of every host; ends with the command's own exit status
+    Exec(Exec),
+    /// Take the live version through the whole swap once more, with the env file as it is now
+    Restart(Restart),
     /// Diagnose hosts and project, and say what to do; changes nothing
     Check,
     /// Write a cutover.yml and a workflow for the repository here; overwrites nothing
@@ -216,6 +222,63 @@ pub struct Rollback {
     /// The same
     #[arg(long, value_name = "VERSION", conflicts_with = "version")]
     pub to: Option<String>,
+    /// Wait this long for another run to end, such as 5m
+    #[arg(long, value_name = "DURATION")]
+    pub wait: Option<String>,
+}
+
+/// Options of `logs`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Logs {
+    /// A service of cutover.yml; without it, all of them
+    #[arg(value_name = "SERVICE")]
+    pub service: Option<String>,
+    /// Go on until stopped, also with the container that a release puts in its place
+    #[arg(short, long)]
+    pub follow: bool,
+    /// From then on: 10m, 2h30m, or a time of RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// The last so many lines; without it and --since, 100
+    #[arg(short = 'n', long, value_name = "LINES")]
+    pub tail: Option<u32>,
+    /// The time before each line
+    #[arg(short, long)]
+    pub timestamps: bool,
+    /// The slot that does not serve
+    #[arg(long)]
+    pub idle: bool,
+    /// Only this host, as `status` calls it; may be given several times
+    #[arg(long = "host", value_name = "HOST")]
+    pub hosts: Vec<String>,
+}
+
+/// Options of `exec`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Exec {
+    /// The service of cutover.yml, where there are several
+    #[arg(long, value_name = "SERVICE")]
+    pub service: Option<String>,
+    /// Give the command what comes on stdin
+    #[arg(short, long)]
+    pub interactive: bool,
+    /// Give it this terminal, as for a shell; what it prints reaches the terminal as it is
+    #[arg(short, long)]
+    pub terminal: bool,
+    /// The slot that does not serve
+    #[arg(long)]
+    pub idle: bool,
+    /// Only this host, as `status` calls it; may be given several times
+    #[arg(long = "host", value_name = "HOST")]
+    pub hosts: Vec<String>,
+    /// The command and its words
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
+/// Options of `restart`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Restart {
     /// Wait this long for another run to end, such as 5m
     #[arg(long, value_name = "DURATION")]
     pub wait: Option<String>,

@@ -6,20 +6,25 @@ mod build;
 mod check;
 mod deploy;
 mod documents;
+mod exec;
 mod github;
 mod history;
 mod init;
 mod lock;
+mod logs;
 mod outcome;
 mod plan;
 mod recover;
 mod release;
+mod restart;
 mod rollback;
+mod serving;
 mod session;
 mod ship;
 mod standing;
 mod status;
 mod swap;
+mod terminal;
 mod tree;
 mod version;
 
@@ -53,6 +58,8 @@ pub enum Exit {
     Connection,
     /// A signal, and put back.
     Interrupted(u8),
+    /// `exec`: what the command ended with.
+    Command(u8),
 }
 
 impl Exit {
@@ -66,7 +73,7 @@ impl Exit {
             Exit::Stuck => 4,
             Exit::Locked | Exit::Overtaken => 5,
             Exit::Connection => 6,
-            Exit::Interrupted(code) => code,
+            Exit::Interrupted(code) | Exit::Command(code) => code,
         }
     }
 }
@@ -75,7 +82,7 @@ impl Exit {
     /// Its name in a job's outputs; `done` where the result says more.
     fn name(self) -> &'static str {
         match self {
-            Exit::Done => "done",
+            Exit::Done | Exit::Command(_) => "done",
             Exit::Unexpected => "unexpected",
             Exit::Usage => "bad-configuration",
             Exit::Refused => "refused",
@@ -192,6 +199,9 @@ async fn dispatch(cli: Cli, reporter: &Reporter) -> Result<Exit, Stop> {
         Verb::Recover(recover) => recover::recover(&run, &recover).await,
         Verb::History => history::history(&run).await,
         Verb::Status => status::status(&run).await,
+        Verb::Logs(logs) => logs::logs(&run, &logs).await,
+        Verb::Exec(exec) => exec::exec(&run, &exec).await,
+        Verb::Restart(restart) => restart::restart(&run, &restart).await,
         Verb::Check => check::check(&run).await,
         Verb::Init(_) | Verb::Schema | Verb::Completions { .. } | Verb::Man { .. } => Ok(Exit::Done),
     }

@@ -25,8 +25,19 @@ pub(super) type Seen = (Option<Observation>, Vec<Finding>);
 impl Run {
     /// Logs in to every host. All failures are said together.
     pub(crate) async fn connect(&self) -> Result<Vec<Host>, Stop> {
+        self.connect_to(&[]).await
+    }
+
+    /// Logs in to the hosts of these names, to all where there is none.
+    pub(super) async fn connect_to(&self, names: &[String]) -> Result<Vec<Host>, Stop> {
+        let all: Vec<&str> = self.config.hosts.iter().map(|host| host.label()).collect();
+        if let Some(unknown) = names.iter().find(|name| !all.contains(&name.as_str())) {
+            let message = format!("--host {unknown}: cutover.yml has no such host; it has {}", all.join(", "));
+            return Err(Stop::new(Exit::Usage, message));
+        }
         let (options, headers) = (self.ssh_options()?, self.probe_headers()?);
-        let each = self.config.hosts.iter().map(|host| {
+        let wanted = |label: &str| names.is_empty() || names.iter().any(|name| name == label);
+        let each = self.config.hosts.iter().filter(|host| wanted(host.label())).map(|host| {
             let (target, options) = (target(&host.address), &options);
             async move { (host.label().to_owned(), Session::connect(&target, options).await) }
         });

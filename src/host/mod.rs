@@ -101,6 +101,13 @@ impl Host {
         self.session.spawn(&self.command(script)?).await.with_context(|| format!("on {}, {}", self.name, script.why))
     }
 
+    /// Starts a script with a terminal of this kind (`TERM`) and size.
+    pub async fn terminal(&self, script: &Script, kind: &str, size: ssh::Size) -> Result<(ssh::Child, ssh::Window)> {
+        self.ran(script, Instant::now());
+        let started = self.session.terminal(&self.command(script)?, kind, size).await;
+        started.with_context(|| format!("on {}, {}", self.name, script.why))
+    }
+
     /// Runs a script, giving each line of its output as it comes, up to 16 MiB; the rest is passed over.
     pub async fn follow(&self, script: &Script, mut line: impl FnMut(&str)) -> Result<()> {
         let began = Instant::now();

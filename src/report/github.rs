@@ -24,7 +24,7 @@ impl GitHub {
     }
 
     pub(super) fn show(&mut self, event: &Event, at: Duration) {
-        if matches!(event, Event::Output { .. } | Event::Command { .. }) {
+        if matches!(event, Event::Output { .. } | Event::Line { .. } | Event::Command { .. }) {
             self.stop_commands();
         } else {
             self.resume_commands();
@@ -41,6 +41,7 @@ impl GitHub {
                 let host = if host.is_empty() { String::new() } else { format!("{host}: ") };
                 self.line(&format!("::{name} title=cutover::{}", escaped(&format!("{host}{}", inert(text)))));
             }
+            Event::Line { text, label, .. } => out(&format!("{label}{text}")),
             Event::Result { text, .. } => {
                 self.end_group();
                 out(text);

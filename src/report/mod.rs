@@ -84,6 +84,18 @@ pub enum Event {
         /// The line.
         text: String,
     },
+    /// A line that somebody asked to see: a container's log, or what a command in it prints.
+    Line {
+        /// The host.
+        host: String,
+        /// The slot.
+        source: String,
+        /// The line.
+        text: String,
+        /// What comes before it for people, who see the lines of several side by side.
+        #[serde(skip)]
+        label: String,
+    },
     /// A command was run on a host (shown with `-v`).
     Command {
         /// The host.

@@ -76,6 +76,7 @@ impl Redaction {
             }
             Event::Progress { host, text, .. } | Event::Note { host, text, .. } => clean(&mut [host, text]),
             Event::Output { host, source, text } => clean(&mut [host, source, text]),
+            Event::Line { host, source, text, label } => clean(&mut [host, source, text, label]),
             Event::Command { host, why, command, .. } => clean(&mut [host, why, command]),
             Event::Result { data, text, .. } => {
                 self.value(data);

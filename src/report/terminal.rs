@@ -49,6 +49,7 @@ impl Terminal {
             Event::Published { kind, id, url } => {
                 self.line(&format!("\u{1b}[32m✔\u{1b}[0m GitHub {kind} {id} {}", one_line(url, 300)));
             }
+            Event::Line { text, label, .. } => self.all.suspend(|| out(&format!("{label}{text}"))),
             Event::Result { text, .. } => {
                 for (_, bar) in self.running.drain() {
                     bar.finish_and_clear();

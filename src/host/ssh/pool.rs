@@ -19,6 +19,15 @@ const AT_ONCE: usize = 8;
 /// What the server may take to open a channel, once there is room for one.
 const OPEN_WITHIN: Duration = Duration::from_secs(30);
 
+/// The size of a terminal, in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Characters of a line.
+    pub columns: u32,
+    /// Lines.
+    pub rows: u32,
+}
+
 /// A channel that closes itself when dropped.
 pub(super) struct OpenChannel {
     read: ChannelReadHalf,
@@ -106,6 +115,25 @@ impl Pool {
 
     /// A channel with `command` running in it: one round trip if the spare is ready, else two.
     pub(super) async fn start(&self, command: &str) -> Result<OpenChannel, ExecError> {
+        let mut channel = self.open(command).await?;
+        channel.begin = Some(Begin::default());
+        channel.exchange.sent();
+        channel.write.exec(true, wrap(command)).await.map_err(|_| ExecError::Disconnected)?;
+        self.open_ahead();
+        Ok(channel)
+    }
+
+    /// A command with a terminal of this kind (RFC 4254, section 6.2). What a login shell prints comes before its own output.
+    pub(super) async fn terminal(&self, command: &str, kind: &str, size: Size) -> Result<OpenChannel, ExecError> {
+        let channel = self.open(command).await?;
+        let asked = channel.write.request_pty(false, kind, size.columns, size.rows, 0, 0, &[]).await;
+        asked.map_err(|_| ExecError::Disconnected)?;
+        channel.write.exec(true, command).await.map_err(|_| ExecError::Disconnected)?;
+        Ok(channel)
+    }
+
+    /// A channel for a command.
+    async fn open(&self, command: &str) -> Result<OpenChannel, ExecError> {
         if command.contains('\0') {
             return Err(super::quote::QuoteError::Nul.into());
         }
@@ -123,10 +151,6 @@ impl Pool {
         let opened = tokio::time::timeout(OPEN_WITHIN, opening).await;
         let mut channel = opened.unwrap_or(Err(ExecError::Timeout(OPEN_WITHIN)))?;
         channel.permit = Some(permit);
-        channel.begin = Some(Begin::default());
-        channel.exchange.sent();
-        channel.write.exec(true, wrap(command)).await.map_err(|_| ExecError::Disconnected)?;
-        self.open_ahead();
         Ok(channel)
     }
 

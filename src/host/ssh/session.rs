@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use russh::client::Handle;
+use russh::ChannelWriteHalf;
+use russh::client::{Handle, Msg};
 use russh::keys::Algorithm;
 use tokio::sync::watch;
 
@@ -15,7 +16,7 @@ use super::error::{ConnectError, ExecError, ForwardError};
 use super::exec::{self, Limits, Output};
 use super::forward::{self, Forwards, RemoteForward};
 use super::handler::{Client, Learned, Shared, lock};
-use super::pool::Pool;
+use super::pool::{Pool, Size};
 use super::route::{Hop, route};
 use super::stream::{self, Child, Stream};
 use super::target::Target;
@@ -90,6 +91,16 @@ impl Session {
         Ok(stream::stdio(self.inner.pool.start(command).await?))
     }
 
+    /// Starts a command with a terminal of this kind (`TERM`) and size.
+    ///
+    /// # Errors
+    /// [`ExecError`], if there is no session for it.
+    pub async fn terminal(&self, command: &str, kind: &str, size: Size) -> Result<(Child, Window), ExecError> {
+        let channel = self.inner.pool.terminal(command, kind, size).await?;
+        let window = Window(Arc::clone(&channel.write));
+        Ok((stream::child(channel), window))
+    }
+
     /// How many sessions sshd opens on one connection (MaxSessions of sshd_config(5)), asked for up to `most` at once:
     /// those that are open count. Where it is few, further connections are made as they are needed.
     pub async fn sessions(&self, most: usize) -> usize {
@@ -162,6 +173,17 @@ impl Session {
     /// channels, commands, requests and their answers. What happens at the same time or ahead of its use does not count.
     pub fn round_trips(&self) -> u32 {
         self.inner.trips.count()
+    }
+}
+
+/// The window of a command's terminal.
+pub struct Window(Arc<ChannelWriteHalf<Msg>>);
+
+impl Window {
+    /// It has this size now (RFC 4254, section 6.7).
+    pub async fn resize(&self, size: Size) {
+        // a command that has ended has no window
+        let _ = self.0.window_change(size.columns, size.rows, 0, 0).await;
     }
 }
 

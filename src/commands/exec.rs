@@ -1,0 +1,84 @@
+//! `cutover exec`: a command in the live container of every host.
+
+use super::serving::{Serving, Which};
+use super::terminal::Terminal;
+use super::{Exit, Run, Stop};
+use crate::cli;
+use crate::host::script::Script;
+use anyhow::Context as _;
+use futures_util::future::join_all;
+use tokio::io::AsyncWriteExt as _;
+
+/// The words are those of `docker exec`.
+const EXEC: &str = "# Runs a command in a container.\nexec docker exec \"$@\" 2>&1";
+
+/// Runs it; ends with the command's own exit status, the first that is not 0.
+pub(super) async fn exec(run: &Run, options: &cli::Exec) -> Result<Exit, Stop> {
+    let which = Which { service: options.service.as_deref(), idle: options.idle };
+    let all = async {
+        let hosts = run.connect_to(&options.hosts).await?;
+        let serving = run.serving(&hosts, which).await?;
+        if options.service.is_none() && run.config.services.len() > 1 {
+            let names: Vec<&str> = run.config.services.iter().map(|service| service.name.as_str()).collect();
+            return Err(Stop::new(Exit::Usage, format!("name the service with --service: {}", names.join(", "))));
+        }
+        if (options.interactive || options.terminal) && serving.len() > 1 {
+            let names: Vec<&str> = hosts.iter().map(|host| host.name.as_str()).collect();
+            let message = format!("input goes to one container; name its host with --host: {}", names.join(", "));
+            return Err(Stop::new(Exit::Usage, message));
+        }
+        if options.terminal {
+            return with_terminal(&serving[0], options).await;
+        }
+        let ends = join_all(serving.iter().map(|each| one(each, options))).await;
+        let statuses = ends.into_iter().collect::<anyhow::Result<Vec<u32>>>()?;
+        Ok(statuses.into_iter().find(|status| *status != 0).unwrap_or(0))
+    };
+    tokio::select! {
+        ended = all => Ok(match ended? {
+            0 => Exit::Done,
+            status => Exit::Command(u8::try_from(status).unwrap_or(u8::MAX)),
+        }),
+        signal = run.cancel.wait() => Ok(Exit::Interrupted(signal.exit_code())),
+    }
+}
+
+/// Why it runs.
+const WHY: &str = "to run a command in the container";
+
+/// The script, with these flags of `docker exec`.
+fn script(serving: &Serving<'_>, flags: &[String], options: &cli::Exec) -> Script {
+    Script::new(WHY, EXEC).args(flags.iter().cloned()).arg(&serving.container).args(&options.command)
+}
+
+/// A person's terminal, handed through as it is.
+async fn with_terminal(serving: &Serving<'_>, options: &cli::Exec) -> Result<u32, Stop> {
+    let terminal = Terminal::taken()?;
+    let flags = ["--interactive".to_owned(), "--tty".to_owned(), format!("--env=TERM={}", Terminal::kind())];
+    let script = script(serving, &flags, options);
+    let (mut child, window) = serving.host.terminal(&script, &Terminal::kind(), Terminal::size()).await?;
+    let ended = terminal.hand_through(&mut child, &window).await;
+    Ok(ended.with_context(|| format!("on {}, {WHY}", serving.host.name))?)
+}
+
+async fn one(serving: &Serving<'_>, options: &cli::Exec) -> anyhow::Result<u32> {
+    let flags: Vec<String> = options.interactive.then(|| "--interactive".to_owned()).into_iter().collect();
+    let script = script(serving, &flags, options);
+    let mut child = serving.host.start(&script).await?;
+    let (mut input, nothing) = tokio::io::duplex(1);
+    drop(nothing);
+    std::mem::swap(&mut input, &mut child.stdin);
+    let give = async {
+        if options.interactive {
+            // a command that wants no more of it has ended, or will say so
+            let _ = tokio::io::copy(&mut tokio::io::stdin(), &mut input).await;
+        }
+        let _ = input.shutdown().await;
+        drop(input);
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        ended = serving.print(&mut child) => ended.with_context(|| format!("on {}, {WHY}", serving.host.name)),
+        () = give => unreachable!("it waits for ever"),
+    }
+}
