@@ -117,6 +117,7 @@ fn a_shell_in_the_container_has_the_terminal_and_gives_it_back() {
     keys.write_all(b"hello\r").unwrap();
     out.read_to_string(&mut seen).unwrap();
     drop(keys);
+    child.wait().unwrap();
     assert!(seen.contains("got:hello:xterm-mine") && seen.contains("status 3"), "{seen}");
     let after = seen.rsplit("status 3").next().unwrap();
     assert!(after.contains(" icanon") && after.contains(" echo "), "the terminal was not given back: {seen}");
