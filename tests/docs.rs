@@ -216,3 +216,31 @@ fn a_block_is_known_for_what_it_is() {
     assert_eq!(page.resolve("y.md#z"), Some(("docs/y.md".to_owned(), Some("z".to_owned()))));
     assert!(page.anchors().contains("a-b-c"));
 }
+
+/// The words of a message stand in the program, but for names and numbers: `…`, and what is in brackets of its own.
+#[test]
+fn every_message_on_the_page_of_messages_is_said_by_the_program() {
+    let said = page::program();
+    let pages = Page::all();
+    let messages = pages.iter().find(|page| page.path == "docs/messages.md").unwrap();
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for row in messages.text.lines().filter(|line| line.starts_with("| `")) {
+        let cell = row.trim_start_matches("| ").split(" | ").next().unwrap_or_default();
+        for code in page::codes(cell) {
+            count += 1;
+            let pieces = code.split('…').map(str::trim).filter(|piece| piece.len() > 3);
+            wrong.extend(pieces.filter(|piece| !said.contains(piece)).map(|piece| format!("nothing says `{piece}`")));
+        }
+    }
+    assert!(count > 30, "{count} messages");
+    none(wrong);
+}
+
+#[test]
+fn every_exit_code_has_its_row() {
+    let pages = Page::all();
+    let page = pages.iter().find(|page| page.path == "docs/trouble.md").unwrap();
+    let codes = commands::exit_codes();
+    assert!(codes.len() >= 8, "{codes:?}");
+    none(codes.into_iter().filter(|code| !page.text.contains(&format!("\n| {code} | "))).collect());
+}

@@ -88,3 +88,10 @@ fn said(arg: &Arg) -> String {
     }
     said
 }
+
+/// As `--help` names them.
+pub(crate) fn exit_codes() -> Vec<String> {
+    let help = Cli::command().get_after_help().map(ToString::to_string).unwrap_or_default();
+    let rows = help.lines().filter_map(|line| line.strip_prefix("  ")?.split_once("  "));
+    rows.map(|(code, _)| code.to_owned()).collect()
+}

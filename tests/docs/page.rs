@@ -239,3 +239,42 @@ fn words(line: &str) -> Option<Vec<String>> {
     }
     Some(words)
 }
+
+/// The code in a line, between one backtick or two.
+pub(crate) fn codes(line: &str) -> Vec<String> {
+    let (mut found, mut rest) = (Vec::new(), line);
+    while let Some(at) = rest.find('`') {
+        rest = &rest[at..];
+        let fence = if rest.starts_with("``") { "``" } else { "`" };
+        rest = &rest[fence.len()..];
+        let Some(end) = rest.find(fence) else { break };
+        found.push(rest[..end].trim().to_owned());
+        rest = &rest[end + fence.len()..];
+    }
+    found
+}
+
+/// All that the program is written in, a text that goes over several lines in one.
+pub(crate) fn program() -> String {
+    let mut paths = Vec::new();
+    sources(&root().join("src"), &mut paths);
+    let texts = paths.iter().map(|path| std::fs::read_to_string(path).unwrap());
+    let joined = |text: String| {
+        let mut parts = text.split("\\\n");
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |text, part| text + part.trim_start()).replace("\\\"", "\"")
+    };
+    texts.map(joined).collect()
+}
+
+fn sources(directory: &Path, into: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => sources(&path, into),
+            false => {
+                into.extend(path.extension().is_some_and(|kind| kind == "rs" || kind == "sh").then_some(path.clone()))
+            }
+        }
+    }
+}
