@@ -1,6 +1,6 @@
 //! docs/start.md, followed word by word: its commands are read out of it and run, one after the other, against a server on which a
 //! project runs that cutover has never seen.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod common;
 #[allow(dead_code)]
