@@ -3,6 +3,8 @@
 //! A byte that is no part of UTF-8 travels as a character of its own, U+10FF00 and the byte. That plane is private (Unicode,
 //! 23.5): a text that has such a character itself travels by its bytes, so there is one way back.
 
+use sha2::{Digest as _, Sha256};
+
 /// U+10FF00 and a byte stand for that byte.
 const RAW: u32 = 0x10_FF00;
 
@@ -28,6 +30,11 @@ pub fn from_bytes(bytes: &[u8]) -> String {
         text.extend(chunk.invalid().iter().map(|byte| stand_in(*byte)));
     }
     text
+}
+
+/// SHA-256 of a text's bytes on the host, in hexadecimal.
+pub fn digest(text: &str) -> String {
+    Sha256::digest(to_bytes(text)).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The bytes of a text that may be from [`from_bytes`].

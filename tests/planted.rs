@@ -132,7 +132,9 @@ fn files_are_written_whole_and_through_nothing_that_is_there_already() {
     let script = concat!(
         include_str!("../src/host/alone.sh"),
         include_str!("../src/host/fence.sh"),
-        include_str!("../src/swap/scripts/prelude.sh"),
+        include_str!("../src/host/say.sh"),
+        include_str!("../src/swap/shell/core.sh"),
+        include_str!("../src/swap/shell/nginx.sh"),
         r#"
 set -e
 mkdir "$state/../conf" && cd "$state/../conf"

@@ -2,7 +2,8 @@
 
 use super::{Exit, Stop};
 use crate::report::Event;
-use crate::swap::execute::{Failure, HostSwap, by_host};
+use crate::swap::execute::{Failure, by_host};
+use crate::swap::run::HostSwap;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -46,10 +47,11 @@ pub(super) fn finished(swaps: &[HostSwap<'_>], live: Duration, whole: Duration) 
     for swap in swaps {
         text += &format!("  {}\n", swap.host.name);
         let mut services = Vec::new();
-        for (service, container) in swap.plan.services.iter().zip(&swap.started) {
+        for (service, container) in swap.services.iter().filter_map(|each| Some((each, each.started.as_ref()?))) {
+            let digest = service.digest.as_deref();
+            let service = service.plan;
             let from = service.from.as_ref();
             let old = from.and_then(|old| old.version.clone());
-            let digest = service.digest.as_deref();
             text += &format!(
                 "    {:<16} {} → {}   {} → {version}   {}\n",
                 service.name,
@@ -68,8 +70,9 @@ pub(super) fn finished(swaps: &[HostSwap<'_>], live: Duration, whole: Duration) 
                 "reference": tagged(&service.pull, version),
             }));
         }
-        if !swap.drained.is_empty() {
-            text += &format!("    drained: {}\n", swap.drained);
+        let drained = swap.drained.as_ref().map_or("", |drained| drained.text.as_str());
+        if !drained.is_empty() {
+            text += &format!("    drained: {drained}\n");
         }
         let seconds: Vec<String> = swap
             .begun
@@ -79,7 +82,7 @@ pub(super) fn finished(swaps: &[HostSwap<'_>], live: Duration, whole: Duration) 
         text += &format!("    seconds: {}\n", seconds.join(", "));
         let seconds: BTreeMap<_, _> = swap.seconds.iter().collect();
         hosts.push(json!({
-            "host": swap.host.name, "services": services, "drained": swap.drained, "seconds": seconds,
+            "host": swap.host.name, "services": services, "drained": drained, "seconds": seconds,
             "round-trips": swap.host.session.round_trips(),
         }));
     }

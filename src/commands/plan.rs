@@ -4,7 +4,9 @@ use super::{Exit, Run, Stop};
 use crate::cli::{self, Asked};
 use crate::release::build::reference;
 use crate::report::{Event, Level};
+use crate::swap::deliver::Shipment;
 use crate::swap::plan::Release;
+use crate::swap::{step, story};
 use serde_json::json;
 
 /// Prints it.
@@ -18,6 +20,7 @@ pub(super) async fn plan(run: &Run, asked: &Asked) -> Result<Exit, Stop> {
         Ok(false) => {}
         Err(downgrade) => run.reporter.note(Level::Warning, "", downgrade.message),
     }
+    let images = run.release_images(images, &Shipment::default());
     let release =
         Release { id: String::new(), version: version.to_string(), commit: String::new(), images, rollback: false };
     let all = run.plans(&seen, &release)?;
@@ -35,16 +38,18 @@ pub(super) async fn plan(run: &Run, asked: &Asked) -> Result<Exit, Stop> {
     let mut plans = Vec::new();
     for ((host, plan), seen) in hosts.iter().zip(&all).zip(&seen) {
         text += &format!("  on {}:\n    evidence {}\n", host.name, super::check::all_evidence(seen));
-        for step in plan.steps() {
-            text += &format!("    {:<8} {}\n", step.name(), plan.explain(step));
+        for step in story::steps(plan) {
+            text += &format!("    {:<8} {}\n", step.name(), step::explain(plan, step));
         }
         for (number, (before, after)) in plan.conf.before.lines().zip(plan.conf.after.lines()).enumerate() {
             if before != after {
                 text += &format!("    {}:{}\n      - {before}\n      + {after}\n", plan.conf.path, number + 1);
             }
         }
-        let steps: Vec<_> =
-            plan.steps().iter().map(|step| json!({ "step": step.name(), "text": plan.explain(*step) })).collect();
+        let steps: Vec<_> = story::steps(plan)
+            .iter()
+            .map(|step| json!({ "step": step.name(), "text": step::explain(plan, *step) }))
+            .collect();
         plans.push(json!({ "host": host.name, "steps": steps, "plan": plan }));
     }
     let data = json!({ "version": version.to_string(), "source": source.to_string(), "hosts": plans });

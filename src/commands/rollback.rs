@@ -36,7 +36,7 @@ pub(super) async fn rollback(run: &Run, options: &cli::Rollback) -> Result<Exit,
             let possible = possible.into_iter().find(|possible| possible.version == target);
             possible.map_or_else(String::new, |possible| possible.image)
         });
-        let images = images.collect();
+        let images = run.release_images(images, &Shipment::default());
         let commit = history::commit_of_version(&seen.history, &target).unwrap_or_default().to_owned();
         let release = Release { id: holder.id.clone(), version: target.clone(), commit, images, rollback: true };
         let plan = crate::swap::plan::Plan::new(&run.config, seen, &release, number == 0);
@@ -50,7 +50,7 @@ pub(super) async fn rollback(run: &Run, options: &cli::Rollback) -> Result<Exit,
         github.begin(&target).await;
     }
     let ended =
-        run.carry_out(&hosts, plans, &Shipment::default(), &holder, began).await.and_then(super::swap::Ended::exit);
+        run.carry_out(&hosts, &plans, &Shipment::default(), &holder, began).await.and_then(super::swap::Ended::exit);
     match &mut github {
         Some(github) => github.end_if_ours(ended).await,
         None => ended,

@@ -10,6 +10,7 @@ use crate::release::version::Version;
 use crate::ship::local::{self, Local};
 use crate::ship::{Cache, Image, read};
 use crate::swap::deliver::Shipment;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -35,21 +36,22 @@ impl Run {
             return Ok(Shipment::default());
         }
         let cache = Cache::open().map_err(|error| Stop::from(anyhow::anyhow!("no directory for layers: {error}")))?;
-        let (mut images, mut unknown) = (Vec::<Option<Arc<Image>>>::new(), Vec::new());
-        for (number, service) in self.config.services.iter().enumerate() {
+        let (mut images, mut unknown) = (BTreeMap::<String, Arc<Image>>::new(), Vec::new());
+        for (number, service) in self.config.services.iter().enumerate().filter(|(_, service)| service.ship) {
             let twin = self.config.services[..number].iter().position(|other| other.image == service.image);
-            let twin = twin.filter(|twin| files[*twin] == files[number]).and_then(|twin| images[twin].clone());
-            images.push(match (service.ship, twin) {
-                (false, _) => None,
-                (true, Some(twin)) => Some(twin),
-                (true, None) => {
+            let twin =
+                twin.filter(|twin| files[*twin] == files[number]).map(|twin| self.config.services[twin].name.as_str());
+            let image = match twin.and_then(|twin| images.get(twin)) {
+                Some(twin) => Arc::clone(twin),
+                None => {
                     let reference = reference(&service.image, version);
                     let read = self.read_image(&reference, files[number].clone(), &cache).await?;
                     let image = Arc::new(read.image);
                     unknown.extend(read.unknown.then(|| Arc::clone(&image)));
-                    Some(image)
+                    image
                 }
-            });
+            };
+            images.insert(service.name.to_string(), image);
         }
         Ok(Shipment::new(images, cache, unknown))
     }
@@ -130,9 +132,9 @@ impl Run {
     /// References in the order of the configuration: of the images that were read, else as `others` has them.
     pub(super) fn wanted(&self, shipment: Shipment, others: impl IntoIterator<Item = String>) -> Wanted {
         let mut others = others.into_iter();
-        let services = self.config.services.iter().enumerate();
-        let references = services.map(|(number, service)| match shipment.images.get(number) {
-            Some(Some(image)) => pinned(&service.image, &image.digest),
+        let services = self.config.services.iter();
+        let references = services.map(|service| match shipment.images.get(service.name.as_str()) {
+            Some(image) => pinned(&service.image, &image.digest),
             _ => others.next().unwrap_or_default(),
         });
         Wanted { references: references.collect(), shipment }

@@ -13,14 +13,17 @@ use crate::parallel;
 use crate::release::version::{Compared, Version};
 use crate::report::{Event, Level};
 use crate::swap::deliver::Shipment;
-use crate::swap::execute::{HostSwap, execute};
+use crate::swap::execute::execute;
 use crate::swap::history;
 use crate::swap::observe::{Observation, state_paths};
-use crate::swap::plan::{Plan, Release};
+use crate::swap::plan::{Plan, Release, ReleaseImage};
 use crate::swap::recover::{self, Way};
+use crate::swap::run::HostSwap;
+use crate::swap::step::serves;
 use crate::swap::story::Step;
 use futures_util::future::join_all;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// The question before old code comes back to what a migration has left.
@@ -168,14 +171,25 @@ impl Run {
             id: holder.id.clone(),
             version: version.to_string(),
             commit: self.commit(),
-            images,
+            images: self.release_images(images, &wanted.shipment),
             rollback: false,
         };
-        let mut plans = self.plans(&seen, &release)?;
-        for (plan, seen) in plans.iter_mut().zip(&seen) {
-            wanted.shipment.note_present(plan, seen);
-        }
-        self.carry_out(hosts, plans, &wanted.shipment, &holder, began).await
+        let plans = self.plans(&seen, &release)?;
+        self.carry_out(hosts, &plans, &wanted.shipment, &holder, began).await
+    }
+
+    /// What each service shall run, of references in the order of the configuration.
+    pub(super) fn release_images(
+        &self,
+        references: impl IntoIterator<Item = String>,
+        shipment: &Shipment,
+    ) -> BTreeMap<String, ReleaseImage> {
+        let names = self.config.services.iter().map(|service| service.name.to_string());
+        let images = names.zip(references).map(|(name, reference)| {
+            let ids = shipment.ids(&name);
+            (name, ReleaseImage { reference, ids })
+        });
+        images.collect()
     }
 
     /// A plan for every host. The first one runs the release's own command.
@@ -189,7 +203,7 @@ impl Run {
     pub(super) async fn carry_out(
         &self,
         hosts: &[Host],
-        plans: Vec<Plan>,
+        plans: &[Plan],
         shipment: &Shipment,
         holder: &Holder,
         began: Instant,
@@ -199,10 +213,8 @@ impl Run {
         let given = self.env_given(plans.first().is_some_and(|plan| plan.rollback))?;
         let (_, state) = state_paths(&self.config);
         let swap = |(host, plan)| {
-            let mut swap = HostSwap::new(host, plan, &state, holder, login.clone());
-            swap.env_given = given.clone();
-            swap.shipment = shipment.clone();
-            swap
+            let (login, env_given, shipment) = (login.clone(), given.clone(), shipment.clone());
+            HostSwap { login, env_given, shipment, ..HostSwap::new(host, plan, &state, holder) }
         };
         let mut swaps: Vec<HostSwap<'_>> = hosts.iter().zip(plans).map(swap).collect();
         let done = execute(&mut swaps, self.config.parallel, &self.cancel, || !super::ask::yes(UNSAFE)).await;
@@ -242,7 +254,7 @@ impl Run {
                 }
                 let hurried = failure.signal.is_some();
                 let seen =
-                    swaps.iter().filter(|_| !hurried).map(async |swap| (swap.host.name.clone(), swap.serves().await));
+                    swaps.iter().filter(|_| !hurried).map(async |swap| (swap.host.name.clone(), serves(swap).await));
                 Err(failed(&version, &failure, &join_all(seen).await))
             }
         }

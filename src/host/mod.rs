@@ -200,7 +200,8 @@ impl Host {
 
     fn ran(&self, script: &Script, began: Instant) {
         let name = script.name();
-        let words = script.words.iter().map(|word| ssh::quote(word).unwrap_or_default()).collect::<Vec<_>>().join(" ");
+        let words =
+            script.own_words().iter().map(|word| ssh::quote(word).unwrap_or_default()).collect::<Vec<_>>().join(" ");
         self.reporter.emit(Event::Command {
             host: self.name.clone(),
             why: script.why.to_owned(),

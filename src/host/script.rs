@@ -9,8 +9,12 @@ use std::time::Duration;
 pub struct Script {
     /// Why it runs, as a sentence part: "to see what runs on the host".
     pub why: &'static str,
-    /// The text; `$1`, `$2`, … are `words`.
+    /// Functions of others that it uses.
+    pub parts: Vec<&'static str>,
+    /// The text, after them; `$1`, `$2`, … are `words`.
     pub text: &'static str,
+    /// Values by name, as `NAME=VALUE`.
+    pub named: Vec<String>,
     /// Under whose lock it runs, where it changes something.
     pub fence: Option<Fence>,
     /// Positional arguments.
@@ -32,12 +36,19 @@ pub struct Fence {
 }
 
 /// What comes before a fenced step.
-const FENCED: &str = concat!(include_str!("alone.sh"), include_str!("fence.sh"), "# ----\n");
+const FENCED: &str = concat!(include_str!("alone.sh"), include_str!("fence.sh"));
+
+/// What comes before a script that has values by name.
+const NAMED: &str = include_str!("named.sh");
+
+/// A part for scripts that print [`sections`] or go through a [`Script::list`].
+pub const SAY: &str = include_str!("say.sh");
 
 impl Script {
     /// A script with no arguments yet, allowed 60 s.
     pub fn new(why: &'static str, text: &'static str) -> Self {
-        Script { why, text, fence: None, words: Vec::new(), stdin: None, limit: Duration::from_secs(60) }
+        let (parts, named, words) = (Vec::new(), Vec::new(), Vec::new());
+        Script { why, parts, text, named, fence: None, words, stdin: None, limit: Duration::from_secs(60) }
     }
 
     /// Adds one positional argument.
@@ -52,6 +63,24 @@ impl Script {
         self
     }
 
+    /// Puts parts before its text.
+    pub fn with(mut self, parts: &[&'static str]) -> Self {
+        self.parts.extend(parts);
+        self
+    }
+
+    /// Gives it a value: `$name` in its text.
+    pub fn set(mut self, name: &'static str, value: impl AsRef<str>) -> Self {
+        self.named.push(format!("{name}={}", value.as_ref()));
+        self
+    }
+
+    /// Gives it a list for `each` of [`SAY`]: the fields of an entry have `|` between them.
+    pub fn list<T: AsRef<str>>(self, name: &'static str, entries: impl IntoIterator<Item = T>) -> Self {
+        let lines: String = entries.into_iter().map(|entry| format!("{}\n", entry.as_ref())).collect();
+        self.set(name, lines.trim_end_matches('\n'))
+    }
+
     /// Has it run under this lock: its text is to call `fence` before it changes anything.
     pub fn fenced(mut self, fence: &Fence) -> Self {
         self.fence = Some(fence.clone());
@@ -60,25 +89,22 @@ impl Script {
 
     /// Everything after `sh`: the text, and the words as the shell gets them.
     pub(super) fn shell_words(&self) -> Vec<String> {
-        let mut words = match &self.fence {
-            None => vec!["-c".to_owned(), self.text.to_owned(), "cutover".to_owned()],
-            Some(fence) => {
-                let size = self.input().len();
-                let (allowed, size) = (self.limit.as_secs().to_string(), size.to_string());
-                let text = format!("{FENCED}{}", self.text);
-                vec![
-                    "-c".to_owned(),
-                    text,
-                    "cutover".to_owned(),
-                    fence.state.clone(),
-                    fence.holder.clone(),
-                    allowed,
-                    size,
-                ]
-            }
-        };
-        words.extend(self.words.iter().cloned());
+        let fenced = self.fence.as_ref().map_or("", |_| FENCED);
+        let named = if self.named.is_empty() { "" } else { NAMED };
+        let text = format!("{fenced}{named}{}{}", self.parts.concat(), self.text);
+        let mut words = vec!["-c".to_owned(), text, "cutover".to_owned()];
+        if let Some(Fence { state, holder }) = &self.fence {
+            let (allowed, size) = (self.limit.as_secs().to_string(), self.input().len().to_string());
+            words.extend([state.clone(), holder.clone(), allowed, size]);
+        }
+        words.extend(self.own_words());
         words
+    }
+
+    /// Its values and words, without those that a lock needs.
+    pub(super) fn own_words(&self) -> Vec<String> {
+        let end = (!self.named.is_empty()).then(|| "--".to_owned());
+        self.named.iter().cloned().chain(end).chain(self.words.iter().cloned()).collect()
     }
 
     /// Gives it text on stdin.
@@ -92,10 +118,9 @@ impl Script {
         self.stdin.as_ref().map(|text| crate::text::to_bytes(text.expose())).unwrap_or_default()
     }
 
-    /// Its first line, which says what it does; that of a swap comes after the lines that all of them share.
+    /// Its first line, which says what it does.
     pub fn name(&self) -> &'static str {
-        let own = self.text.rsplit_once("\n# ----\n").map_or(self.text, |(_, own)| own);
-        own.lines().next().unwrap_or_default().trim_start_matches("# ")
+        self.text.lines().next().unwrap_or_default().trim_start_matches("# ")
     }
 
     /// Lets it take up to `limit`.

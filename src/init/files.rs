@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 pub const ACTION: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "@v", env!("CARGO_PKG_VERSION_MAJOR"));
 
 /// The conf that keeps idle connections open over a reload; the same as cutover puts on a host by itself.
-pub const KEEPALIVE: &str = include_str!("../swap/keepalive.conf");
+pub const KEEPALIVE: &str = include_str!("../swap/step/keepalive.conf");
 
 /// What is asked of a person, or seen.
 #[derive(Debug, Clone)]

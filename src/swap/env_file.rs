@@ -1,17 +1,14 @@
 //! The env file: secrets from here on the host, where compose reads them back byte for byte.
 
-use super::execute::HostSwap;
 use super::plan::Plan;
 use super::survey::Compose;
-use crate::host::script::Script;
 use crate::secret::Secret;
-use crate::text::from_bytes;
-use anyhow::Result;
+use crate::text::digest;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Between these lines are the values from here. They come last in the file, since the last value of a key counts.
-const BEGIN: &str = "# cutover: values from here on are written at each release";
-const END: &str = "# cutover: end of values";
+pub(super) const BEGIN: &str = "# cutover: values from here on are written at each release";
+pub(super) const END: &str = "# cutover: end of values";
 
 /// What the env file gets.
 #[derive(Debug, Clone, Default)]
@@ -25,46 +22,13 @@ pub enum Given {
     Values(Vec<(String, Secret)>),
 }
 
-impl HostSwap<'_> {
-    /// Writes the env file; its content travels on stdin and is nowhere shown.
-    pub(super) async fn env_file(&mut self) -> Result<String> {
-        let Some(file) = &self.plan.env_file else { return Ok(String::new()) };
-        let (mode, content) = match &self.env_given {
-            _ if self.plan.rollback => ("kept", String::new()),
-            Given::Nothing => ("kept", String::new()),
-            Given::Whole(content) => ("whole", content.expose().to_owned()),
-            Given::Values(values) => ("values", block(values, self.plan.compose)),
-        };
-        let live = self.plan.services.iter().find_map(|service| service.from.as_ref()?.version.as_ref());
-        let live = live.map(|live| self.plan.env_key(live));
-        let script = self
-            .script(
-                "to write the env file",
-                concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/env-file.sh")),
-            )
-            .args([file, &self.plan.env_key(&self.plan.version), mode])
-            .arg(live.unwrap_or_default())
-            .args([BEGIN, END])
-            .stdin(self.journal_line()? + &from_bytes(content.as_bytes()));
-        self.host.run(&script).await?;
-        Ok(file.clone())
-    }
-
-    /// Undoes it.
-    pub(super) fn unenv_file(&self) -> Option<Script> {
-        let text = concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/unenv-file.sh"));
-        let file = self.plan.env_file.as_ref()?;
-        Some(self.script("to put the env file back", text).arg(file))
-    }
-}
-
 /// The name by which the state directory keeps the env file of a version. Two configurations of one directory may have
 /// files of their own, and versions with the same name.
 pub fn key(directory: &str, file: &str, version: &str) -> String {
     if file.strip_prefix(directory) == Some("/.env") {
         return version.to_owned();
     }
-    format!("{version}~{}", &super::undo::digest(file)[..8])
+    format!("{version}~{}", &digest(file)[..8])
 }
 
 impl Plan {
@@ -143,7 +107,8 @@ fn closes(line: &str, quote: char) -> bool {
     false
 }
 
-fn block(values: &[(String, Secret)], compose: Compose) -> String {
+/// The values between their lines.
+pub(super) fn block(values: &[(String, Secret)], compose: Compose) -> String {
     let lines = values.iter().map(|(key, value)| format!("{key}={}\n", quoted(value.expose(), compose)));
     format!("{BEGIN}\n{}{END}\n", lines.collect::<String>())
 }

@@ -1,14 +1,13 @@
 //! nginx's configuration as files and as its container sees it, and what the slots have received so far.
 
 use super::probe::{Counts, counts};
+use super::shell;
 use crate::host::Host;
 use crate::host::container::Image;
 use crate::host::nginx::{Directive, parse};
-use crate::host::script::{Script, sections};
+use crate::host::script::{SAY, Script, sections};
 use anyhow::Result;
 use std::time::Instant;
-
-const LOOK: &str = concat!(include_str!("scripts/opens.sh"), include_str!("scripts/look.sh"));
 
 /// What to look at.
 pub struct Ask {
@@ -69,12 +68,12 @@ pub async fn look(host: &Host, mut ask: Ask, known: Option<Nginx>) -> Result<Loo
     if known.is_some() {
         ask.nginx = None;
     }
-    let script = Script::new("to read nginx's configuration", LOOK)
-        .arg(ask.nginx.clone().unwrap_or_default())
-        .arg(ask.paths.len().to_string())
+    let script = Script::new("to read nginx's configuration", include_str!("scripts/look.sh"))
+        .with(&[SAY, shell::TRAFFIC])
+        .set("nginx", ask.nginx.as_deref().unwrap_or_default())
+        .list("slots", ask.pids.iter().map(i64::to_string))
         .args(&ask.paths)
-        .arg(ask.pids.len().to_string())
-        .args(ask.pids.iter().map(i64::to_string))
+        .arg("--")
         .args(&ask.images);
     let since = Instant::now();
     let mut look = read(&host.run(&script).await?)?;

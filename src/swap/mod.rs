@@ -1,29 +1,25 @@
 //! The swap: observe a host, plan, execute step by step, and put everything back when a step fails.
 //!
-//! Read [`story`] first: it is the swap on one page. [`plan`] says what each step needs, [`execute`] runs them on every
-//! host, phase by phase, [`undo`] puts them back.
+//! Read [`story`] first: it is the swap on one page. [`step`] has a room for each of its steps, [`plan`] says what they need,
+//! [`execute`] takes them on every host, phase by phase, [`undo`] puts them back.
 
 pub mod back;
-mod bake;
-pub mod confirm;
 pub mod deliver;
 pub mod discover;
 pub mod env_file;
 pub mod evidence;
 pub mod execute;
-mod explain;
 pub mod findings;
 mod found;
 mod health;
 pub mod history;
-mod hooks;
 pub mod journal;
 mod links;
 pub mod look;
 pub mod making;
+pub mod meaning;
 mod neighbours;
 pub mod observe;
-mod perform;
 pub mod plan;
 pub mod probe;
 pub mod prune;
@@ -32,7 +28,9 @@ pub mod refusals;
 mod refusals_compose;
 mod refusals_project;
 mod refusals_route;
-mod start;
+pub mod run;
+mod shell;
+pub mod step;
 pub mod story;
 pub mod survey;
 mod together;

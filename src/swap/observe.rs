@@ -69,6 +69,8 @@ pub struct ServiceSeen {
     pub name: String,
     /// The image's repository.
     pub image: String,
+    /// It comes from here over SSH, and through no registry.
+    pub ship: bool,
     /// Its slots.
     pub slots: [SlotSeen; 2],
     /// The upstream that routes to it.

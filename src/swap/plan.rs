@@ -1,7 +1,6 @@
 //! What will be done on one host, as a value: printed by `plan`, executed by `release`, kept in the journal for undoing.
 
 use super::evidence::Evidence;
-use super::history::ServiceRecord;
 use super::making::Making;
 use super::observe::{Live, Observation, ServiceSeen, SlotSeen};
 use super::probe::Place;
@@ -10,7 +9,7 @@ use crate::config::{Bake, Config, Health, HostHook};
 use crate::host::compose::Condition;
 use crate::host::container::{Container, same_reference};
 use crate::host::nginx::{Probe, point};
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -111,6 +110,12 @@ pub struct ServicePlan {
     pub ship: bool,
     /// References that shall name the image, each with the image it names now (`None`: none).
     pub tags: Vec<(String, Option<String>)>,
+    /// That of them which keeps the release's image.
+    #[serde(default)]
+    pub keep_tag: String,
+    /// That of them by which the image comes, where it leaves one that was not there.
+    #[serde(default)]
+    pub pulled: Option<String>,
     /// The slot that serves now.
     pub from: Option<OldSlot>,
     /// The slot to start.
@@ -217,10 +222,19 @@ pub struct Release {
     pub version: String,
     /// The commit that it is of; empty where that is not known.
     pub commit: String,
-    /// `REPOSITORY@DIGEST`, `REPOSITORY:TAG`, or the id of an image that the hosts have.
-    pub images: Vec<String>,
+    /// By the service's name.
+    pub images: BTreeMap<String, ReleaseImage>,
     /// Goes back: the release's own command does not run, and a kept container is started again.
     pub rollback: bool,
+}
+
+/// What a service shall run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReleaseImage {
+    /// `REPOSITORY@DIGEST`, `REPOSITORY:TAG`, or the id of an image that the hosts have.
+    pub reference: String,
+    /// Ids by which a host may have it already.
+    pub ids: Vec<String>,
 }
 
 impl OldSlot {
@@ -246,6 +260,11 @@ impl Plan {
         self.is_routing() || self.conf.before != self.conf.after
     }
 
+    /// What there is to say of each service.
+    pub(super) fn each(&self, text: impl Fn(&ServicePlan) -> String) -> String {
+        self.services.iter().map(text).collect::<Vec<_>>().join(", ")
+    }
+
     /// Some slot serves now.
     pub fn replaces(&self) -> bool {
         self.services.iter().any(|service| service.from.is_some())
@@ -255,12 +274,8 @@ impl Plan {
     ///
     /// `first` is the host that runs the release's own command.
     pub fn new(config: &Config, seen: &Observation, release: &Release, first: bool) -> Result<Plan> {
-        let services = seen.services.iter().zip(&release.images);
-        let mut services: Vec<ServicePlan> =
-            services.map(|(service, image)| service.plan(seen, image, release)).collect();
-        for (service, stated) in services.iter_mut().zip(&config.services) {
-            service.ship = stated.ship;
-        }
+        let services: Vec<ServicePlan> =
+            seen.services.iter().map(|service| service.plan(seen, release)).collect::<Result<_>>()?;
         let hook = config.hooks.release.as_ref().filter(|_| first && !release.rollback);
         let hook = hook.and_then(|hook| {
             let service = services.iter().find(|service| hook.service == service.name.as_str())?;
@@ -271,7 +286,8 @@ impl Plan {
                 irreversible: hook.irreversible,
             })
         });
-        let pulled = seen.services.iter().zip(&release.images).filter_map(|(service, image)| service.pulled_tag(image));
+        let pulled = services.iter().filter_map(|service| service.pulled.clone());
+        let pulled: Vec<String> = pulled.collect();
         let keep = super::prune::Keep::new(seen, &release.version, config.keep);
         Ok(Plan {
             id: release.id.clone(),
@@ -332,28 +348,15 @@ impl Observation {
     }
 }
 
-impl ServicePlan {
-    /// Its part of a record.
-    pub(super) fn record(&self, slot: &str, image: &str, container: &str) -> ServiceRecord {
-        ServiceRecord {
-            service: self.name.clone(),
-            slot: slot.to_owned(),
-            repository: self.repository.clone(),
-            shipped: self.ship,
-            digest: self.digest.clone(),
-            image: image.to_owned(),
-            container: container.to_owned(),
-        }
-    }
-}
-
 impl ServiceSeen {
     /// The slot to start: the one that does not serve.
     pub fn next(&self) -> usize {
         self.live.slot().map_or(self.in_conf, |slot| 1 - slot)
     }
 
-    fn plan(&self, host: &Observation, image: &str, release: &Release) -> ServicePlan {
+    fn plan(&self, host: &Observation, release: &Release) -> Result<ServicePlan> {
+        let ReleaseImage { reference: image, ids } =
+            release.images.get(&self.name).with_context(|| format!("the release has no image for {}", self.name))?;
         let live = match self.live {
             Live::Proved(slot) => Some((slot, true)),
             Live::Assumed(slot) => Some((slot, false)),
@@ -376,12 +379,13 @@ impl ServiceSeen {
         let tag = super::prune::keep_tag(&self.image, &host.keep_prefix, &release.version);
         let known = self.tagged.iter().find(|(name, _)| *name == tag).map(|(_, id)| id.clone());
         let mut tags = vec![(to.reference.clone(), to.reference_image.clone())];
-        tags.extend(self.pulled_tag(image).map(|pulled| (pulled, None)));
-        tags.push((tag, known));
+        let pulled = self.pulled_tag(image);
+        tags.extend(pulled.clone().map(|pulled| (pulled, None)));
+        tags.push((tag.clone(), known));
         let before = to.container.as_ref().map(|container| container.id.clone());
         let running = to.container.as_ref().filter(|container| container.is_running()).map(Place::of);
         let kept = to.container.as_ref().filter(|container| {
-            let same = to.version.as_ref() == Some(&release.version) || container.image == image;
+            let same = to.version.as_ref() == Some(&release.version) || container.image == *image;
             release.rollback && same && !container.is_running()
         });
         let kept = kept.map(|container| Kept {
@@ -389,14 +393,18 @@ impl ServiceSeen {
             restart: super::history::policy_of(&host.history, &container.id).unwrap_or(&to.restart).to_owned(),
         });
         let present = kept.as_ref().and(to.container.as_ref()).map(|c| c.image.clone()).or_else(|| self.present(image));
-        ServicePlan {
+        let digest = self.digest(host, image, present.as_deref());
+        let present = present.or_else(|| ids.iter().find(|id| self.has_image(id)).cloned());
+        Ok(ServicePlan {
             name: self.name.clone(),
             pull: image.to_owned(),
-            ship: false,
+            ship: self.ship,
             repository: self.image.clone(),
-            digest: self.digest(host, image, present.as_deref()),
+            digest,
             present,
             tags,
+            keep_tag: tag,
+            pulled,
             from: live.and_then(old),
             to: NewSlot { slot: to.service.clone(), host: to.host.clone(), before, kept, running },
             upstream: self.upstream.clone(),
@@ -405,7 +413,7 @@ impl ServiceSeen {
             stop_timeout: self.stop_timeout,
             probe: self.looked.probe.clone(),
             evidence: self.looked.evidence,
-        }
+        })
     }
 }
 

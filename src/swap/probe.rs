@@ -1,6 +1,7 @@
 //! What the slots receive while nginx is asked, and what is sent. The configuration file is no evidence of where requests
 //! go, nor is `nginx -T`.
 
+use super::shell;
 use crate::host::Host;
 use crate::host::container::Container;
 use crate::host::http::{Answer, Ask};
@@ -11,9 +12,6 @@ use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::time::Duration;
-
-const RECEIVED: &str = concat!(include_str!("scripts/opens.sh"), include_str!("scripts/received.sh"));
-const RESOLVE: &str = include_str!("scripts/resolve.sh");
 
 /// More segments than a connection with one short request and its answer brings.
 const SEGMENTS_OF_OTHERS: u64 = 12;
@@ -130,7 +128,8 @@ impl Question<'_> {
     /// What the slots have received up to now, and how much of it within this time.
     pub async fn received(&self, within: Duration) -> Result<[Received; 2]> {
         let centiseconds = within.as_millis().div_ceil(10).to_string();
-        let script = Script::new("to see which slot receives requests", RECEIVED)
+        let script = Script::new("to see which slot receives requests", include_str!("scripts/received.sh"))
+            .with(&[shell::TRAFFIC])
             .args([self.nginx.as_nginx(), centiseconds])
             .args(self.slots.iter().flatten().map(|slot| slot.as_slot(self.port, "")));
         let output = String::from_utf8_lossy(&self.host.run(&script).await?).into_owned();
@@ -172,7 +171,8 @@ fn unique() -> String {
 
 /// What these names mean in nginx's container, where that can be asked.
 pub async fn resolve(host: &Host, nginx: &str, names: &[&str]) -> Result<Vec<(String, Vec<String>)>> {
-    let script = Script::new("to see what names mean to nginx", RESOLVE).arg(nginx).args(names.iter().copied());
+    let script = Script::new("to see what names mean to nginx", include_str!("scripts/resolve.sh"));
+    let script = script.with(&[shell::NGINX]).arg(nginx).args(names.iter().copied());
     let output = String::from_utf8_lossy(&host.run(&script).await?).into_owned();
     let read = |line: &str| {
         let mut words = line.split_whitespace().map(str::to_owned);

@@ -1,11 +1,11 @@
 //! An unfinished swap that an earlier run left: finished if it was confirmed anywhere, else put back.
 
-use super::execute::HostSwap;
 use super::history::Outcome;
 use super::journal::Journal;
 use super::observe::Observation;
-use super::story::{Phase, Step};
-use super::undo;
+use super::run::HostSwap;
+use super::story::{self, Phase, Step};
+use super::{shell, step, undo};
 use crate::cancel::Cancel;
 use crate::host::Host;
 use crate::host::lock::Holder;
@@ -62,27 +62,29 @@ pub async fn recover(
 ) -> Result<()> {
     let Some(journal) = &seen.journal else { return Ok(()) };
     let Some(plan) = &journal.plan else { return set_aside(host, state, holder).await };
-    let mut swap = HostSwap::new(host, plan.clone(), state, holder, None);
+    let mut swap = HostSwap::new(host, plan, state, holder);
     swap.begun = journal.begun.clone();
     swap.written = AtomicBool::new(journal.is_confirmed());
-    swap.nginx = seen.nginx.running.as_ref().map(|container| container.id.clone());
+    swap.nginx.container = seen.nginx.running.as_ref().map(|container| container.id.clone());
     if way == Way::PutBack {
         let left = undo::one(&mut swap, "the run that released it ended half-way", false).await?;
         let left: Vec<String> = left.into_iter().map(|(_, why)| why).collect();
         return if left.is_empty() { Ok(()) } else { bail!(left.join("; ")) };
     }
-    for service in &plan.services {
+    for service in &mut swap.services {
         let slots = seen.services.iter().flat_map(|service| &service.slots);
-        let container = slots.filter(|slot| slot.service == service.to.slot).find_map(|slot| slot.container.clone());
-        swap.started.push(container.with_context(|| format!("{} has no container", service.to.slot))?);
+        let to = &service.plan.to.slot;
+        let container = slots.filter(|slot| slot.service == *to).find_map(|slot| slot.container.clone());
+        service.started = Some(container.with_context(|| format!("{to} has no container"))?);
     }
     if !journal.begun.contains(&Step::Retire)
         && let Some((_, ended)) = swap.ended().await
     {
         bail!("{ended}, so the old slot was left running; `cutover recover --put-back` goes back to it");
     }
-    for step in plan.steps().into_iter().filter(|step| step.phase() >= Phase::Drain && *step != Step::AfterSwitch) {
-        swap.step(step, cancel).await?;
+    for step in story::steps(plan).into_iter().filter(|step| step.phase() >= Phase::Drain && *step != Step::AfterSwitch)
+    {
+        step::take(&mut swap, step, cancel).await?;
     }
     Ok(())
 }
@@ -90,8 +92,8 @@ pub async fn recover(
 /// A journal that can't be read is no reason to do anything, and it is kept for people.
 async fn set_aside(host: &Host, state: &str, holder: &Holder) -> Result<()> {
     let fence = Fence { state: state.to_owned(), holder: holder.id.clone() };
-    let text = concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/set-aside.sh"));
-    let name = host.run(&Script::new("to set the journal aside", text).fenced(&fence)).await?;
+    let script = Script::new("to set the journal aside", include_str!("step/set-aside.sh"));
+    let name = host.run(&script.with(&[shell::SAY, shell::CORE]).fenced(&fence)).await?;
     let text = format!(
         "the journal of an unfinished swap can't be read, so nothing was undone by it; it is {} now. `cutover status` shows \
          what is live",

@@ -2,6 +2,7 @@
 
 use super::findings::Findings;
 use super::look::Look;
+use super::meaning;
 use super::observe::{Observation, ServiceSeen, SlotSeen};
 use super::survey::{Compose, Survey};
 use crate::config::Config;
@@ -278,7 +279,7 @@ fn of_health(
             let what = format!(
                 "the live version answers GET {path} with {}{}",
                 answer.status,
-                meaning(answer.status, answer.location.as_deref())
+                meaning::of_status(answer.status, answer.location.as_deref())
             );
             let todo = "set `health: {path: …}` to a path that answers 200 when the service works, or state `status`";
             findings.advise(&about, what, todo);
@@ -287,20 +288,5 @@ fn of_health(
             let what = format!("the live version does not answer GET {path} on port {}: {error:#}", service.port);
             findings.advise(&about, what, "see whether it works: docker logs; a release would replace it");
         }
-    }
-}
-
-/// What a status that is not healthy usually means.
-pub fn meaning(status: u16, location: Option<&str>) -> String {
-    let to = location.map(|to| format!(" to {}", one_line(to, 100))).unwrap_or_default();
-    match status {
-        301 | 302 | 307 | 308 => {
-            format!(", a redirect{to}: often to https or another host, so state `health: {{host: …}}` or another path")
-        }
-        400 | 421 => ": it may not know the Host header, so state `health: {host: …}`".to_owned(),
-        401 | 403 => ": it wants a login or another Host header, so choose a path that is open to all".to_owned(),
-        404 => ": it has no such path, so state `health: {path: …}`".to_owned(),
-        500..=599 => ": the service says that it does not work".to_owned(),
-        _ => String::new(),
     }
 }

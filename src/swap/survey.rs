@@ -6,7 +6,7 @@ use super::look::Nginx;
 use crate::host::Host;
 use crate::host::compose::{self, Project, Unset};
 use crate::host::container::Container;
-use crate::host::script::{Script, sections};
+use crate::host::script::{SAY, Script, sections};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
@@ -81,7 +81,7 @@ pub struct Survey {
 /// Surveys a host. `directory` is the project's, `state` that of cutover in it, `nginx` a compose service.
 pub async fn survey(host: &Host, directory: &str, state: &str, nginx: &str) -> Result<Survey> {
     let script = Script::new("to see what is on the host", include_str!("scripts/survey.sh"));
-    let script = script.args([directory, state, nginx]);
+    let script = script.with(&[SAY]).args([directory, state, nginx]);
     read(&host.run(&script).await?)
 }
 

@@ -170,6 +170,7 @@ fn service_seen(
     let both = [seen(&slots[0]), seen(&slots[1])];
     Some(ServiceSeen {
         name: service.name.to_string(),
+        ship: service.ship,
         image,
         slots: both,
         upstream: upstream.name.clone(),

@@ -1,6 +1,7 @@
 //! nginx's file as a power cut can leave it where it is mounted alone: half written, so that nothing can be observed.
 
 use super::journal::Journal;
+use super::shell;
 use super::story::Step;
 use crate::host::Host;
 use crate::host::lock::Holder;
@@ -16,9 +17,11 @@ pub async fn mend(host: &Host, state: &str, holder: &Holder) -> Result<Option<St
         return Ok(None);
     }
     let Some(conf) = journal.plan.map(|plan| plan.conf).filter(|conf| conf.in_place) else { return Ok(None) };
-    let text = concat!(include_str!("scripts/prelude.sh"), include_str!("scripts/mend.sh"));
     let fence = Fence { state: state.to_owned(), holder: holder.id.clone() };
-    let script = Script::new("to mend a file that was half written", text).fenced(&fence).arg(&conf.path);
+    let script = Script::new("to mend a file that was half written", include_str!("step/mend.sh"))
+        .with(&[shell::SAY, shell::CORE, shell::NGINX])
+        .fenced(&fence)
+        .set("file", &conf.path);
     let said = sections(&host.run(&script).await?)?;
     Ok(said.into_iter().find(|section| section.name == "mended").map(|section| section.text))
 }

@@ -1,6 +1,6 @@
 //! Whether the new slots still run.
 
-use super::execute::HostSwap;
+use super::run::HostSwap;
 use crate::host::container::Container;
 use crate::host::script::Script;
 use anyhow::{Context as _, Result};
@@ -17,6 +17,8 @@ pub type Watch = Shared<BoxFuture<'static, Result<End, String>>>;
 pub struct End {
     /// Its container.
     pub container: String,
+    /// Its compose service.
+    pub slot: String,
     /// Which slot, and how, such as "blue ended with 1".
     pub text: String,
 }
@@ -29,18 +31,20 @@ impl HostSwap<'_> {
             let since = if container.restart_count > 0 { &container.created } else { &container.state.started_at };
             since.parse().with_context(|| format!("{} was started at {since}", container.id))
         };
-        let since = self.started.iter().map(since).collect::<Result<Vec<_>>>()?;
+        let started =
+            self.services.iter().filter_map(|service| Some((&service.plan.to.slot, service.started.as_ref()?)));
+        let slots: Vec<_> = started.clone().map(|(slot, new)| (new.id.clone(), slot.clone())).collect();
+        let since = started.map(|(_, new)| since(new)).collect::<Result<Vec<_>>>()?;
         let since = since.into_iter().min().unwrap_or_default();
-        let slots = self.plan.services.iter().map(|service| service.to.slot.clone());
-        let slots: Vec<_> = self.started.iter().map(|container| container.id.clone()).zip(slots).collect();
         let docker = self.host.docker(&self.plan.engine)?.clone();
         let watching = tokio::spawn(async move {
             let ids: Vec<&str> = slots.iter().map(|(id, _)| id.as_str()).collect();
             let died = docker.died(&ids, since).await.map_err(|error| format!("{error:#}"))?;
-            let slot =
-                slots.iter().find(|(id, _)| *id == died.container).map_or("a new slot", |(_, slot)| slot.as_str());
+            let slot = slots.into_iter().find(|(id, _)| *id == died.container);
+            let slot = slot.map_or_else(|| "a new slot".to_owned(), |(_, slot)| slot);
             let memory = if died.out_of_memory { " for lack of memory" } else { "" };
-            Ok(End { text: format!("{slot} ended with {}{memory}", died.exit_code), container: died.container })
+            let text = format!("{slot} ended with {}{memory}", died.exit_code);
+            Ok(End { container: died.container, slot, text })
         });
         let watch = async { watching.await.unwrap_or_else(|error| Err(error.to_string())) };
         self.watch = Some(watch.boxed().shared());
@@ -61,15 +65,19 @@ impl HostSwap<'_> {
     /// The new slot that ended since it was started, if one certainly did: the old one must not be stopped then. The host
     /// is asked, since what a watch has to say may still be on its way.
     pub(super) async fn ended(&self) -> Option<(String, String)> {
-        const RUNS: &str = "docker inspect -f '{{.RestartCount}} {{.State.Status}}' \"$@\"";
-        let ids = self.started.iter().map(|container| &container.id);
+        const RUNS: &str = "docker inspect -f '{{.Id}} {{.RestartCount}} {{.State.Status}}' \"$@\"";
+        let started = || self.services.iter().filter_map(|service| service.started.as_ref());
+        let ids = started().map(|container| &container.id);
         let output = self.host.run(&Script::new("to see that the new slot runs", RUNS).args(ids)).await.ok()?;
         let output = String::from_utf8_lossy(&output).into_owned();
-        for ((service, container), line) in self.plan.services.iter().zip(&self.started).zip(output.lines()) {
-            let (restarts, status) = line.split_once(' ')?;
-            let crashed = restarts.parse::<i64>().ok()? > container.restart_count;
+        for service in &self.services {
+            let Some(new) = &service.started else { continue };
+            let line = output.lines().find_map(|line| line.strip_prefix(&new.id))?;
+            let (restarts, status) = line.trim_start().split_once(' ')?;
+            let crashed = restarts.parse::<i64>().ok()? > new.restart_count;
             if crashed || !matches!(status, "running" | "restarting" | "paused") {
-                return Some((self.host.name.clone(), format!("{} ended after it was confirmed", service.to.slot)));
+                let text = format!("{} ended after it was confirmed", service.plan.to.slot);
+                return Some((self.host.name.clone(), text));
             }
         }
         None

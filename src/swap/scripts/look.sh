@@ -1,8 +1,6 @@
 # nginx's configuration as files and as its container sees it, what the slots received, and images.
-# Words: nginx container or '', how many paths, the paths mounted into nginx, how many processes, the slots' processes,
-# then image references.
-LC_ALL=C; export LC_ALL
-say() { printf '@%s %s %s\n%s\n' "$1" "$2" "${#3}" "$3"; }
+# Words: the paths mounted into nginx, `--`, image references. Names: nginx (its container, or ''), slots (a list of their
+# processes).
 file() {
   [ -L "$1" ] && { say link 0 "$1"; say target 0 "$(readlink "$1")"; }   # its target may be there in the container alone
   case $1 in *.key|*.pem|*.crt|*.p12|*.htpasswd) return ;; esac
@@ -13,8 +11,7 @@ file() {
   [ -w "$1" ] && say writable 0 "$1"
   printf '@file 0 %s\n' "$size"; cat "$1"; echo
 }
-nginx=$1 count=$2; shift 2
-while [ "$count" -gt 0 ]; do
+path() {
   if [ -d "$1" ]; then
     [ -w "$1" ] && say writable 0 "$1"
     for each in "$1"/* "$1"/*/*; do
@@ -26,14 +23,14 @@ while [ "$count" -gt 0 ]; do
   else
     say absent 0 "$1"
   fi
-  shift; count=$((count - 1))
-done
-count=$1; shift
-while [ "$count" -gt 0 ]; do
+}
+while [ "$1" != -- ]; do path "$1"; shift; done
+shift
+slot() {
   handles=$(awk '$1 == "SigBlk:" || $1 == "SigCgt:" { printf "%s%s", (n++ ? "," : ""), $2 }' "/proc/$1/status" 2>/dev/null)
   say received 0 "$1 $(counts "$1") ${handles:--}"
-  shift; count=$((count - 1))
-done
+}
+each "$slots" slot
 # Each of these takes 0.1 s, so at the same time; the dump is printed after the others.
 {
   [ -z "$nginx" ] || say nginx-version 0 "$(timeout 30 docker exec "$nginx" nginx -v 2>&1)"

@@ -1,7 +1,5 @@
 # What is on the host: engine, compose project, containers, disk, history, and what nginx says of itself where its
 # container can be guessed. Words: project directory, state directory, nginx's compose service.
-LC_ALL=C; export LC_ALL
-say() { printf '@%s %s %s\n%s\n' "$1" "$2" "${#3}" "$3"; }
 dir=$1 state=$2 service=$3
 say user 0 "$(id -un) $(id -Gn)"
 cd "$dir" 2>/dev/null || { say directory 1 "$dir"; exit 0; }

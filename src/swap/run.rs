@@ -1,0 +1,320 @@
+//! The swap of one host while it runs: its plan, one value for each of its services, and what nginx was seen to be.
+
+use super::deliver::Shipment;
+use super::env_file::Given;
+use super::history::{self, Outcome, Record, ServiceRecord};
+use super::plan::{Plan, ServicePlan};
+use super::probe::{Counts, Place};
+use super::shell;
+use super::story::Step;
+use super::watch::Watch;
+use crate::host::Host;
+use crate::host::container::Container;
+use crate::host::docker::Login;
+use crate::host::lock::Holder;
+use crate::host::script::{Fence, Script};
+use crate::report::text::one_line;
+use anyhow::{Context as _, Result, bail};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Seconds that nginx may take to replace its workers after a reload.
+pub(super) const RELOAD_SECONDS: u64 = 15;
+
+/// What a runner that cancels a job leaves time for.
+const HURRIED: Duration = Duration::from_secs(2);
+
+/// The swap of one host while it runs.
+pub struct HostSwap<'a> {
+    /// The host.
+    pub host: &'a Host,
+    /// What to do.
+    pub plan: &'a Plan,
+    /// The plan's services, and what has become of each.
+    pub services: Vec<ServiceSwap<'a>>,
+    /// cutover's state directory on the host.
+    pub state: String,
+    /// The id under which this run holds the lock.
+    pub holder: String,
+    /// Who releases, from where: for the history.
+    pub by: String,
+    /// For pulling.
+    pub login: Option<Login>,
+    /// Images that come from here.
+    pub shipment: Shipment,
+    /// What the env file gets.
+    pub env_given: Given,
+    /// A runner that cancels the job leaves no time to wait.
+    pub hurried: bool,
+    /// Whether the new slots still run; `None` where another run started them.
+    pub watch: Option<Watch>,
+    /// nginx, as it was last seen.
+    pub nginx: Nginx,
+    /// Steps begun so far.
+    pub begun: Vec<Step>,
+    /// Step → seconds.
+    pub seconds: BTreeMap<&'static str, f64>,
+    /// What was drained.
+    pub drained: Option<Drained>,
+    /// An old slot was left running, since nginx still sends requests there: in these words.
+    pub still_used: Option<String>,
+    /// The last lines of what failed: a command, or the new slot.
+    pub said: Mutex<Vec<String>>,
+    /// The host has written down that all were confirmed.
+    pub written: AtomicBool,
+    /// When the host was last asked to do a step.
+    pub asked: Instant,
+}
+
+/// One service of a swap while it runs.
+pub struct ServiceSwap<'a> {
+    /// What to do.
+    pub plan: &'a ServicePlan,
+    /// The id of its image on the host, once it is there.
+    pub image: Option<String>,
+    /// The digest that the registry has the image by, as far as it is known.
+    pub digest: Option<String>,
+    /// The new slot's container, once it is started.
+    pub started: Option<Container>,
+    /// What the new and the old slot had received when nginx was switched; `None` where it was not.
+    pub at_switch: Option<[Option<Counts>; 2]>,
+}
+
+/// nginx during a swap.
+#[derive(Debug, Default)]
+pub struct Nginx {
+    /// Its container.
+    pub container: Option<String>,
+    /// Where its connections are to be seen: its addresses as the host reaches it, and its PID 1.
+    pub place: Place,
+    /// How many workers it has.
+    pub workers: usize,
+    /// What the new slots' names mean in its container: name and address.
+    pub resolved: Vec<(String, String)>,
+}
+
+/// nginx's old workers, after they were waited for.
+#[derive(Debug)]
+pub struct Drained {
+    /// In words.
+    pub text: String,
+    /// When that was.
+    pub at: Instant,
+    /// How many were left.
+    pub left: u64,
+}
+
+impl<'a> HostSwap<'a> {
+    /// A swap that has not begun.
+    pub fn new(host: &'a Host, plan: &'a Plan, state: &str, holder: &Holder) -> Self {
+        let (pid, addresses) = (plan.nginx.pid.unwrap_or_default(), plan.nginx.addresses.clone());
+        let nginx =
+            Nginx { container: plan.nginx.container.clone(), place: Place { pid, addresses }, ..Nginx::default() };
+        HostSwap {
+            host,
+            plan,
+            services: plan.services.iter().map(ServiceSwap::new).collect(),
+            state: state.to_owned(),
+            holder: holder.id.clone(),
+            by: holder.by.clone(),
+            login: None,
+            shipment: Shipment::default(),
+            env_given: Given::default(),
+            hurried: false,
+            watch: None,
+            nginx,
+            begun: Vec::new(),
+            seconds: BTreeMap::new(),
+            drained: None,
+            still_used: None,
+            said: Mutex::default(),
+            written: AtomicBool::new(false),
+            asked: Instant::now(),
+        }
+    }
+}
+
+impl HostSwap<'_> {
+    /// A script of the swap: it runs only while this run holds the lock.
+    pub(super) fn script(&self, why: &'static str, text: &'static str) -> Script {
+        Script::new(why, text).with(&[shell::SAY, shell::CORE]).fenced(&self.fence()).limit(Duration::from_secs(180))
+    }
+
+    /// The lock under which this run changes the host.
+    pub(super) fn fence(&self) -> Fence {
+        Fence { state: self.state.clone(), holder: self.holder.clone() }
+    }
+
+    /// Runs a script whose output says nothing.
+    pub(super) async fn run(&self, script: Script) -> Result<()> {
+        self.host.run(&script).await.map(|_| ())
+    }
+
+    /// The plan as the first line of a journal, with the images that are on the host by now.
+    pub(super) fn journal_line(&self) -> Result<String> {
+        let services = self.services.iter().map(|service| ServicePlan {
+            present: service.image.clone(),
+            digest: service.digest.clone(),
+            ..service.plan.clone()
+        });
+        let plan = Plan { services: services.collect(), ..self.plan.clone() };
+        Ok(format!("{}\n", crate::text::json(&serde_json::to_string(&plan)?)))
+    }
+
+    /// References, each with the image that it shall name, as a script's list.
+    pub(super) fn tags(&self) -> Result<Vec<String>> {
+        let mut tags = Vec::new();
+        for service in &self.services {
+            let image = service.image.as_ref();
+            let image = image.with_context(|| format!("{} is not on the host after the pull", service.plan.pull))?;
+            tags.extend(service.plan.tags.iter().map(|(reference, _)| format!("{reference}|{image}")));
+        }
+        Ok(tags)
+    }
+
+    /// nginx's addresses as the host reaches it; at least one.
+    pub(super) fn nginx_addresses(&self) -> Result<&[String]> {
+        match self.nginx.place.addresses.as_slice() {
+            [] => bail!("nginx's container has no address"),
+            addresses => Ok(addresses),
+        }
+    }
+
+    /// How long nginx's old workers may take.
+    pub(super) fn drain_timeout(&self) -> Duration {
+        self.in_time(self.plan.drain_timeout)
+    }
+
+    /// How long a container may take to stop.
+    pub(super) fn stop_timeout(&self) -> Duration {
+        self.in_time(self.plan.services.iter().map(|service| service.stop_timeout).max().unwrap_or_default())
+    }
+
+    fn in_time(&self, limit: Duration) -> Duration {
+        if self.hurried { limit.min(HURRIED) } else { limit }
+    }
+
+    /// The release's own command ran, and the old code may not work with what it did.
+    pub fn is_irreversible(&self) -> bool {
+        self.begun.contains(&Step::Hook) && self.plan.hook.as_ref().is_some_and(|hook| hook.irreversible)
+    }
+
+    /// The host has written down that all were confirmed.
+    pub(super) fn is_written(&self) -> bool {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// Why it failed on this host, and the last lines of what did.
+    pub(super) fn why(&self, error: &anyhow::Error) -> String {
+        let why = format!("{error:#}");
+        let own = format!("on {}, ", self.host.name);
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines: String = said.iter().map(|line| format!("\n│ {}", one_line(line, 400))).collect();
+        format!("{}{lines}", why.strip_prefix(&own).unwrap_or(&why))
+    }
+
+    /// Keeps the last lines of what failed.
+    pub(super) fn keep_said(&self, lines: impl IntoIterator<Item = String>) {
+        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = lines.into_iter().collect();
+    }
+}
+
+/// The history of a swap.
+impl HostSwap<'_> {
+    /// The lines for a release that is live; one that goes back marks the version that it leaves.
+    pub(super) fn released(&self) -> String {
+        let left = self.plan.services.iter().filter_map(|service| service.from.as_ref()?.version.as_ref());
+        let left: BTreeSet<&String> =
+            left.filter(|version| self.plan.rollback && **version != self.plan.version).collect();
+        let left = left.into_iter().map(|version| self.line(version, Outcome::RolledBack, ""));
+        left.collect::<String>() + &self.record(Outcome::Released, "")
+    }
+
+    /// A line of this version.
+    pub fn record(&self, outcome: Outcome, reason: &str) -> String {
+        self.line(&self.plan.version, outcome, reason)
+    }
+
+    /// The restart policies of the containers that serve now and did before.
+    fn policies(&self) -> BTreeMap<String, String> {
+        let old = self.plan.services.iter().filter_map(|service| service.from.as_ref());
+        let old = old.filter(|old| !old.restart.is_empty()).map(|old| (old.container.clone(), old.restart.clone()));
+        let new = self.services.iter().filter_map(|service| service.started.as_ref());
+        let new = new.map(|new| (new.id.clone(), new.host_config.restart_policy.word()));
+        old.chain(new).collect()
+    }
+
+    /// The commit of the new version: this run's, else the one that its images name, where they name one.
+    fn commit(&self) -> String {
+        let started = self.services.iter().filter_map(|service| service.started.as_ref());
+        let labels = started.map(|container| container.label("org.opencontainers.image.revision"));
+        let mut labels: Vec<&str> = labels.filter(|label| is_commit(label)).collect();
+        labels.dedup();
+        match (self.plan.commit.as_str(), labels.as_slice()) {
+            ("", [one]) => (*one).to_owned(),
+            (own, _) => own.to_owned(),
+        }
+    }
+
+    fn line(&self, version: &str, outcome: Outcome, reason: &str) -> String {
+        let part = |service: &ServiceSwap<'_>| match outcome {
+            Outcome::RolledBack => service.left(version),
+            _ => service.came(),
+        };
+        let record = Record {
+            at: history::now(),
+            id: self.plan.id.clone(),
+            by: self.by.clone(),
+            version: version.to_owned(),
+            commit: if version == self.plan.version { self.commit() } else { String::new() },
+            outcome,
+            reason: self.host.reporter.clean(reason),
+            services: self.services.iter().filter_map(part).collect(),
+            policies: self.policies(),
+            seconds: self.seconds.iter().map(|(step, seconds)| ((*step).to_owned(), *seconds)).collect(),
+        };
+        format!("{}\n", crate::text::json(&serde_json::to_string(&record).unwrap_or_default()))
+    }
+}
+
+/// As git and other tools write one.
+fn is_commit(text: &str) -> bool {
+    (7..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+impl<'a> ServiceSwap<'a> {
+    fn new(plan: &'a ServicePlan) -> Self {
+        ServiceSwap { plan, image: plan.present.clone(), digest: plan.digest.clone(), started: None, at_switch: None }
+    }
+
+    /// The new slot's container.
+    pub(super) fn new_slot(&self) -> Result<&Container> {
+        self.started.as_ref().with_context(|| format!("{} was not started", self.plan.to.slot))
+    }
+
+    /// The slot that came, for a record.
+    fn came(&self) -> Option<ServiceRecord> {
+        let new = self.started.as_ref()?;
+        Some(self.record(&self.plan.to.slot, &new.image, &new.id))
+    }
+
+    /// The slot that was left, where it ran this version.
+    fn left(&self, version: &str) -> Option<ServiceRecord> {
+        let old = self.plan.from.as_ref().filter(|old| old.version.as_deref() == Some(version))?;
+        Some(self.record(&old.slot, "", &old.container))
+    }
+
+    fn record(&self, slot: &str, image: &str, container: &str) -> ServiceRecord {
+        ServiceRecord {
+            service: self.plan.name.clone(),
+            slot: slot.to_owned(),
+            repository: self.plan.repository.clone(),
+            shipped: self.plan.ship,
+            digest: self.digest.clone(),
+            image: image.to_owned(),
+            container: container.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+# nginx in its container: its workers, its reload, and its file.
+master=''
+
+# workers NGINX: "PID serving" or "PID leaving" for each of its workers. From /proc where PID 1 of the container, $master, is
+# nginx itself and can be read there: `docker top` takes 40 ms.
+workers() {
+  children=$(cat "/proc/${master:-none}/task/$master/children" 2>/dev/null) ||
+    { master=$(docker inspect -f '{{.State.Pid}}' "$1"); children=$(cat "/proc/$master/task/$master/children" 2>/dev/null); }
+  found=''
+  for pid in $children; do
+    title=''
+    { IFS= read -r title < "/proc/$pid/cmdline"; } 2>/dev/null   # without a newline: status 1, and all is read
+    case $title in
+      'nginx: worker process is shutting down'*) found="$found$pid leaving
+" ;;
+      'nginx: worker process'*) found="$found$pid serving
+" ;;
+    esac
+  done
+  if [ -n "$found" ]; then printf '%s' "$found"; return; fi
+  docker top "$1" -eo pid,args | awk '/nginx: worker process/ { print $1, (/is shutting down/ ? "leaving" : "serving") }'
+}
+
+# Text for a shell in nginx's container: what a name means there, asked with whichever the image has.
+meaning='meaning() {
+  { getent ahostsv4 "$1" || getent hosts "$1" ||
+    curl -sv -m 2 "http://$1:9/" 2>&1 | sed -n "s/^\* *IPv[46]: //p" | tr ", " "\n\n" | grep "[.:]"; } 2>/dev/null |
+    cut -d " " -f 1 | sort -u
+}'
+
+# reload NGINX SECONDS MEANT: tests, reloads, and waits until every worker of before is leaving and a new one serves. Each
+# line of MEANT is a name and addresses: what the name means in nginx's container must be among these; that is printed. Ends
+# with 1 where nginx took nothing, with 2 where it may have.
+reload() {
+  nginx=$1 patience=$2 meant=${3:-}
+  clock; end=$((uptime + patience))
+  [ -n "$master" ] || master=$(docker inspect -f '{{.State.Pid}}' "$nginx" 2>/dev/null)
+  until before=$(workers "$nginx" 2>/dev/null) && [ -n "$before" ]; do   # it may be restarting
+    clock; [ "$uptime" -lt "$end" ] || { echo "nginx does not run" >&2; return 1; }
+    sleep 0.2
+  done
+  before=" $(printf '%s' "$before" | tr '\n' ' ') "
+  # in one exec, which costs 0.1 s; an image without a shell (126, 127) needs two
+  # what runs in a container may never end: a queue in the place of a file is enough
+  out=$(timeout "$patience" docker exec "$nginx" sh -c "$meaning"'
+    nginx -t || exit 1
+    printf "%s\n" "$1" | while read -r name wanted; do
+      [ -n "$name" ] || continue
+      for address in $(meaning "$name"); do
+        case " $wanted " in
+          *" $address "*) echo "@resolved $name $address" ;;
+          *) echo "in the nginx container $name means $address too, which is not the new slot ($wanted): requests would go there"; exit 1 ;;
+        esac
+      done
+    done || exit 1
+    exec nginx -s reload' sh "$meant" 2>&1); status=$?
+  case $status in
+    126 | 127) out=$(timeout "$patience" docker exec "$nginx" nginx -t 2>&1 && timeout "$patience" docker exec "$nginx" nginx -s reload 2>&1); status=$? ;;
+  esac
+  [ $status -ne 124 ] || { echo "nginx did not end testing its configuration within $patience s" >&2; return 2; }
+  [ $status -eq 0 ] || { printf '%s\n' "$out" | grep -v '^@resolved ' >&2; return 1; }
+  printf '%s\n' "$out" | grep '^@resolved '
+  clock; end=$((uptime + patience))
+  while :; do
+    stale='' fresh='' pid=''
+    for word in $(workers "$nginx"); do
+      case $word in
+        leaving) ;;
+        serving) case $before in *" $pid "*) stale=$pid ;; *) fresh="$fresh $pid" ;; esac ;;
+        *) pid=$word ;;
+      esac
+    done
+    [ -n "$fresh" ] && [ -z "$stale" ] && break
+    clock; [ "$uptime" -lt "$end" ] || { echo "nginx went on with its old workers for $patience s after the reload" >&2; return 2; }
+    sleep 0.01   # the processor is nginx's now
+  done
+  # shellcheck disable=SC2086 # numbers
+  echo "@workers $(set -- $fresh; echo $#)"
+}
+
+# replace FILE NEW HOW: NEW's bytes become FILE's, by rename (all or nothing) or in place (a single-file mount)
+replace() {
+  if [ "$3" = rename ]; then
+    is_file "$1" && about=$(stat -c '%a %u:%g' "$1") && cat "$2" > "$state/placed.next" &&
+      chmod "${about% *}" "$state/placed.next" &&
+      { chown "${about#* }" "$state/placed.next" 2>/dev/null || [ "$(id -u)" != 0 ]; } &&
+      place "$state/placed.next" "$1" && return 0
+    rm -f "$state/placed.next"
+    return 1
+  fi
+  { is_open "$1" && cat "$2" > /proc/self/fd/7; } 7<>"$1" && { sync "$1" 2>/dev/null || sync; }
+}
+
+# is_torn FILE: it is written in place, and has what a write ended by a power cut leaves of what was there, of what was to be,
+# or of what it shall be again: its beginning, or bytes that never arrived. Whatever else it says, somebody else wrote.
+is_torn() {
+  fetch "$1" "$state/conf.torn" && size=$(wc -c < "$state/conf.torn") || return 1
+  for text in "$state/conf.next" "$state/conf.before" "$state/conf.back"; do
+    [ -e "$text" ] && [ "$size" -lt "$(wc -c < "$text")" ] &&
+      [ "$(head -c "$size" "$text" | sha256sum)" = "$(sha256sum < "$state/conf.torn")" ] && return 0
+  done
+  [ "$(tr -d '\000' < "$state/conf.torn" | wc -c)" -lt "$size" ]
+}
+
+# is_open FILE: descriptor 7 is that of FILE itself
+is_open() {
+  opened=$(stat -L -c '%F %d %i' /proc/self/fd/7) && [ "$opened" = "$(stat -c '%F %d %i' "$1")" ] || return 1
+  case $opened in regular*) ;; *) return 1 ;; esac
+}

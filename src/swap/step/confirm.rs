@@ -1,0 +1,234 @@
+//! Proof that the new version is live, of the kind that worked before the switch.
+
+use crate::host::nginx::Probe;
+use crate::swap::evidence::{Evidence, FURTHEST_APART};
+use crate::swap::plan::{OldSlot, Plan};
+use crate::swap::probe::{self, Counts, Place, Question, Received, resolve};
+use crate::swap::run::{HostSwap, ServiceSwap};
+use crate::swap::shell;
+use anyhow::{Result, bail};
+use futures_util::future::try_join_all;
+use std::time::{Duration, Instant};
+
+/// How often requests are sent before it counts as failed.
+const ROUNDS: usize = 3;
+
+/// How long a client is waited for.
+const CLIENTS: Duration = Duration::from_secs(45);
+
+/// Everything that a container received since it was started.
+const ALL: Duration = Duration::from_secs(60);
+
+pub(super) fn explain(plan: &Plan) -> String {
+    plan.each(|service| match service.evidence {
+        Evidence::Probe | Evidence::Other | Evidence::Untried => {
+            format!("see requests through nginx reach {}", service.to.slot)
+        }
+        Evidence::Clients => format!("see clients' requests reach {}", service.to.slot),
+        Evidence::Workers => format!("see that nginx's new workers know {} alone", service.to.slot),
+    })
+}
+
+/// Sees every service's new slot receive what nginx is asked for. nginx's old workers are known to be leaving already. A new
+/// slot that has ended meanwhile is known at once: nobody answers at its address, and nginx waits for seconds.
+pub(super) async fn run(swap: &HostSwap<'_>) -> Result<String> {
+    let each = swap.services.iter().map(async |service| Proof { swap, service }.find().await);
+    tokio::select! {
+        all = try_join_all(each) => Ok(all?.join(", ")),
+        end = swap.end_of_any() => bail!(end.text),
+    }
+}
+
+/// The proof for one service.
+struct Proof<'a> {
+    swap: &'a HostSwap<'a>,
+    service: &'a ServiceSwap<'a>,
+}
+
+impl Proof<'_> {
+    async fn find(&self) -> Result<String> {
+        let name = self.means_it().await?;
+        match (self.service.plan.evidence, &self.service.plan.probe) {
+            (Evidence::Clients, _) => self.by_clients().await,
+            (Evidence::Workers, _) | (_, None) => Ok(self.by_workers(&name)),
+            (evidence, Some(probe)) => match self.by_probe(probe).await? {
+                Reached::All(text) => Ok(text),
+                Reached::Not(status) if evidence == Evidence::Untried => {
+                    Ok(format!("{}; nginx answers {status} by itself", self.by_workers(&name)))
+                }
+                Reached::Not(_) => {
+                    bail!(
+                        "{}: requests through nginx don't reach {}",
+                        self.service.plan.name,
+                        self.service.plan.to.slot
+                    )
+                }
+            },
+        }
+    }
+
+    /// The name that nginx uses means the new slot alone: as the switch saw it, or asked now where nginx was only started.
+    async fn means_it(&self) -> Result<Vec<String>> {
+        let host = &self.service.plan.to.host;
+        let seen = |(name, address): &(String, String)| (name == host).then(|| address.clone());
+        let mut addresses: Vec<String> = self.swap.nginx.resolved.iter().filter_map(seen).collect();
+        if let (true, Some(nginx)) = (self.service.at_switch.is_none(), &self.swap.nginx.container) {
+            let resolved = resolve(self.swap.host, nginx, &[host.as_str()]).await?;
+            addresses = resolved.into_iter().flat_map(|(_, addresses)| addresses).collect();
+        }
+        let own = self.service.new_slot()?.addresses();
+        if let Some(other) = addresses.iter().find(|address| !own.contains(address)) {
+            bail!("in nginx's container {host} means {other} too, which is not {}", self.service.plan.to.slot);
+        }
+        Ok(addresses)
+    }
+
+    fn by_workers(&self, addresses: &[String]) -> String {
+        let slot = &self.service.plan.to.slot;
+        match addresses.first() {
+            Some(address) => {
+                format!(
+                    "nginx's workers are new, and {} means {address} to them, which is {slot}",
+                    self.service.plan.to.host
+                )
+            }
+            None => format!("nginx's workers are new, with the configuration that names {slot}"),
+        }
+    }
+
+    fn question(&self) -> Result<Question<'_>> {
+        let slots = [Some(Place::of(self.service.new_slot()?)), self.service.plan.from.as_ref().map(OldSlot::place)];
+        let nginx = self.swap.nginx.place.clone();
+        if nginx.addresses.is_empty() {
+            bail!("nginx's container has no address");
+        }
+        Ok(Question { host: self.swap.host, nginx, slots, port: self.service.plan.port })
+    }
+
+    /// What the new and the old slot had received when nginx was switched; asked now where it was not.
+    async fn before(&self, question: &Question<'_>) -> Result<[Option<Counts>; 2]> {
+        match self.service.at_switch {
+            Some(counts) => Ok(counts),
+            None => Ok(question.received(ALL).await?.map(|slot| slot.counts)),
+        }
+    }
+
+    /// Sends requests over new connections, more than there are workers, until all of them reached the new slot and the old
+    /// one received nothing. It may receive some for a while, but from old workers alone: for clients whose connections they have.
+    async fn by_probe(&self, probe: &Probe) -> Result<Reached> {
+        let question = self.question()?;
+        let mut before = self.before(&question).await?;
+        let spaced = probe.guards.one_every;
+        let requests = if spaced.is_some() { 1 } else { (2 * self.swap.nginx.workers).clamp(4, 16) };
+        let slot = &self.service.plan.to.slot;
+        let (mut reached, mut status) = (false, 0);
+        for round in 1..=ROUNDS {
+            tokio::time::sleep(spaced.unwrap_or_default().min(FURTHEST_APART)).await;
+            let asked = question.send(probe, requests).await;
+            let statuses = asked.map_err(|error| error.context("nginx can't be asked"))?;
+            let unreached = statuses.iter().copied().find(|status| matches!(status, 502..=504));
+            status = unreached.or(statuses.first().copied()).unwrap_or_default();
+            if unreached.is_some() && spaced.is_none() {
+                bail!("nginx answers {status} for {}{}", probe.host, probe.path);
+            }
+            let after = question.received(ALL).await?;
+            if after[0].counts.is_none() {
+                return Ok(Reached::All(format!("nginx's workers are new and answer {status}")));
+            }
+            reached = got_all(&after[0], before[0], requests as u64, round as u64);
+            let touched = after[1].is_touched(before[1]) || after[1].hears(before[1]);
+            if reached && !touched {
+                let all = if requests == 1 { "it".to_owned() } else { format!("all {requests}") };
+                return Ok(Reached::All(format!("{slot} answers {status} through nginx: {all} of {}", probe.at)));
+            }
+            before = after.map(|slot| slot.counts);
+        }
+        if !reached {
+            return Ok(Reached::Not(status));
+        }
+        let old = self.service.plan.from.as_ref().map_or("the old slot", |old| old.slot.as_str());
+        if self.is_without_old_workers().await? && self.still_reaches_old(&question, probe, requests).await? {
+            bail!("{}: requests through nginx reach {old} as well as {slot}", self.service.plan.name);
+        }
+        Ok(Reached::All(format!("{slot} answers {status} through nginx, while leaving workers still use {old}")))
+    }
+
+    /// No worker of before the switch is left.
+    async fn is_without_old_workers(&self) -> Result<bool> {
+        let script = self.swap.script("to see whether nginx has old workers", include_str!("leaving.sh"));
+        let nginx = self.swap.nginx.container.as_deref().unwrap_or_default();
+        let printed = self.swap.host.run(&script.with(&[shell::NGINX]).set("nginx", nginx)).await?;
+        Ok(printed.trim_ascii() == b"0")
+    }
+
+    /// The old slot has connections from nginx that are open or ended while it was asked once more.
+    async fn still_reaches_old(&self, question: &Question<'_>, probe: &Probe, requests: usize) -> Result<bool> {
+        let began = Instant::now();
+        question.send(probe, requests).await?;
+        let [_, old] = question.received(began.elapsed()).await?;
+        Ok(old.open > 0 || old.fresh > 0)
+    }
+
+    /// Waits for a client's request.
+    async fn by_clients(&self) -> Result<String> {
+        let (question, began) = (self.question()?, Instant::now());
+        let slot = &self.service.plan.to.slot;
+        while began.elapsed() < CLIENTS {
+            let [new, _] = question.received(ALL).await?;
+            if new.from_nginx() > 0 {
+                return Ok(format!("clients' connections reach {slot} through nginx: {} so far", new.from_nginx()));
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+        bail!(
+            "{}: no client's request reached {slot} through nginx within {} s",
+            self.service.plan.name,
+            CLIENTS.as_secs()
+        )
+    }
+}
+
+/// What came of requests through nginx.
+enum Reached {
+    /// All of them reached the new slot, in these words.
+    All(String),
+    /// They did not; the last status.
+    Not(u16),
+}
+
+/// Every connection that a new slot has from nginx came after the switch, since it had none before: those of this round and
+/// of the rounds before.
+fn got_all(new: &Received, before: Option<Counts>, requests: u64, round: u64) -> bool {
+    new.from_nginx() >= requests * round || Received { fresh: 0, ..*new }.got(before, requests, false)
+}
+
+/// What was put back, asked for once through nginx: which slot answers what, where all do. `None`: that can't be said.
+pub async fn serves(swap: &HostSwap<'_>) -> Option<String> {
+    let nginx = swap.plan.nginx.addresses.first()?;
+    let mut all = Vec::new();
+    for service in &swap.plan.services {
+        let (old, probe) = (service.from.as_ref()?, service.probe.as_ref()?);
+        let tried = service.evidence <= Evidence::Other && probe.guards.one_every.is_none();
+        let answer = if tried { probe::ask(swap.host, nginx, probe).await.ok()? } else { return None };
+        all.push((answer.status < 500).then(|| format!("{} answers {} through nginx", old.slot, answer.status))?);
+    }
+    Some(all.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_request_of_a_round_must_have_reached_the_new_slot() {
+        let seen = |opens, ended| {
+            let counts = Some(Counts { opens, segments: 10 * opens });
+            Received { counts, open: 0, ended, fresh: ended }
+        };
+        let before = |opens| Some(Counts { opens, segments: 10 * opens });
+        assert!(got_all(&seen(8, 8), before(0), 8, 1) && got_all(&seen(0, 8), None, 8, 1));
+        assert!(!got_all(&seen(7, 7), before(0), 8, 1), "one of them went elsewhere");
+        assert!(!got_all(&seen(11, 11), before(7), 8, 2), "half of each round went elsewhere");
+        assert!(got_all(&seen(15, 15), before(7), 8, 2));
+    }
+}

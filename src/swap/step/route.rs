@@ -1,0 +1,88 @@
+//! nginx is pointed at the new slot, in one command that a cut connection can't split.
+
+use super::drain;
+use crate::host::script::{Script, sections};
+use crate::swap::plan::{ConfPlan, Plan};
+use crate::swap::probe::counts;
+use crate::swap::run::{HostSwap, RELOAD_SECONDS, ServiceSwap};
+use crate::swap::shell;
+use crate::swap::story::Step;
+use crate::text::digest;
+use anyhow::Result;
+
+pub(super) fn explain(plan: &Plan) -> String {
+    plan.each(|service| format!("point upstream {} at {}", service.upstream, service.to.host))
+}
+
+pub(super) async fn run(swap: &mut HostSwap<'_>) -> Result<String> {
+    let conf = &swap.plan.conf;
+    let script = script(swap, conf, &[&conf.before], &conf.after).set("back", "").list("slots", words(swap));
+    let output = swap.host.run(&script).await?;
+    for section in sections(&output)? {
+        match section.name.as_str() {
+            "nginx" => {
+                let addresses: Vec<String> = section.text.split_whitespace().map(str::to_owned).collect();
+                swap.nginx.place.addresses =
+                    if addresses.is_empty() { std::mem::take(&mut swap.nginx.place.addresses) } else { addresses };
+            }
+            "received" => received(&mut swap.services, &section.text),
+            "reloaded" => section.text.lines().for_each(|line| reloaded(swap, line)),
+            _ => {}
+        }
+    }
+    Ok(explain(swap.plan))
+}
+
+/// Requests that reached the new slot meanwhile are finished before it is removed.
+pub(super) async fn undo(swap: &HostSwap<'_>) -> Result<()> {
+    let conf = &swap.plan.conf;
+    let script = script(swap, conf, &[&conf.after, &conf.before], &conf.back).set("back", "back").set("slots", "");
+    swap.run(script).await?;
+    if let Some(nginx) = &swap.nginx.container {
+        drain::workers(swap, nginx, swap.drain_timeout(), true).await?;
+    }
+    Ok(())
+}
+
+/// Makes nginx's file say `to`, where it says one of `from` or `to` now, and has nginx take it.
+fn script(swap: &HostSwap<'_>, conf: &ConfPlan, from: &[&str], to: &str) -> Script {
+    let from: Vec<String> = from.iter().map(|text| digest(text)).collect();
+    swap.script("to point nginx at the new slot", include_str!("route.sh"))
+        .with(&[shell::NGINX, shell::TRAFFIC])
+        .set("step", Step::Route.name())
+        .set("file", &conf.path)
+        .set("now", from.join(" "))
+        .set("wanted", digest(to))
+        .set("how", if conf.in_place { "in-place" } else { "rename" })
+        .set("nginx", swap.nginx.container.as_deref().unwrap_or_default())
+        .set("seconds", RELOAD_SECONDS.to_string())
+        .stdin(to)
+}
+
+/// Each new slot, what nginx calls it, and PID 1 of the old one.
+fn words(swap: &HostSwap<'_>) -> Vec<String> {
+    let each = swap.services.iter().filter_map(|service| {
+        let old = service.plan.from.as_ref().map_or_else(|| "-".to_owned(), |old| old.pid.to_string());
+        Some(format!("{}|{}|{old}", service.started.as_ref()?.id, service.plan.to.host))
+    });
+    each.collect()
+}
+
+/// `CONTAINER OPENS SEGMENTS OPENS SEGMENTS`: what a new slot and its old one had received.
+fn received(services: &mut [ServiceSwap<'_>], line: &str) {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let [container, opens, segments, old_opens, old_segments] = words.as_slice() else { return };
+    let is_it = |service: &&mut ServiceSwap<'_>| service.started.as_ref().is_some_and(|new| new.id == *container);
+    if let Some(service) = services.iter_mut().find(is_it) {
+        let counts = |opens, segments| counts(&format!("{opens} {segments}"));
+        service.at_switch = Some([counts(opens, segments), counts(old_opens, old_segments)]);
+    }
+}
+
+fn reloaded(swap: &mut HostSwap<'_>, line: &str) {
+    match line.split(' ').collect::<Vec<_>>().as_slice() {
+        ["@workers", count] => swap.nginx.workers = count.parse().unwrap_or(0),
+        ["@resolved", name, address] => swap.nginx.resolved.push(((*name).to_owned(), (*address).to_owned())),
+        _ => {}
+    }
+}

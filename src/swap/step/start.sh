@@ -1,0 +1,86 @@
+# Starts the idle slots on the new image. stdin: the plan.
+# Words: the slots to start anew. Names: at and idle (nginx, and a list of idle slots that run all the same, as from_nginx takes
+# them), file and wanted (nginx's, and its digest when it was read), compose (v2 or v1), directory (the project's), tags (a
+# list: reference, image), needs (a list: a service that the slots need, and both words for its `make`), firsts (a list: what
+# must come first, healthy or completed), kept (a list: a kept container, its restart policy), named and missing (for
+# `make`), by (who starts what was made: docker or compose).
+
+# first SERVICE healthy: waits until it is; first SERVICE completed: runs it to its end on the image that its reference names
+# now, and well. Each 600 s at most.
+first() {
+  if [ "$2" = completed ]; then
+    [ "$compose" = v2 ] || for id in $(containers "$1"); do docker rm -f "$id" >/dev/null 2>&1; done   # as for slots
+    out=$(compose up -d --no-deps --force-recreate --no-build "$1" 2>&1) || fail "$out"
+    id=$(containers "$1" | head -n 1)
+    code=$(timeout 600 docker wait "$id") || fail "$1, which the slot waits for, did not end within 600 s"
+    [ "$code" = 0 ] || fail "$1, which must run well before the slot is started, ended with $code: $(docker logs --tail 20 "$id" 2>&1)"
+    return
+  fi
+  tries=1200
+  while :; do
+    id=$(containers "$1" | head -n 1)
+    seen=$(docker inspect -f '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}' "${id:-none}" 2>/dev/null)
+    case $seen in
+      'running healthy') return ;;
+      'running none') fail "$1, which the slot waits for to be healthy, has no healthcheck" ;;
+      *' unhealthy' | exited* | dead*) fail "$1, which the slot waits for to be healthy, is $seen" ;;
+    esac
+    tries=$((tries - 1))
+    [ $tries -gt 0 ] || fail "$1, which the slot waits for, was not healthy within 600 s: ${seen:-no container}"
+    sleep 0.5
+  done
+}
+
+is_idle() {
+  case $(from_nginx "$1" "$at" 100) in
+    '0 '*' 0') ;;
+    *) fail "${1##*:} has connections from nginx, so it serves somebody: it is not started anew" ;;
+  esac
+}
+tagging=''
+tag_aside() { tag "$1" "$2" & tagging="$tagging $!"; }   # 25 ms each, so all at once
+start_need() {
+  [ -z "$2" ] || make "$2" "$3" "$1"
+  out=$(bring "$1") || fail "$out"
+}
+ids=''
+start_kept() {
+  out=$(docker update --restart="$2" "$1" 2>&1 && docker start "$1" 2>&1) || fail "$out"
+  ids="$ids $1"
+}
+
+each "$idle" is_idle
+[ "$(digest_of "$file")" = "$wanted" ] || fail "$file was changed by somebody else meanwhile"   # which slot is idle, then?
+stage
+begin start
+cd "$directory" || fail "$directory can't be entered"
+each "$tags" tag_aside
+for job in $tagging; do wait "$job" || exit 1; done
+each "$needs" start_need
+each "$firsts" first
+each "$kept" start_kept
+if [ $# -gt 0 ]; then
+  if [ -n "$named" ] || [ "$compose" = v1 ]; then   # 1.29 can't recreate under newer engines
+    for slot in "$@"; do
+      for id in $(containers "$slot"); do
+        { docker rm "$id" || { docker stop "$id"; docker rm -f "$id"; }; } >/dev/null 2>&1
+      done
+    done
+  fi
+  if [ -z "$named" ]; then
+    out=$(compose up -d --no-deps --force-recreate --no-build "$@" 2>&1) || fail "$out"
+  elif ! make "$named" "$missing" "$@" || [ "$by" = compose ]; then
+    out=$(bring "$@") || fail "$out"
+    by=compose
+  fi
+  new=''
+  for slot in "$@"; do new="$new $(containers "$slot")"; done
+  if [ -n "$named" ] && [ "$by" = docker ]; then
+    # shellcheck disable=SC2086 # ids are hexadecimal
+    out=$(docker start $new 2>&1) || fail "$out"
+  fi
+  ids="$ids $new"
+fi
+# shellcheck disable=SC2086 # ids are hexadecimal
+say containers 0 "$(docker inspect $ids)"
+journal start end
