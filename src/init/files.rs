@@ -44,7 +44,7 @@ pub struct Service {
 pub fn configuration(answers: &Answers) -> String {
     let repository = env!("CARGO_PKG_REPOSITORY").trim_start_matches("https://github.com/");
     let mut text = format!(
-        "# yaml-language-server: $schema=https://raw.githubusercontent.com/{repository}/v1/cutover.schema.json\n"
+        "# yaml-language-server: $schema=https://raw.githubusercontent.com/{repository}/v0/cutover.schema.json\n"
     );
     if let [only] = &answers.services[..] {
         let _ = writeln!(text, "image: {}", quoted(&only.image));

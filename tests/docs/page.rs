@@ -148,7 +148,8 @@ impl Page {
     pub(crate) fn commands(&self) -> Vec<Vec<String>> {
         let mut found = Vec::new();
         for (_, line, inside) in self.lines() {
-            if inside {
+            // a block is fenced or indented; a line with options in brackets says how a command is called
+            if inside || line.starts_with("    ") && !line.contains('[') {
                 let line = ["$ ", "- ", "run: "].iter().fold(line.trim(), |line, sign| line.trim_start_matches(sign));
                 found.extend(words(line));
             } else {
@@ -233,7 +234,7 @@ fn words(line: &str) -> Option<Vec<String>> {
                 any = false;
             }
             (None, ' ') => {}
-            (None, '#' | '|' | '&' | '>' | ';') if word.is_empty() => break,
+            (None, '#' | '|' | '&' | '<' | '>' | ';') if word.is_empty() => break,
             (None, c) => word.push(c),
         }
     }
