@@ -12,7 +12,7 @@ pub struct Cli {
     pub verb: Verb,
     /// Options of every verb.
     #[command(flatten)]
-    pub common: Common,
+    pub common: CommonOptions,
 }
 
 const EXIT_CODES: &str = "\
@@ -44,7 +44,7 @@ fn without_empty(command: Command) -> Command {
 
 /// Options of every verb.
 #[derive(Debug, Clone, Args)]
-pub struct Common {
+pub struct CommonOptions {
     /// The configuration file
     #[arg(short, long, global = true, env = "CUTOVER_CONFIG", default_value = "cutover.yml", value_name = "FILE")]
     pub config: PathBuf,
@@ -63,21 +63,21 @@ pub struct Common {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Version, checks, build, push, and the swap on every host
-    Release(Release),
+    Release(ReleaseOptions),
     /// Print the version that would be released
-    Version(Version),
+    Version(VersionOptions),
     /// Print what a release would do on the hosts as they are, and change nothing
-    Plan(Asked),
+    Plan(VersionAsked),
     /// Build and tag the image
-    Build(Asked),
+    Build(VersionAsked),
     /// Push the image that was built; print its digest
-    Push(Asked),
+    Push(VersionAsked),
     /// Swap every host to a version that is in the registry, or, with `registry: none`, in the local Docker
-    Deploy(Deploy),
+    Deploy(DeployOptions),
     /// Go back to the release before, or to any version of the history
-    Rollback(Rollback),
+    Rollback(RollbackOptions),
     /// Finish or put back a release that an earlier run left half-way
-    Recover(Recover),
+    Recover(RecoverOptions),
     /// List the releases of every host
     History,
     /// Say what is live on every host, and what can be rolled back to
@@ -91,7 +91,7 @@ pub enum Verb {
     /// Diagnose hosts and project, and say what to do; changes nothing
     Check,
     /// Write a cutover.yml and a workflow for the repository here; overwrites nothing
-    Init(Init),
+    Init(InitOptions),
     /// Print the JSON schema of cutover.yml, for editors
     Schema,
     /// Print completions for a shell
@@ -109,7 +109,7 @@ pub enum Verb {
 
 /// Which version.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Asked {
+pub struct VersionAsked {
     /// The version; without it, from the GitHub event or the last commit message
     #[arg(long, value_name = "vX.Y.Z", env = "CUTOVER_VERSION")]
     pub version: Option<String>,
@@ -117,10 +117,10 @@ pub struct Asked {
 
 /// Options of `version`.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Version {
+pub struct VersionOptions {
     /// Which version.
     #[command(flatten)]
-    pub asked: Asked,
+    pub asked: VersionAsked,
     /// Say of each version in the texts why it was taken or left
     #[arg(long)]
     pub explain: bool,
@@ -131,7 +131,7 @@ pub struct Version {
 
 /// Options of a swap.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Swap {
+pub struct SwapOptions {
     /// Let a version replace a newer one
     #[arg(long)]
     pub allow_downgrade: bool,
@@ -148,13 +148,13 @@ pub struct Swap {
 
 /// Options of `release`.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Release {
+pub struct ReleaseOptions {
     /// Which version.
     #[command(flatten)]
-    pub asked: Asked,
+    pub asked: VersionAsked,
     /// How to swap.
     #[command(flatten)]
-    pub swap: Swap,
+    pub swap: SwapOptions,
     /// Print the plan instead
     #[arg(long)]
     pub dry_run: bool,
@@ -168,13 +168,13 @@ pub struct Release {
 
 /// Options of `deploy`.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Deploy {
+pub struct DeployOptions {
     /// Which version.
     #[command(flatten)]
-    pub asked: Asked,
+    pub asked: VersionAsked,
     /// How to swap.
     #[command(flatten)]
-    pub swap: Swap,
+    pub swap: SwapOptions,
     /// The image's digest, as `push` printed it; SERVICE=sha256:… where there are several services
     #[arg(long, value_name = "[SERVICE=]sha256:…", value_delimiter = ',')]
     pub digest: Vec<String>,
@@ -186,7 +186,7 @@ pub struct Deploy {
 
 /// What `init` cannot see in the repository. On a terminal it asks for what is missing.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Init {
+pub struct InitOptions {
     /// The image, without a tag
     #[arg(long, value_name = "NAME")]
     pub image: Option<String>,
@@ -215,7 +215,7 @@ pub struct Init {
 
 /// Options of `rollback`.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Rollback {
+pub struct RollbackOptions {
     /// The version to go back to; without it, the last one that was live and was not rolled back itself
     #[arg(value_name = "VERSION", env = "CUTOVER_VERSION")]
     pub version: Option<String>,
@@ -286,7 +286,7 @@ pub struct Restart {
 
 /// Options of `recover`.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Recover {
+pub struct RecoverOptions {
     /// Keep the new version
     #[arg(long, conflicts_with = "put_back")]
     pub finish: bool,

@@ -4,7 +4,7 @@
 #[path = "common/github.rs"]
 mod fake;
 
-use cutover::github::{Ended, GitHub, Job, Place, Wanted};
+use cutover::github::{Ended, GitHub, Job, Repository, Wanted};
 use cutover::release::Version;
 use cutover::secret::Secret;
 use fake::{COMMIT, FakeGitHub, REPOSITORY, reply};
@@ -20,7 +20,7 @@ fn github(api: &str, patience: u64) -> GitHub {
         attempt: "1".to_owned(),
         url: format!("https://github.com/{REPOSITORY}/actions/runs/4711"),
     };
-    let place = Place {
+    let place = Repository {
         api: api.to_owned(),
         repository: REPOSITORY.to_owned(),
         commit: COMMIT.to_owned(),

@@ -1,16 +1,16 @@
 //! `cutover build` and `cutover push`: the image of every service, tagged with the version.
 
 use super::{Exit, Run, Stop};
-use crate::cli::Asked;
+use crate::cli::VersionAsked;
 use crate::release::build::reference;
-use crate::release::docker_cli::{DockerCli, Line};
+use crate::release::docker_cli::{DockerCli, DockerLine};
 use crate::release::push::Pushed;
 use crate::release::version::Version;
 use crate::report::{Event, Level, Reporter};
 use serde_json::{Map, json};
 
 /// Builds and tags.
-pub(super) async fn build(run: &Run, asked: &Asked) -> Result<Exit, Stop> {
+pub(super) async fn build(run: &Run, asked: &VersionAsked) -> Result<Exit, Stop> {
     let Some((version, _)) = run.version(asked).await? else { return Ok(Exit::Done) };
     let docker = DockerCli::find().await.map_err(failed)?;
     let images = run.build_all(&docker, &version).await?;
@@ -27,7 +27,7 @@ pub(super) async fn build(run: &Run, asked: &Asked) -> Result<Exit, Stop> {
 }
 
 /// Pushes what was built; prints the digests.
-pub(super) async fn push(run: &Run, asked: &Asked) -> Result<Exit, Stop> {
+pub(super) async fn push(run: &Run, asked: &VersionAsked) -> Result<Exit, Stop> {
     if run.config.services.iter().all(|service| service.ship) {
         let message = "there is no registry to push to: the image goes to the hosts over SSH with release or deploy";
         return Err(Stop::new(Exit::Usage, message));
@@ -137,16 +137,18 @@ pub(super) fn failed(error: crate::release::DockerError) -> Stop {
     Stop::new(Exit::Refused, format!("{error}\nnothing was changed on any host"))
 }
 
-fn show(reporter: &Reporter, source: &'static str) -> impl FnMut(Line) + Send {
+fn show(reporter: &Reporter, source: &'static str) -> impl FnMut(DockerLine) + Send {
     let reporter = reporter.clone();
-    move |line: Line| reporter.emit(Event::Output { host: String::new(), source: source.to_owned(), text: line.text })
+    move |line: DockerLine| {
+        reporter.emit(Event::Output { host: String::new(), source: source.to_owned(), text: line.text })
+    }
 }
 
 /// Counts layers as docker's push names them: `abc: Preparing`, then `abc: Pushed` or `abc: Layer already exists`.
-fn layers(reporter: &Reporter, image: &str) -> impl FnMut(Line) + Send {
+fn layers(reporter: &Reporter, image: &str) -> impl FnMut(DockerLine) + Send {
     let (reporter, text) = (reporter.clone(), format!("push {image}"));
     let (mut done, mut total) = (0, 0);
-    move |line: Line| {
+    move |line: DockerLine| {
         let Some((_, state)) = line.text.split_once(": ") else { return };
         match state {
             "Preparing" => total += 1,

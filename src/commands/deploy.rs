@@ -5,17 +5,17 @@ use crate::cli;
 use crate::release::build::reference;
 use crate::release::digest::Digest;
 use crate::release::push::pinned;
-use crate::release::source::Source;
+use crate::release::source::VersionSource;
 use crate::release::version::Version;
 use crate::report::Level;
 use std::str::FromStr as _;
 
 /// Swaps.
-pub(super) async fn deploy(run: &Run, options: &cli::Deploy) -> Result<Exit, Stop> {
+pub(super) async fn deploy(run: &Run, options: &cli::DeployOptions) -> Result<Exit, Stop> {
     let Some((version, source)) = run.version(&options.asked).await? else { return Ok(Exit::Done) };
     run.reporter.note(Level::Info, "", format!("{version}, from {source}"));
     // an image that is asked for by its version may be of any commit
-    if !matches!(source, Source::Asked | Source::Input) {
+    if !matches!(source, VersionSource::Asked | VersionSource::Input) {
         run.know_commit(false).await;
     }
     let images = run.images(&version, &options.digest)?;

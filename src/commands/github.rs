@@ -3,7 +3,7 @@
 use super::session::variable;
 use super::{Exit, Run, Stop};
 use crate::config::WhenReleased;
-use crate::github::{Deployment, Ended, GitHub, Place, Trouble, Wanted};
+use crate::github::{Deployment, Ended, GitHub, Repository, Trouble, Wanted};
 use crate::release::Version;
 use crate::report::{Event, Level};
 use std::time::Duration;
@@ -34,7 +34,7 @@ impl Run {
         if !releases && !wanted.deployments {
             return told;
         }
-        let Some(token) = Place::token() else {
+        let Some(token) = Repository::token() else {
             if variable("GITHUB_ACTIONS").is_some() {
                 let text = "no GitHub token: release and deployment are skipped; `github-token: ${{ github.token }}` gives one";
                 self.reporter.note(Level::Info, "", text);
@@ -42,7 +42,7 @@ impl Run {
             return told;
         };
         self.reporter.hide(&token);
-        match Place::find(&self.config.root).await {
+        match Repository::find(&self.config.root).await {
             Ok(place) => {
                 let commit = place.commit.clone();
                 told.github = told.kept(GitHub::new(place, AFTERWARDS)).map(|github| (github, commit));

@@ -4,7 +4,7 @@ use super::{Exit, Stop, ask};
 use crate::cli;
 use crate::config::Config;
 use crate::init::{
-    ACTION, Answers, Found, KEEPALIVE, Pair, Service, configuration, how_to_go_on, look, pinned, workflow,
+    ACTION, Choices, ChosenService, KEEPALIVE, Pair, ProjectFound, configuration, how_to_go_on, look, pinned, workflow,
 };
 use crate::report::{Event, Level, Reporter};
 use crate::swap::observe::GUARD;
@@ -14,7 +14,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Writes cutover.yml, the workflow and, if asked for, a conf. A file that is there stays as it is.
-pub(super) fn init(reporter: &Reporter, common: &cli::Common, options: &cli::Init) -> Result<Exit, Stop> {
+pub(super) fn init(reporter: &Reporter, common: &cli::CommonOptions, options: &cli::InitOptions) -> Result<Exit, Stop> {
     let root = common.config.parent().unwrap_or(Path::new("")).to_owned();
     let root = if root.as_os_str().is_empty() { PathBuf::from(".") } else { root };
     let found = look(&root);
@@ -78,7 +78,7 @@ fn write_new(path: &Path, text: &str) -> io::Result<bool> {
 }
 
 /// From flags, else from a person, else an error that names every flag that is missing.
-fn answers(found: &Found, options: &cli::Init) -> Result<Answers, Stop> {
+fn answers(found: &ProjectFound, options: &cli::InitOptions) -> Result<Choices, Stop> {
     let mut missing = Vec::new();
     let mut get = |flag: &str, given: &Option<String>, question: &str, usual: &str| {
         let answer = match given {
@@ -107,7 +107,7 @@ fn answers(found: &Found, options: &cli::Init) -> Result<Answers, Stop> {
         let path = ask::is_person_there().then(|| ask::text("The path of the health check", "/"));
         path.filter(|path| path != "/")
     });
-    Ok(Answers {
+    Ok(Choices {
         host,
         directory,
         services: services(found, options, &image),
@@ -117,7 +117,7 @@ fn answers(found: &Found, options: &cli::Init) -> Result<Answers, Stop> {
     })
 }
 
-fn services(found: &Found, options: &cli::Init, image: &str) -> Vec<Service> {
+fn services(found: &ProjectFound, options: &cli::InitOptions, image: &str) -> Vec<ChosenService> {
     if found.pairs.len() > 1 && options.image.is_none() {
         return found.pairs.iter().map(|pair| service(found, options, pair, &pair.image)).collect();
     }
@@ -125,15 +125,15 @@ fn services(found: &Found, options: &cli::Init, image: &str) -> Vec<Service> {
     vec![service(found, options, found.pairs.first().unwrap_or(&unknown), image)]
 }
 
-fn service(found: &Found, options: &cli::Init, pair: &Pair, image: &str) -> Service {
+fn service(found: &ProjectFound, options: &cli::InitOptions, pair: &Pair, image: &str) -> ChosenService {
     let name = pair.upstream.clone().unwrap_or_else(|| image.rsplit('/').next().unwrap_or(image).to_owned());
     let context = options.context.clone().or_else(|| context(found, image));
     let context = context.filter(|context| !matches!(context.as_str(), "" | "."));
-    Service { name, image: image.to_owned(), context, slots: pair.slots.clone(), upstream: pair.upstream.clone() }
+    ChosenService { name, image: image.to_owned(), context, slots: pair.slots.clone(), upstream: pair.upstream.clone() }
 }
 
 /// The only Dockerfile's directory, or the one whose name is part of the image's.
-fn context(found: &Found, image: &str) -> Option<String> {
+fn context(found: &ProjectFound, image: &str) -> Option<String> {
     let text = |path: &PathBuf| path.to_string_lossy().into_owned();
     let last = image.rsplit('/').next().unwrap_or(image);
     let named = |path: &&PathBuf| path.file_name().is_some_and(|name| last.contains(&*name.to_string_lossy()));

@@ -104,12 +104,12 @@ pub struct Stop {
     /// For people: what was wrong, where, and what to do.
     pub message: String,
     /// A place in a file, where the reason is one.
-    pub place: Option<Place>,
+    pub place: Option<FilePlace>,
 }
 
 /// A place in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct FilePlace {
     /// Path as the user gave it.
     pub file: String,
     /// 1-based.
@@ -141,7 +141,7 @@ impl From<VersionError> for Stop {
 impl From<ConfigError> for Stop {
     fn from(error: ConfigError) -> Stop {
         let message = error.to_string();
-        let place = Place { file: error.file, line: error.line, column: error.column };
+        let place = FilePlace { file: error.file, line: error.line, column: error.column };
         Stop { exit: Exit::Usage, message, place: Some(place) }
     }
 }

@@ -1,7 +1,7 @@
 //! `cutover plan`: what a release would do on the hosts as they are, and why. Changes nothing.
 
 use super::{Exit, Run, Stop};
-use crate::cli::{self, Asked};
+use crate::cli::{self, VersionAsked};
 use crate::release::build::reference;
 use crate::report::{Event, Level};
 use crate::swap::deliver::Shipment;
@@ -10,12 +10,12 @@ use crate::swap::{step, story};
 use serde_json::json;
 
 /// Prints it.
-pub(super) async fn plan(run: &Run, asked: &Asked) -> Result<Exit, Stop> {
+pub(super) async fn plan(run: &Run, asked: &VersionAsked) -> Result<Exit, Stop> {
     let Some((version, source)) = run.version(asked).await? else { return Ok(Exit::Done) };
     let hosts = run.until_signal(run.connect()).await??;
     let images: Vec<String> = run.config.services.iter().map(|service| reference(&service.image, &version)).collect();
     let seen = run.until_signal(run.observe(&hosts, &images)).await??;
-    match run.already_live(&hosts, &seen, &version, &images, &cli::Swap::default()).await {
+    match run.already_live(&hosts, &seen, &version, &images, &cli::SwapOptions::default()).await {
         Ok(true) => return Ok(Exit::Done),
         Ok(false) => {}
         Err(downgrade) => run.reporter.note(Level::Warning, "", downgrade.message),

@@ -41,7 +41,7 @@ impl Run {
 }
 
 /// Does what the next release would do first, and nothing else.
-pub(super) async fn recover(run: &Run, options: &cli::Recover) -> Result<Exit, Stop> {
+pub(super) async fn recover(run: &Run, options: &cli::RecoverOptions) -> Result<Exit, Stop> {
     let asked = match (options.finish, options.put_back) {
         (true, _) => Some(Way::Finish),
         (_, true) => Some(Way::PutBack),

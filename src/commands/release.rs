@@ -33,16 +33,20 @@ struct Snapshot {
 }
 
 /// What was built here.
-struct Built {
+struct Prepared {
     docker: DockerCli,
     shipment: Shipment,
 }
 
 /// Version, checks, build, push, swap.
-pub(super) async fn release(run: &Run, options: &cli::Release) -> Result<Exit, Stop> {
+pub(super) async fn release(run: &Run, options: &cli::ReleaseOptions) -> Result<Exit, Stop> {
     if options.swap.again && !run.ships() {
         // the image of this version is in the registry: its tag is never given another one
-        let deploy = cli::Deploy { asked: options.asked.clone(), swap: options.swap.clone(), ..cli::Deploy::default() };
+        let deploy = cli::DeployOptions {
+            asked: options.asked.clone(),
+            swap: options.swap.clone(),
+            ..cli::DeployOptions::default()
+        };
         return super::deploy::deploy(run, &deploy).await;
     }
     run.reporter.phase("Version");
@@ -81,7 +85,7 @@ pub(super) async fn release(run: &Run, options: &cli::Release) -> Result<Exit, S
 async fn check<'a>(
     run: &'a Run,
     version: &Version,
-    options: &cli::Release,
+    options: &cli::ReleaseOptions,
     mut github: Told<'a>,
 ) -> Result<Option<Checked<'a>>, Stop> {
     let hosts = run.until_signal(run.connect()).await??;
@@ -101,10 +105,10 @@ async fn check<'a>(
 }
 
 /// Builds every image, and reads those that go over SSH.
-async fn build(run: &Run, version: &Version) -> Result<Built, Stop> {
+async fn build(run: &Run, version: &Version) -> Result<Prepared, Stop> {
     let docker = run.docker().await?;
     run.build_all(&docker, version).await?;
-    Ok(Built { docker, shipment: run.shipment(version, &[]).await? })
+    Ok(Prepared { docker, shipment: run.shipment(version, &[]).await? })
 }
 
 fn question(version: &Version, hosts: &[Host]) -> String {
@@ -115,10 +119,10 @@ fn question(version: &Version, hosts: &[Host]) -> String {
 async fn push_and_swap(
     run: &Run,
     version: &Version,
-    Built { docker, shipment }: Built,
+    Prepared { docker, shipment }: Prepared,
     hosts: &[Host],
     seen: Snapshot,
-    options: &cli::Release,
+    options: &cli::ReleaseOptions,
 ) -> Result<Exit, Stop> {
     if run.config.services.iter().any(|service| !service.ship) {
         run.reporter.phase("Push");

@@ -15,7 +15,7 @@ use crate::swap::plan::Release;
 use std::time::Instant;
 
 /// Goes back on every host.
-pub(super) async fn rollback(run: &Run, options: &cli::Rollback) -> Result<Exit, Stop> {
+pub(super) async fn rollback(run: &Run, options: &cli::RollbackOptions) -> Result<Exit, Stop> {
     let began = Instant::now();
     let asked = options.version.as_ref().or(options.to.as_ref()).map(|text| Version::parse(text)).transpose()?;
     run.reporter.phase("Check the hosts");
@@ -50,7 +50,7 @@ pub(super) async fn rollback(run: &Run, options: &cli::Rollback) -> Result<Exit,
         github.begin(&target).await;
     }
     let ended =
-        run.carry_out(&hosts, &plans, &Shipment::default(), &holder, began).await.and_then(super::swap::Ended::exit);
+        run.carry_out(&hosts, &plans, &Shipment::default(), &holder, began).await.and_then(super::swap::Tried::exit);
     match &mut github {
         Some(github) => github.end_if_ours(ended).await,
         None => ended,

@@ -1,7 +1,7 @@
 //! Logging in to the hosts, and seeing what is there.
 
 use super::{Exit, Run, Stop};
-use crate::config::{Address, EnvContent, EnvName, KnownHosts};
+use crate::config::{Address, EnvContent, EnvName, KnownHostsSetting};
 use crate::host::Host;
 use crate::host::ssh::{ConnectError, Options, Session, Target, bind, unbound};
 use crate::parallel;
@@ -161,8 +161,8 @@ impl Run {
         let ssh = &self.config.ssh;
         let key = self.secret(ssh.key_env.as_ref(), KEY)?;
         let known_hosts = match &ssh.known_hosts {
-            Some(KnownHosts::Text(text)) => Some(text.clone()),
-            Some(KnownHosts::File(path)) => Some(std::fs::read_to_string(home(path)).map_err(|error| {
+            Some(KnownHostsSetting::Text(text)) => Some(text.clone()),
+            Some(KnownHostsSetting::File(path)) => Some(std::fs::read_to_string(home(path)).map_err(|error| {
                 Stop::new(Exit::Usage, format!("known-hosts: {} can't be read: {error}", path.display()))
             })?),
             None => variable(KNOWN_HOSTS),

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// What shall be live: a reference a service, and the images that were read here.
 #[derive(Default)]
-pub(super) struct Wanted {
+pub(super) struct ToRelease {
     /// `REPOSITORY@DIGEST` or `REPOSITORY:TAG`, in the order of the configuration.
     pub(super) references: Vec<String>,
     /// The images.
@@ -130,13 +130,13 @@ impl Run {
     }
 
     /// References in the order of the configuration: of the images that were read, else as `others` has them.
-    pub(super) fn wanted(&self, shipment: Shipment, others: impl IntoIterator<Item = String>) -> Wanted {
+    pub(super) fn wanted(&self, shipment: Shipment, others: impl IntoIterator<Item = String>) -> ToRelease {
         let mut others = others.into_iter();
         let services = self.config.services.iter();
         let references = services.map(|service| match shipment.images.get(service.name.as_str()) {
             Some(image) => pinned(&service.image, &image.digest),
             _ => others.next().unwrap_or_default(),
         });
-        Wanted { references: references.collect(), shipment }
+        ToRelease { references: references.collect(), shipment }
     }
 }

@@ -15,7 +15,7 @@ impl Run {
         hosts: &[Host],
         seen: &[Observation],
         version: &Version,
-        options: &cli::Swap,
+        options: &cli::SwapOptions,
     ) -> Result<(), Stop> {
         let each = hosts.iter().zip(seen).flat_map(|(host, seen)| seen.services.iter().map(move |one| (host, one)));
         let jumps = each.filter_map(|(host, service)| {

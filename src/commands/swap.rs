@@ -3,7 +3,7 @@
 use super::lock::Locked;
 use super::outcome::{failed, finished};
 use super::session::variable;
-use super::ship::Wanted;
+use super::ship::ToRelease;
 use super::{Exit, Run, Stop};
 use crate::cli;
 use crate::host::Host;
@@ -37,19 +37,19 @@ const RECENT: Duration = Duration::from_secs(5);
 const SENDINGS: usize = 4;
 
 /// What came of an attempt.
-pub(super) enum Ended {
+pub(super) enum Tried {
     /// It has come to its end.
     Exit(Exit),
     /// A connection broke while an image was on its way; nothing has changed on any host.
     Cut(Stop),
 }
 
-impl Ended {
+impl Tried {
     /// The end, if there is no other attempt.
     pub(super) fn exit(self) -> Result<Exit, Stop> {
         match self {
-            Ended::Exit(exit) => Ok(exit),
-            Ended::Cut(stop) => Err(stop),
+            Tried::Exit(exit) => Ok(exit),
+            Tried::Cut(stop) => Err(stop),
         }
     }
 }
@@ -68,7 +68,7 @@ impl Run {
         seen: &[Observation],
         version: &Version,
         images: &[String],
-        options: &cli::Swap,
+        options: &cli::SwapOptions,
     ) -> Result<bool, Stop> {
         let mut everywhere = true;
         let mut newer = Vec::new();
@@ -122,21 +122,21 @@ impl Run {
         &self,
         hosts: &[Host],
         version: &Version,
-        wanted: &Wanted,
-        options: &cli::Swap,
+        wanted: &ToRelease,
+        options: &cli::SwapOptions,
         seen: Option<Vec<Observation>>,
     ) -> Result<Exit, Stop> {
         let began = Instant::now();
         let mut ended = self.swap_once(hosts, version, wanted, options, seen, began).await?;
         for _ in 1..SENDINGS {
-            let Ended::Cut(_) = &ended else { break };
+            let Tried::Cut(_) = &ended else { break };
             self.reporter.note(
                 Level::Warning,
                 "",
                 "the connection broke while the image was sent; connecting once more",
             );
             let hosts = self.until_signal(self.connect()).await??;
-            let options = cli::Swap { wait: options.wait.clone().or(Some("60s".into())), ..options.clone() };
+            let options = cli::SwapOptions { wait: options.wait.clone().or(Some("60s".into())), ..options.clone() };
             ended = self.swap_once(&hosts, version, wanted, &options, None, began).await?;
         }
         ended.exit()
@@ -146,11 +146,11 @@ impl Run {
         &self,
         hosts: &[Host],
         version: &Version,
-        wanted: &Wanted,
-        options: &cli::Swap,
+        wanted: &ToRelease,
+        options: &cli::SwapOptions,
         seen: Option<Vec<Observation>>,
         began: Instant,
-    ) -> Result<Ended, Stop> {
+    ) -> Result<Tried, Stop> {
         let images = wanted.references.clone();
         let holder = holder(&version.to_string());
         let locking = self.lock_and_observe(hosts, &holder, options.wait.as_deref(), &images, seen);
@@ -165,7 +165,7 @@ impl Run {
             (false, seen) => seen,
         };
         if self.already_live(hosts, &seen, version, &images, options).await? {
-            return Ok(Ended::Exit(Exit::Done));
+            return Ok(Tried::Exit(Exit::Done));
         }
         let release = Release {
             id: holder.id.clone(),
@@ -207,7 +207,7 @@ impl Run {
         shipment: &Shipment,
         holder: &Holder,
         began: Instant,
-    ) -> Result<Ended, Stop> {
+    ) -> Result<Tried, Stop> {
         let version = plans.first().map(|plan| plan.version.clone()).unwrap_or_default();
         let login = self.credentials()?.map(|c| Login { username: c.username, password: c.password, server: c.server });
         let given = self.env_given(plans.first().is_some_and(|plan| plan.rollback))?;
@@ -233,7 +233,7 @@ impl Run {
                     swaps.iter().filter_map(|swap| Some(format!("{}: {}", swap.host.name, swap.still_used.as_ref()?)));
                 let used: Vec<String> = used.collect();
                 if used.is_empty() {
-                    return Ok(Ended::Exit(Exit::Done));
+                    return Ok(Tried::Exit(Exit::Done));
                 }
                 let message = format!(
                     "{version} serves, and the old version too: not every request reaches the new one.\nA person must look at:\n  \
@@ -246,7 +246,7 @@ impl Run {
             Err(mut failure) => {
                 let cut = failure.left.is_empty() && failure.signal.is_none() && swaps.iter().any(was_cut);
                 if cut {
-                    return Ok(Ended::Cut(failed(&version, &failure, &[])));
+                    return Ok(Tried::Cut(failed(&version, &failure, &[])));
                 }
                 if !broken.is_empty() {
                     failure.left.retain(|(host, _)| !broken.iter().any(|broken| broken.name == *host));

@@ -31,7 +31,7 @@ impl Run {
 
     /// Before anything is built: says what is not committed, and where the tag of this version is already. Without a person
     /// to ask, what is not committed is released in a job, or with `--dirty`.
-    pub(super) async fn look_at_tree(&self, version: &Version, options: &cli::Release) -> Result<(), Stop> {
+    pub(super) async fn look_at_tree(&self, version: &Version, options: &cli::ReleaseOptions) -> Result<(), Stop> {
         let root = &self.config.root;
         if let Some(at) = tree::tagged(root, version).await {
             self.tag_elsewhere(version, &at);

@@ -1,16 +1,16 @@
 //! `cutover version`: the version that would be released, from where, and why.
 
 use super::{Exit, Run, Stop, ask};
-use crate::cli::{self, Asked};
+use crate::cli::{self, VersionAsked};
 use crate::config::{VersionFrom, WhenMissing};
-use crate::release::source::{Looked, Nothing, Places, Resolved, Rule, Search, Source, search};
+use crate::release::source::{Nothing, Places, Resolved, Rule, Search, TextLooked, VersionSource, search};
 use crate::release::version::Version;
 use crate::report::text::one_line;
 use crate::report::{Event, Level};
 use serde_json::{Value, json};
 
 /// Prints it.
-pub(super) async fn version(run: &Run, options: &cli::Version) -> Result<Exit, Stop> {
+pub(super) async fn version(run: &Run, options: &cli::VersionOptions) -> Result<Exit, Stop> {
     let mut places = run.places(&options.asked)?;
     places.message = options.message.clone();
     let found = search(&places).await;
@@ -26,12 +26,12 @@ pub(super) async fn version(run: &Run, options: &cli::Version) -> Result<Exit, S
 
 impl Run {
     /// The version to release; `None`, already said, where there is nothing to release.
-    pub(super) async fn version(&self, asked: &Asked) -> Result<Option<(Version, Source)>, Stop> {
+    pub(super) async fn version(&self, asked: &VersionAsked) -> Result<Option<(Version, VersionSource)>, Stop> {
         self.found(search(&self.places(asked)?).await)
     }
 
     /// Where to look, and by which rule.
-    fn places(&self, asked: &Asked) -> Result<Places, Stop> {
+    fn places(&self, asked: &VersionAsked) -> Result<Places, Stop> {
         let rule = match &self.config.version_from {
             VersionFrom::UsualPlaces => Rule::Grammar,
             VersionFrom::Anywhere => Rule::Anywhere,
@@ -46,7 +46,7 @@ impl Run {
         Ok(Places { rule, own, ..Places::from_env(asked.version.clone(), &self.config.root) })
     }
 
-    fn found(&self, search: Search) -> Result<Option<(Version, Source)>, Stop> {
+    fn found(&self, search: Search) -> Result<Option<(Version, VersionSource)>, Stop> {
         let found = match search.outcome? {
             Resolved::Found(version, source) => Some((version, source)),
             Resolved::Nothing(nothing) => self.nothing(nothing)?,
@@ -58,7 +58,7 @@ impl Run {
     }
 
     /// Says that there is nothing to release. A version of which only a person knows what it is, is asked about.
-    fn nothing(&self, nothing: Nothing) -> Result<Option<(Version, Source)>, Stop> {
+    fn nothing(&self, nothing: Nothing) -> Result<Option<(Version, VersionSource)>, Stop> {
         if let Some((version, source)) = nothing.lone
             && ask::is_person_there()
             && ask::yes(&format!("{}.\nIs {version} the version to release?", nothing.why))
@@ -104,7 +104,7 @@ impl Run {
     }
 }
 
-fn explained(looked: &Looked) -> String {
+fn explained(looked: &TextLooked) -> String {
     let first = looked.text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     let mut text = format!("{}: `{}`\n", looked.source, one_line(first, 100));
     for one in &looked.reading.candidates {
@@ -113,7 +113,7 @@ fn explained(looked: &Looked) -> String {
     text
 }
 
-fn data(looked: &Looked) -> Value {
+fn data(looked: &TextLooked) -> Value {
     let one = |candidate: &crate::release::grammar::Candidate| json!({ "text": one_line(&candidate.text, 80), "line": candidate.line, "verdict": candidate.verdict.to_string() });
     let candidates: Vec<Value> = looked.reading.candidates.iter().map(one).collect();
     json!({ "source": looked.source.to_string(), "candidates": candidates })

@@ -1,7 +1,7 @@
 //! What a text must look like, one function a kind. Each error says what was expected.
 use super::host::Address;
 use super::names::Name;
-use super::types::KnownHosts;
+use super::types::KnownHostsSetting;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
@@ -118,14 +118,14 @@ fn bare_fingerprint(text: &str) -> Result<String, String> {
 }
 
 /// The text of known_hosts lines (three words or more a line), or else a file.
-pub(super) fn known_hosts(text: &str) -> Result<KnownHosts, String> {
+pub(super) fn known_hosts(text: &str) -> Result<KnownHostsSetting, String> {
     if text.lines().any(|line| line.split_whitespace().count() >= 3) {
-        return Ok(KnownHosts::Text(text.to_owned()));
+        return Ok(KnownHostsSetting::Text(text.to_owned()));
     }
     if text.trim().is_empty() || text.chars().any(char::is_control) {
         return Err("lines of known_hosts (ssh-keyscan prints them), or the path of such a file".to_owned());
     }
-    Ok(KnownHosts::File(PathBuf::from(text)))
+    Ok(KnownHostsSetting::File(PathBuf::from(text)))
 }
 
 /// The key of a build argument.

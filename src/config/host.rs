@@ -6,14 +6,14 @@ use std::str::FromStr;
 
 /// A host that the release goes to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Host {
+pub struct HostSettings {
     /// Where it is.
     pub address: Address,
     /// What it is called in reports; without one, its name.
     pub alias: Option<Name>,
 }
 
-impl Host {
+impl HostSettings {
     /// What reports call it.
     pub fn label(&self) -> &str {
         self.alias.as_ref().map_or(&self.address.name, Name::as_str)

@@ -23,7 +23,7 @@ mod types;
 mod yaml;
 
 pub use error::ConfigError;
-pub use host::{Address, Host};
+pub use host::{Address, HostSettings};
 pub use image::{DOCKER_HUB, ImageName};
 pub use names::{EnvName, Name};
 pub use types::*;

@@ -1,7 +1,7 @@
 //! cutover.yml as it stands: every key optional, every value of its type, every place known. Nothing is decided here.
 use super::checks;
 use super::error::{At, Wrong};
-use super::host::{Address, Host};
+use super::host::{Address, HostSettings};
 use super::image::ImageName;
 use super::names::Name;
 use super::raw_build::RawBuild;
@@ -72,8 +72,8 @@ raw! {
     /// The whole file, or one environment of it.
     Raw {
         image: Stated<ImageName> = "image" read::parsed,
-        host: Stated<Host> = "host" host,
-        hosts: Stated<Vec<Stated<Host>>> = "hosts" hosts,
+        host: Stated<HostSettings> = "host" host,
+        hosts: Stated<Vec<Stated<HostSettings>>> = "hosts" hosts,
         directory: Stated<String> = "directory" |e| read::text_as(e, checks::directory),
         compose_file: Stated<Vec<Stated<String>>> = "compose-file" |e| read::one_or_many(e, host_file),
         project: Stated<Name> = "project" |e| read::text_as(e, checks::project),
@@ -190,16 +190,19 @@ pub(super) fn name_of_key(entry: &Entry) -> Result<Stated<Name>, Wrong> {
     Ok(Stated { key: at, at, value: name? })
 }
 
-fn host(entry: &Entry) -> Result<Stated<Host>, Wrong> {
+fn host(entry: &Entry) -> Result<Stated<HostSettings>, Wrong> {
     if !matches!(entry.node.value, super::yaml::Value::Map(_)) {
         let address = read::parsed::<Address>(entry)?;
-        return Ok(entry.stated(Host { address: address.value, alias: None }));
+        return Ok(entry.stated(HostSettings { address: address.value, alias: None }));
     }
     let raw = RawHost::read(entry)?;
     let Some(address) = raw.address else {
         return Err(Wrong::new(entry.node.at, "no `address`; expected `address: USER@HOST`"));
     };
-    Ok(Stated { at: address.at, ..entry.stated(Host { address: address.value, alias: raw.alias.map(|a| a.value) }) })
+    Ok(Stated {
+        at: address.at,
+        ..entry.stated(HostSettings { address: address.value, alias: raw.alias.map(|a| a.value) })
+    })
 }
 
 raw! {
@@ -210,7 +213,7 @@ raw! {
     }
 }
 
-fn hosts(entry: &Entry) -> Result<Stated<Vec<Stated<Host>>>, Wrong> {
+fn hosts(entry: &Entry) -> Result<Stated<Vec<Stated<HostSettings>>>, Wrong> {
     let hosts: Result<Vec<_>, _> = entry.items("a list of hosts")?.iter().map(host).collect();
     Ok(entry.stated(hosts?))
 }

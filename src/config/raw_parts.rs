@@ -5,7 +5,7 @@ use super::host::Address;
 use super::names::{EnvName, Name};
 use super::raw::raw;
 use super::read::{self, Entry, Stated};
-use super::types::{KnownHosts, WhenReleased};
+use super::types::{KnownHostsSetting, WhenReleased};
 use super::yaml::Value;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -56,7 +56,7 @@ raw! {
         key_env: Stated<EnvName> = "key-env" read::variable,
         key_file: Stated<String> = "key-file" read::text,
         passphrase_env: Stated<EnvName> = "passphrase-env" read::variable,
-        known_hosts: Stated<KnownHosts> = "known-hosts" |e| read::text_as(e, checks::known_hosts),
+        known_hosts: Stated<KnownHostsSetting> = "known-hosts" |e| read::text_as(e, checks::known_hosts),
         fingerprint: Stated<Vec<Stated<String>>> = "fingerprint" |e| read::one_or_many(e, fingerprint),
         jump: Stated<Vec<Stated<Address>>> = "jump" |e| read::one_or_many(e, read::parsed),
         connect_timeout: Stated<Duration> = "connect-timeout" read::positive_time,

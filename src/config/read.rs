@@ -2,7 +2,7 @@
 use super::duration;
 use super::error::{At, Wrong};
 use super::names::EnvName;
-use super::yaml::{Key, Node, Value};
+use super::yaml::{Key, Value, YamlNode};
 use crate::report::text::one_line;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ use std::time::Duration;
 #[derive(Clone, Copy)]
 pub(super) struct Entry<'a> {
     pub(super) key: &'a Key,
-    pub(super) node: &'a Node,
+    pub(super) node: &'a YamlNode,
 }
 
 /// A value that the file states, and where.
@@ -41,7 +41,7 @@ impl<'a> Entry<'a> {
         Stated { key: self.key.at, at: self.node.at, value }
     }
 
-    fn item(&self, node: &'a Node) -> Entry<'a> {
+    fn item(&self, node: &'a YamlNode) -> Entry<'a> {
         Entry { key: self.key, node }
     }
 

@@ -7,10 +7,10 @@ use super::raw_parts::{RawBake, RawEnvFile, RawGitHub, RawHooks, RawNginx, RawRe
 use super::read::{self, Stated};
 use super::resolve_services;
 use super::types::{
-    Bake, Config, EnvContent, EnvFile, GitHub, Hooks, HostHook, Latest, Nginx, ProbeStated, Registry, ReleaseHook,
-    Service, Ssh, VersionFrom, VersionPattern, WhenMissing, WhenReleased,
+    Bake, Config, EnvContent, EnvFile, GitHubSettings, Hooks, HostHook, Latest, NginxSettings, ProbeStated,
+    RegistrySettings, ReleaseHook, ServiceSettings, Ssh, VersionFrom, VersionPattern, WhenMissing, WhenReleased,
 };
-use super::{Host, Name};
+use super::{HostSettings, Name};
 use std::path::Path;
 use std::time::Duration;
 
@@ -113,14 +113,15 @@ fn one_of_host_and_hosts(raw: &Raw) -> Result<(), Wrong> {
     }
 }
 
-fn hosts(raw: &Raw, missing: &Missing) -> Result<Vec<Host>, Wrong> {
-    let all: Vec<Stated<Host>> = match (&raw.host, &raw.hosts) {
+fn hosts(raw: &Raw, missing: &Missing) -> Result<Vec<HostSettings>, Wrong> {
+    let all: Vec<Stated<HostSettings>> = match (&raw.host, &raw.hosts) {
         (Some(host), _) => vec![host.clone()],
         (None, hosts) => missing.or(hosts.clone(), "host", "`host: USER@HOST`")?.value,
     };
     for (n, host) in all.iter().enumerate() {
-        let same =
-            |other: &&Stated<Host>| other.value.address == host.value.address || same_alias(&other.value, &host.value);
+        let same = |other: &&Stated<HostSettings>| {
+            other.value.address == host.value.address || same_alias(&other.value, &host.value)
+        };
         if let Some(first) = all[..n].iter().find(same) {
             let label = host.value.label();
             return Err(Wrong::new(
@@ -132,7 +133,7 @@ fn hosts(raw: &Raw, missing: &Missing) -> Result<Vec<Host>, Wrong> {
     Ok(all.into_iter().map(|host| host.value).collect())
 }
 
-fn same_alias(one: &Host, other: &Host) -> bool {
+fn same_alias(one: &HostSettings, other: &HostSettings) -> bool {
     one.alias.is_some() && one.alias == other.alias
 }
 
@@ -152,16 +153,16 @@ fn version_from(anywhere: Option<Stated<bool>>, pattern: Option<Stated<VersionPa
     }
 }
 
-fn nginx(raw: Option<RawNginx>) -> Nginx {
+fn nginx(raw: Option<RawNginx>) -> NginxSettings {
     let Some(raw) = raw else {
-        return Nginx { service: None, conf: None, keepalive_guard: true, probe: ProbeStated::default() };
+        return NginxSettings { service: None, conf: None, keepalive_guard: true, probe: ProbeStated::default() };
     };
     let probe = raw.probe.map_or_else(ProbeStated::default, |probe| ProbeStated {
         path: probe.path.map(|p| p.value),
         host: probe.host.map(|h| h.value),
         headers_env: probe.headers_env.map(|h| h.value),
     });
-    Nginx {
+    NginxSettings {
         service: raw.service.map(|s| s.value),
         conf: raw.conf.map(|c| c.value),
         keepalive_guard: raw.keepalive_guard.is_none_or(|g| g.value),
@@ -177,18 +178,18 @@ pub(super) fn is_none(raw: &RawRegistry) -> bool {
     raw.server.as_ref().is_some_and(|server| server.value == checks::NO_REGISTRY)
 }
 
-fn registry(raw: RawRegistry) -> Result<Registry, Wrong> {
+fn registry(raw: RawRegistry) -> Result<RegistrySettings, Wrong> {
     let password_env = match raw.password_env {
         Some(name) => name.value,
         None => PASSWORD_ENV.parse::<EnvName>().map_err(|e| Wrong::new(raw.at, e))?,
     };
-    Ok(Registry { server: raw.server.map(|s| s.value), username: raw.username.map(|u| u.value), password_env })
+    Ok(RegistrySettings { server: raw.server.map(|s| s.value), username: raw.username.map(|u| u.value), password_env })
 }
 
 fn ssh(raw: RawSsh, root: &Path) -> Ssh {
-    use super::KnownHosts;
+    use super::KnownHostsSetting;
     let known_hosts = raw.known_hosts.map(|known| match known.value {
-        KnownHosts::File(file) => KnownHosts::File(checks::local(root, &file.to_string_lossy())),
+        KnownHostsSetting::File(file) => KnownHostsSetting::File(checks::local(root, &file.to_string_lossy())),
         text => text,
     });
     Ssh {
@@ -230,18 +231,18 @@ fn env_file(raw: RawEnvFile) -> Result<EnvFile, Wrong> {
     Ok(EnvFile { path, content })
 }
 
-fn github(raw: Option<RawGitHub>) -> GitHub {
+fn github(raw: Option<RawGitHub>) -> GitHubSettings {
     let Some(raw) = raw else {
-        return GitHub { release: WhenReleased::Confirmed, deployments: true, environment_url: None };
+        return GitHubSettings { release: WhenReleased::Confirmed, deployments: true, environment_url: None };
     };
-    GitHub {
+    GitHubSettings {
         release: raw.release.map_or(WhenReleased::Confirmed, |r| r.value),
         deployments: raw.deployments.is_none_or(|d| d.value),
         environment_url: raw.environment_url.map(|u| u.value),
     }
 }
 
-fn hooks(raw: Option<RawHooks>, services: &[Service]) -> Result<Hooks, Wrong> {
+fn hooks(raw: Option<RawHooks>, services: &[ServiceSettings]) -> Result<Hooks, Wrong> {
     let Some(raw) = raw else {
         return Ok(Hooks::default());
     };
@@ -260,7 +261,7 @@ fn no_command(at: At) -> Wrong {
     Wrong::new(at, "a hook without `command`; expected `command: [npm, run, migrate]`")
 }
 
-fn release_hook(raw: super::raw_parts::RawReleaseHook, services: &[Service]) -> Result<ReleaseHook, Wrong> {
+fn release_hook(raw: super::raw_parts::RawReleaseHook, services: &[ServiceSettings]) -> Result<ReleaseHook, Wrong> {
     let command = raw.command.ok_or_else(|| no_command(raw.at))?.value;
     let names: Vec<&str> = services.iter().map(|s| s.name.as_str()).collect();
     let service = match (raw.service, services) {

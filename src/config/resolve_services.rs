@@ -6,7 +6,7 @@ use super::raw_build::RawBuild;
 use super::raw_parts::RawHealth;
 use super::read::Stated;
 use super::resolve::{Missing, START, is_none, values};
-use super::types::{Build, BuildSecret, Health, SecretSource, Service};
+use super::types::{Build, BuildSecret, HealthSettings, SecretSource, ServiceSettings};
 use super::{ImageName, Name};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,7 +18,7 @@ struct Placed {
     image: ImageName,
 }
 
-pub(super) fn services(raw: &Raw, root: &Path, missing: &Missing) -> Result<Vec<Service>, Wrong> {
+pub(super) fn services(raw: &Raw, root: &Path, missing: &Missing) -> Result<Vec<ServiceSettings>, Wrong> {
     let placed = match &raw.services {
         Some(services) => several(raw, &services.list)?,
         None => vec![single(raw, missing)?],
@@ -29,9 +29,9 @@ pub(super) fn services(raw: &Raw, root: &Path, missing: &Missing) -> Result<Vec<
         }
     }
     let none = raw.registry.as_ref().map(is_none);
-    let resolved: Vec<Service> = placed.iter().map(|service| resolve(service, root, none)).collect();
+    let resolved: Vec<ServiceSettings> = placed.iter().map(|service| resolve(service, root, none)).collect();
     for (n, service) in resolved.iter().enumerate() {
-        let clash = |other: &&Service| other.image == service.image && other.build != service.build;
+        let clash = |other: &&ServiceSettings| other.image == service.image && other.build != service.build;
         if let Some(other) = resolved[..n].iter().find(clash) {
             let message = format!(
                 "one image, built in two ways for `{}` and `{}`; expected one `build`",
@@ -107,10 +107,10 @@ fn shared_by(one: &Placed, what: &str, name: &Name, at: At) -> Wrong {
 }
 
 /// `none`: whether the file says that there is no registry; `None` where it says nothing about one.
-fn resolve(placed: &Placed, root: &Path, none: Option<bool>) -> Service {
+fn resolve(placed: &Placed, root: &Path, none: Option<bool>) -> ServiceSettings {
     let raw = placed.raw.clone();
     let build = build(raw.build, root);
-    Service {
+    ServiceSettings {
         name: placed.name.value.clone(),
         image: placed.image.clone(),
         ship: none.unwrap_or_else(|| build.is_some() && placed.image.is_official()),
@@ -167,10 +167,10 @@ fn local_secret(secret: BuildSecret, root: &Path) -> BuildSecret {
     BuildSecret { id: secret.id, source }
 }
 
-fn health(raw: Option<RawHealth>) -> Health {
+fn health(raw: Option<RawHealth>) -> HealthSettings {
     let raw = raw.unwrap_or_else(|| RawHealth::empty(START));
     let status = values(raw.status);
-    Health {
+    HealthSettings {
         path: raw.path.map_or_else(|| "/".to_owned(), |p| p.value),
         host: raw.host.map(|h| h.value),
         status: if status.is_empty() { vec![200..=299] } else { status },

@@ -106,7 +106,7 @@ environments:
 ";
     let staging = good(text, Some("staging"));
     assert_eq!(staging.environment.as_ref().map(Name::as_str), Some("staging"));
-    assert_eq!(staging.hosts.iter().map(Host::label).collect::<Vec<_>>(), ["c"]);
+    assert_eq!(staging.hosts.iter().map(HostSettings::label).collect::<Vec<_>>(), ["c"]);
     assert_eq!((&*staging.services[0].health.path, staging.services[0].health.timeout.as_secs()), ("/health", 10));
     let build = staging.services[0].build.clone().unwrap();
     assert_eq!((build.context, build.target.as_deref()), (PathBuf::from("backend"), Some("dev")));

@@ -1,5 +1,5 @@
 //! What cutover.yml says, once it is checked. `None` and empty lists mean: found out on the host.
-use super::host::{Address, Host};
+use super::host::{Address, HostSettings};
 use super::image::ImageName;
 use super::names::{EnvName, Name};
 use std::ops::RangeInclusive;
@@ -14,9 +14,9 @@ pub struct Config {
     /// The directory of cutover.yml: relative paths of this side start there, and git is asked there.
     pub root: PathBuf,
     /// The services, in the order of the file; at least one.
-    pub services: Vec<Service>,
+    pub services: Vec<ServiceSettings>,
     /// The hosts, in the order of the file; at least one, none twice.
-    pub hosts: Vec<Host>,
+    pub hosts: Vec<HostSettings>,
     /// The project's directory on every host: absolute, no `.` or `..` in it.
     pub directory: String,
     /// The compose files on the host, relative to `directory` or absolute; empty: as compose itself finds them.
@@ -24,7 +24,7 @@ pub struct Config {
     /// The name of the compose project.
     pub project: Option<Name>,
     /// nginx on the host.
-    pub nginx: Nginx,
+    pub nginx: NginxSettings,
     /// When the tag `latest` moves.
     pub latest: Latest,
     /// What a commit message without a version means.
@@ -32,7 +32,7 @@ pub struct Config {
     /// Where in a text its version stands.
     pub version_from: VersionFrom,
     /// The registry's login; `None`: docker's own configuration is used as it is.
-    pub registry: Option<Registry>,
+    pub registry: Option<RegistrySettings>,
     /// How to log in to the hosts.
     pub ssh: Ssh,
     /// How long to wait for nginx's old workers to finish.
@@ -50,12 +50,12 @@ pub struct Config {
     /// A secret env file that is put on the host.
     pub env_file: Option<EnvFile>,
     /// What GitHub is told.
-    pub github: GitHub,
+    pub github: GitHubSettings,
 }
 
 /// One service: two slots, of which nginx sends traffic to one.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Service {
+pub struct ServiceSettings {
     /// Its name in cutover.yml; without one, the last part of the image's name.
     pub name: Name,
     /// The image of both slots.
@@ -71,7 +71,7 @@ pub struct Service {
     /// The port inside the container.
     pub port: Option<u16>,
     /// When a slot counts as healthy.
-    pub health: Health,
+    pub health: HealthSettings,
     /// How long a container may take to stop; `None`: compose's `stop_grace_period`.
     pub stop_timeout: Option<Duration>,
 }
@@ -117,7 +117,7 @@ pub enum SecretSource {
 
 /// When a slot counts as healthy.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Health {
+pub struct HealthSettings {
     /// The path to ask for, with its query.
     pub path: String,
     /// The Host header; `None`: the slot's own name and port.
@@ -132,7 +132,7 @@ pub struct Health {
     pub successes: u32,
 }
 
-impl Health {
+impl HealthSettings {
     /// Whether this HTTP status counts as healthy.
     pub fn accepts(&self, status: u16) -> bool {
         self.status.iter().any(|range| range.contains(&status))
@@ -141,7 +141,7 @@ impl Health {
 
 /// nginx on the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Nginx {
+pub struct NginxSettings {
     /// Its compose service.
     pub service: Option<Name>,
     /// The conf file with the upstreams, on the host, relative to `directory` or absolute.
@@ -226,7 +226,7 @@ impl std::str::FromStr for VersionPattern {
 
 /// The registry's login. The password only ever comes from an environment variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Registry {
+pub struct RegistrySettings {
     /// `HOST[:PORT]`; `None`: the registry of the image.
     pub server: Option<String>,
     /// The user; `None`: from `CUTOVER_REGISTRY_USERNAME`.
@@ -245,7 +245,7 @@ pub struct Ssh {
     /// The variable that holds the key's passphrase.
     pub passphrase_env: Option<EnvName>,
     /// The hosts' keys.
-    pub known_hosts: Option<KnownHosts>,
+    pub known_hosts: Option<KnownHostsSetting>,
     /// Fingerprints of which one must be the host's: `SHA256:` and 43 characters of base64, or `HOST=` and that.
     pub fingerprints: Vec<String>,
     /// Hosts to go through, first to last.
@@ -258,7 +258,7 @@ pub struct Ssh {
 
 /// Where the hosts' keys are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KnownHosts {
+pub enum KnownHostsSetting {
     /// Lines in the format of known_hosts (sshd(8)).
     Text(String),
     /// A file of such lines.
@@ -309,7 +309,7 @@ pub struct HostHook {
 
 /// What GitHub is told of a release, where there is a token for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GitHub {
+pub struct GitHubSettings {
     /// When the tag and the release are made.
     pub release: WhenReleased,
     /// Whether a deployment of the environment is written.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 /// A value and its place.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Node {
+pub(super) struct YamlNode {
     pub(super) at: At,
     pub(super) value: Value,
 }
@@ -18,8 +18,8 @@ pub(super) enum Value {
     Bool(bool),
     Number(String),
     Text(String),
-    List(Vec<Node>),
-    Map(Vec<(Key, Node)>),
+    List(Vec<YamlNode>),
+    Map(Vec<(Key, YamlNode)>),
 }
 
 /// A key of a map.
@@ -29,7 +29,7 @@ pub(super) struct Key {
     pub(super) text: String,
 }
 
-impl Node {
+impl YamlNode {
     /// What it is, for a message: "found …".
     pub(super) fn describe(&self) -> String {
         match &self.value {
@@ -45,9 +45,9 @@ impl Node {
 }
 
 /// Reads one document. `None`: there is nothing in it but comments.
-pub(super) fn read(text: &str) -> Result<Option<Node>, Wrong> {
+pub(super) fn read(text: &str) -> Result<Option<YamlNode>, Wrong> {
     let parser = Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
-    let mut reader = Reader { parser, text, anchors: HashMap::new(), read: Size::default() };
+    let mut reader = YamlReader { parser, text, anchors: HashMap::new(), read: Size::default() };
     let mut root = None;
     while let Some((event, at)) = reader.next()? {
         match event {
@@ -73,15 +73,15 @@ struct Size {
     bytes: usize,
 }
 
-struct Reader<'a, I: serde_saphyr::granit_parser::BorrowedInput<'a>> {
+struct YamlReader<'a, I: serde_saphyr::granit_parser::BorrowedInput<'a>> {
     parser: Parser<'a, I>,
     text: &'a str,
     /// Each with its size.
-    anchors: HashMap<usize, (Node, Size)>,
+    anchors: HashMap<usize, (YamlNode, Size)>,
     read: Size,
 }
 
-impl<'a, I: serde_saphyr::granit_parser::BorrowedInput<'a>> Reader<'a, I> {
+impl<'a, I: serde_saphyr::granit_parser::BorrowedInput<'a>> YamlReader<'a, I> {
     fn next(&mut self) -> Result<Option<(Event<'a>, At)>, Wrong> {
         match self.parser.next_event() {
             None => Ok(None),
@@ -94,7 +94,7 @@ impl<'a, I: serde_saphyr::granit_parser::BorrowedInput<'a>> Reader<'a, I> {
         self.next()?.ok_or_else(|| Wrong::new(At { line: 1, column: 1 }, "the file ends too early"))
     }
 
-    fn node(&mut self, event: Event<'a>, at: At, depth: usize) -> Result<Node, Wrong> {
+    fn node(&mut self, event: Event<'a>, at: At, depth: usize) -> Result<YamlNode, Wrong> {
         self.count(Size { nodes: 1, bytes: 0 }, at)?;
         if depth > DEEPEST {
             return Err(Wrong::new(at, format!("nested too deep; expected at most {DEEPEST} levels")));
@@ -113,7 +113,7 @@ impl<'a, I: serde_saphyr::granit_parser::BorrowedInput<'a>> Reader<'a, I> {
         if tag.is_some() {
             return Err(Wrong::new(at, "a YAML tag; expected a value without one"));
         }
-        let node = Node { at, value };
+        let node = YamlNode { at, value };
         if anchor > 0 {
             // itself, as it is kept once more
             let size = Size { nodes: self.read.nodes - before.nodes + 1, bytes: self.read.bytes - before.bytes };
@@ -137,7 +137,7 @@ impl<'a, I: serde_saphyr::granit_parser::BorrowedInput<'a>> Reader<'a, I> {
         Ok(())
     }
 
-    fn alias(&mut self, anchor: usize, at: At) -> Result<Node, Wrong> {
+    fn alias(&mut self, anchor: usize, at: At) -> Result<YamlNode, Wrong> {
         let wrong = || Wrong::new(at, "an alias of what it stands in; expected an alias of an earlier value");
         let size = self.anchors.get(&anchor).ok_or_else(wrong)?.1;
         self.count(size, at)?;
@@ -155,7 +155,7 @@ impl<'a, I: serde_saphyr::granit_parser::BorrowedInput<'a>> Reader<'a, I> {
     }
 
     fn map(&mut self, depth: usize) -> Result<Value, Wrong> {
-        let mut entries: Vec<(Key, Node)> = Vec::new();
+        let mut entries: Vec<(Key, YamlNode)> = Vec::new();
         loop {
             let key = match self.next_inside()? {
                 (Event::MappingEnd, _) => return Ok(Value::Map(entries)),

@@ -1,7 +1,7 @@
 //! One request at a time, tried again while that can help and time is left.
 
 use super::error::{Purpose, Trouble, is_rate_limit};
-use super::place::Place;
+use super::place::Repository;
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Client, Method, Url};
 use serde_json::Value;
@@ -11,12 +11,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 #[derive(Debug, Clone)]
 pub struct GitHub {
     http: Client,
-    pub(super) place: Place,
+    pub(super) place: Repository,
     patience: Duration,
 }
 
 /// What to ask for. `path` is below `/repos/OWNER/NAME`.
-pub(super) struct Ask<'a> {
+pub(super) struct Call<'a> {
     pub(super) purpose: Purpose,
     pub(super) method: Method,
     pub(super) path: &'a [&'a str],
@@ -25,7 +25,7 @@ pub(super) struct Ask<'a> {
 }
 
 /// An answer below 500 that is no rate limit.
-pub(super) struct Answer {
+pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) body: Value,
@@ -40,7 +40,7 @@ const LONGEST_WAIT: u64 = 24 * 3600;
 
 impl GitHub {
     /// A client. A call gives up after `patience`, waits for rate limits included.
-    pub fn new(place: Place, patience: Duration) -> Result<GitHub, Trouble> {
+    pub fn new(place: Repository, patience: Duration) -> Result<GitHub, Trouble> {
         // the ring back end, as everywhere here; somebody may have chosen it already
         let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         let mut headers = HeaderMap::new();
@@ -64,16 +64,16 @@ impl GitHub {
     }
 
     /// Asks; the answer is whatever GitHub says, a refusal too.
-    pub(super) async fn ask(&self, ask: &Ask<'_>) -> Result<Answer, Trouble> {
+    pub(super) async fn ask(&self, ask: &Call<'_>) -> Result<Reply, Trouble> {
         self.tries(ask, MOST_TRIES).await
     }
 
     /// Asks once: what it makes must not be made twice.
-    pub(super) async fn ask_once(&self, ask: &Ask<'_>) -> Result<Answer, Trouble> {
+    pub(super) async fn ask_once(&self, ask: &Call<'_>) -> Result<Reply, Trouble> {
         self.tries(ask, 1).await
     }
 
-    async fn tries(&self, ask: &Ask<'_>, most: u32) -> Result<Answer, Trouble> {
+    async fn tries(&self, ask: &Call<'_>, most: u32) -> Result<Reply, Trouble> {
         let deadline = Instant::now() + self.patience;
         let mut number = 1;
         loop {
@@ -92,7 +92,7 @@ impl GitHub {
         }
     }
 
-    async fn try_once(&self, ask: &Ask<'_>) -> Result<Answer, String> {
+    async fn try_once(&self, ask: &Call<'_>) -> Result<Reply, String> {
         let mut request = self.http.request(ask.method.clone(), self.url(ask)?).timeout(ONE_TRY.min(self.patience));
         if let Some(body) = &ask.body {
             request = request.json(body);
@@ -106,10 +106,10 @@ impl GitHub {
                 return Err(format!("the answer is larger than {LARGEST_ANSWER} bytes"));
             }
         }
-        Ok(Answer { status, headers, body: serde_json::from_slice(&text).unwrap_or_default() })
+        Ok(Reply { status, headers, body: serde_json::from_slice(&text).unwrap_or_default() })
     }
 
-    fn url(&self, ask: &Ask<'_>) -> Result<Url, String> {
+    fn url(&self, ask: &Call<'_>) -> Result<Url, String> {
         let bad = || format!("GITHUB_API_URL is no URL: {}", self.place.api);
         let mut url = Url::parse(self.place.api.trim_end_matches('/')).map_err(|_| bad())?;
         {
@@ -123,7 +123,7 @@ impl GitHub {
     }
 }
 
-impl Answer {
+impl Reply {
     /// The answer, if its status is one of these.
     pub(super) fn expect(self, purpose: &Purpose, statuses: &[u16]) -> Result<Value, Trouble> {
         if statuses.contains(&self.status) { Ok(self.body) } else { Err(self.refusal(purpose)) }
@@ -135,7 +135,7 @@ impl Answer {
 }
 
 /// How long to wait before it is worth another try; `None`: the answer is final.
-fn pause(answer: &Answer, number: u32) -> Option<Duration> {
+fn pause(answer: &Reply, number: u32) -> Option<Duration> {
     if is_rate_limit(answer.status, &answer.headers, &answer.body) {
         return Some(limit(&answer.headers).unwrap_or(Duration::from_secs(60)));
     }

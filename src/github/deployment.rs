@@ -3,7 +3,7 @@
 //! A job with `environment:` has a deployment already, which the runner itself begins and ends. It is recognised by the
 //! run that its status links to, and then no second one is made: its id is used, and nothing is written to it.
 
-use super::client::{Ask, GitHub};
+use super::client::{Call, GitHub};
 use super::error::{Purpose, Trouble};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -132,7 +132,7 @@ impl GitHub {
             "payload": { "cutover": mark, "version": version },
         });
         let purpose = Purpose { what: format!("create a deployment to {to}"), needs: NEEDS };
-        let ask = Ask { purpose, method: Method::POST, path: &["deployments"], query: &[], body: Some(body) };
+        let ask = Call { purpose, method: Method::POST, path: &["deployments"], query: &[], body: Some(body) };
         let made = self.ask_once(&ask).await?.expect(&ask.purpose, &[201])?;
         Ok(made["id"].as_u64().unwrap_or_default())
     }
@@ -152,13 +152,13 @@ impl GitHub {
         let id = deployment.id.to_string();
         let purpose = Purpose { what: format!("say that deployment {id} is {state}"), needs: NEEDS };
         let path = ["deployments", &id, "statuses"];
-        let ask = Ask { purpose, method: Method::POST, path: &path, query: &[], body: Some(body) };
+        let ask = Call { purpose, method: Method::POST, path: &path, query: &[], body: Some(body) };
         self.ask(&ask).await?.expect(&ask.purpose, &[201]).map(drop)
     }
 
     async fn list(&self, query: &[(&str, &str)]) -> Result<Vec<Value>, Trouble> {
         let purpose = Purpose { what: "list the deployments".to_owned(), needs: NEEDS };
-        let ask = Ask { purpose, method: Method::GET, path: &["deployments"], query, body: None };
+        let ask = Call { purpose, method: Method::GET, path: &["deployments"], query, body: None };
         let list = self.ask(&ask).await?.expect(&ask.purpose, &[200])?;
         Ok(list.as_array().cloned().unwrap_or_default())
     }
@@ -168,7 +168,7 @@ impl GitHub {
         let id = id.to_string();
         let purpose = Purpose { what: format!("read the state of deployment {id}"), needs: NEEDS };
         let path = ["deployments", &id, "statuses"];
-        let ask = Ask { purpose, method: Method::GET, path: &path, query: &[("per_page", "5")], body: None };
+        let ask = Call { purpose, method: Method::GET, path: &path, query: &[("per_page", "5")], body: None };
         let list = self.ask(&ask).await?.expect(&ask.purpose, &[200])?;
         Ok(list.as_array().cloned().unwrap_or_default())
     }

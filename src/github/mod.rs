@@ -11,5 +11,5 @@ mod release;
 pub use client::GitHub;
 pub use deployment::{Deployment, Ended};
 pub use error::Trouble;
-pub use place::{Job, Place, event_commit};
+pub use place::{Job, Repository, event_commit};
 pub use release::{Published, Wanted, tag_remark};

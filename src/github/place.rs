@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// Where to write to, and as whom.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct Repository {
     /// `GITHUB_API_URL`, such as `https://api.github.com` or `https://git.example/api/v3`.
     pub api: String,
     /// `OWNER/NAME`.
@@ -33,7 +33,7 @@ pub struct Job {
 /// Where the token may be; the first one that is set.
 const TOKENS: [&str; 3] = ["CUTOVER_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"];
 
-impl Place {
+impl Repository {
     /// The token of the environment; without one nothing can be written.
     pub fn token() -> Option<Secret> {
         TOKENS.into_iter().find_map(variable).map(Secret::new)
@@ -43,8 +43,8 @@ impl Place {
     /// github.com (or on the server that `GITHUB_SERVER_URL` names): a token goes to no other host.
     ///
     /// The error says what is missing.
-    pub async fn find(directory: &Path) -> Result<Place, String> {
-        let token = Place::token().ok_or("no token in CUTOVER_GITHUB_TOKEN or GITHUB_TOKEN")?;
+    pub async fn find(directory: &Path) -> Result<Repository, String> {
+        let token = Repository::token().ok_or("no token in CUTOVER_GITHUB_TOKEN or GITHUB_TOKEN")?;
         let server = variable("GITHUB_SERVER_URL").unwrap_or_else(|| "https://github.com".to_owned());
         let api = variable("GITHUB_API_URL").unwrap_or_else(|| "https://api.github.com".to_owned());
         let repository = match variable("GITHUB_REPOSITORY") {
@@ -66,7 +66,7 @@ impl Place {
             attempt: variable("GITHUB_RUN_ATTEMPT").unwrap_or_else(|| "1".to_owned()),
             run,
         });
-        Ok(Place { api, repository, commit, token, job })
+        Ok(Repository { api, repository, commit, token, job })
     }
 }
 

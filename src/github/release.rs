@@ -1,6 +1,6 @@
 //! The release of a version: made, or made right, as often as it is asked for.
 
-use super::client::{Ask, GitHub};
+use super::client::{Call, GitHub};
 use super::error::{Purpose, Trouble};
 use crate::release::Version;
 use reqwest::Method;
@@ -51,7 +51,7 @@ impl GitHub {
         let purpose = Purpose { what: format!("look for the tag {tag}"), needs: "contents: read" };
         let reference = format!("tags/{tag}");
         let path = ["git", "ref", &reference];
-        let ask = Ask { purpose, method: Method::GET, path: &path, query: &[], body: None };
+        let ask = Call { purpose, method: Method::GET, path: &path, query: &[], body: None };
         let answer = self.ask(&ask).await?;
         if answer.status == 404 {
             return Ok(None);
@@ -63,14 +63,14 @@ impl GitHub {
         }
         // an annotated tag is an object of its own
         let path = ["git", "tags", &sha];
-        let answer = self.ask(&Ask { path: &path, ..ask }).await?;
+        let answer = self.ask(&Call { path: &path, ..ask }).await?;
         Ok(answer.body["object"]["sha"].as_str().map(str::to_owned))
     }
 
     async fn find_release(&self, tag: &str) -> Result<Option<Value>, Trouble> {
         let purpose = Purpose { what: format!("look for the release {tag}"), needs: "contents: read" };
         let path = ["releases", "tags", tag];
-        let ask = Ask { purpose, method: Method::GET, path: &path, query: &[], body: None };
+        let ask = Call { purpose, method: Method::GET, path: &path, query: &[], body: None };
         let answer = self.ask(&ask).await?;
         if answer.status == 404 { Ok(None) } else { answer.expect(&ask.purpose, &[200]).map(Some) }
     }
@@ -85,7 +85,7 @@ impl GitHub {
             "make_latest": latest(wanted),
         });
         let purpose = Purpose { what: format!("create the release {tag}"), needs: NEEDS };
-        let ask = Ask { purpose, method: Method::POST, path: &["releases"], query: &[], body: Some(body) };
+        let ask = Call { purpose, method: Method::POST, path: &["releases"], query: &[], body: Some(body) };
         let answer = self.ask(&ask).await?;
         if answer.status == 422 {
             // made meanwhile, or by a try whose answer was lost
@@ -105,7 +105,7 @@ impl GitHub {
         let id = release["id"].to_string();
         let purpose = Purpose { what: format!("update the release {}", wanted.version), needs: NEEDS };
         let body = Some(json!({ "draft": false, "prerelease": prerelease, "make_latest": latest(wanted) }));
-        let ask = Ask { purpose, method: Method::PATCH, path: &["releases", &id], query: &[], body };
+        let ask = Call { purpose, method: Method::PATCH, path: &["releases", &id], query: &[], body };
         self.ask(&ask).await?.expect(&ask.purpose, &[200])
     }
 }

@@ -10,13 +10,13 @@ pub const KEEPALIVE: &str = include_str!("../swap/step/keepalive.conf");
 
 /// What is asked of a person, or seen.
 #[derive(Debug, Clone)]
-pub struct Answers {
+pub struct Choices {
     /// `USER@HOST[:PORT]`.
     pub host: String,
     /// The compose project's directory on the host.
     pub directory: String,
     /// The services; at least one.
-    pub services: Vec<Service>,
+    pub services: Vec<ChosenService>,
     /// The health check's path.
     pub health: Option<String>,
     /// The branch whose pushes release.
@@ -27,7 +27,7 @@ pub struct Answers {
 
 /// A service of cutover.yml.
 #[derive(Debug, Clone)]
-pub struct Service {
+pub struct ChosenService {
     /// Its name; not shown where there is only one.
     pub name: String,
     /// The image's name.
@@ -41,7 +41,7 @@ pub struct Service {
 }
 
 /// cutover.yml.
-pub fn configuration(answers: &Answers) -> String {
+pub fn configuration(answers: &Choices) -> String {
     let repository = env!("CARGO_PKG_REPOSITORY").trim_start_matches("https://github.com/");
     let mut text = format!(
         "# yaml-language-server: $schema=https://raw.githubusercontent.com/{repository}/v0/cutover.schema.json\n"
@@ -63,7 +63,7 @@ pub fn configuration(answers: &Answers) -> String {
     text
 }
 
-fn service_text(service: &Service) -> String {
+fn service_text(service: &ChosenService) -> String {
     let mut text = format!("  {}:\n    image: {}\n", quoted(&service.name), quoted(&service.image));
     if let Some(context) = &service.context {
         let _ = writeln!(text, "    build: {}", quoted(context));
@@ -87,14 +87,14 @@ fn quoted(text: &str) -> String {
 }
 
 /// `.github/workflows/deploy.yml`.
-pub fn workflow(answers: &Answers) -> String {
+pub fn workflow(answers: &Choices) -> String {
     include_str!("workflow.yml")
         .replace("branches: [main]", &format!("branches: [{}]", quoted(&answers.branch)))
         .replace("cutover-release/cutover@v0", answers.action.trim_start_matches("https://github.com/"))
 }
 
 /// What a person does next.
-pub fn how_to_go_on(answers: &Answers) -> String {
+pub fn how_to_go_on(answers: &Choices) -> String {
     let (host, port) = match answers.host.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => (host, port),
         _ => (&*answers.host, "22"),
@@ -120,15 +120,15 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    fn answers(count: usize) -> Answers {
-        let service = |number: usize| Service {
+    fn answers(count: usize) -> Choices {
+        let service = |number: usize| ChosenService {
             name: format!("s{number}"),
             image: format!("ghcr.io/a/s{number}"),
             context: Some("back end".to_owned()),
             slots: [format!("blue{number}"), format!("green{number}")],
             upstream: Some(format!("up{number}")),
         };
-        Answers {
+        Choices {
             host: "deploy@203.0.113.10:2222".to_owned(),
             directory: "/srv/app".to_owned(),
             services: (0..count).map(service).collect(),

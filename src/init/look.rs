@@ -19,7 +19,7 @@ pub struct Pair {
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct ProjectFound {
     /// The compose file.
     pub compose: Option<PathBuf>,
     /// The conf file with the upstreams.
@@ -41,9 +41,9 @@ const COMPOSE: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml",
 const DEPTH: usize = 2;
 
 /// Looks. What cannot be read is a remark.
-pub fn look(root: &Path) -> Found {
+pub fn look(root: &Path) -> ProjectFound {
     let directories = directories(root);
-    let mut found = Found { branch: branch(root), ..Found::default() };
+    let mut found = ProjectFound { branch: branch(root), ..ProjectFound::default() };
     let has_dockerfile = |directory: &&PathBuf| root.join(directory).join("Dockerfile").is_file();
     found.contexts = directories.iter().filter(has_dockerfile).cloned().collect();
     let files = directories.iter().flat_map(|directory| COMPOSE.map(|name| directory.join(name)));
@@ -83,7 +83,7 @@ fn below(root: &Path, directory: &Path) -> Vec<PathBuf> {
 }
 
 /// Takes the file if it has an nginx service.
-fn compose(root: &Path, file: &Path, found: &mut Found) {
+fn compose(root: &Path, file: &Path, found: &mut ProjectFound) {
     let text = fs::read_to_string(root.join(file)).unwrap_or_default();
     let project = match Project::parse(&text) {
         Ok(project) => project,
@@ -118,7 +118,7 @@ fn has_upstream(file: &Path) -> bool {
 }
 
 /// Each upstream's service and the one other service with its image; without a conf, services that share an image.
-fn pairs(root: &Path, project: &Project, found: &mut Found) {
+fn pairs(root: &Path, project: &Project, found: &mut ProjectFound) {
     let image = |name: &str| project.services.get(name).and_then(|s| s.image.as_deref()).map(repository);
     let others = |name: &str| -> Vec<String> {
         let same = project.services.keys().filter(|other| *other != name && image(other) == image(name));

@@ -4,6 +4,6 @@ mod files;
 mod look;
 mod pin;
 
-pub use files::{ACTION, Answers, KEEPALIVE, Service, configuration, how_to_go_on, workflow};
-pub use look::{Found, Pair, look};
+pub use files::{ACTION, Choices, ChosenService, KEEPALIVE, configuration, how_to_go_on, workflow};
+pub use look::{Pair, ProjectFound, look};
 pub use pin::pinned;

@@ -1,5 +1,5 @@
 //! Building the image, with buildx where there is one.
-use super::docker_cli::{DockerCli, Job, OnLine};
+use super::docker_cli::{DockerCli, DockerJob, OnLine};
 use super::docker_error::DockerError;
 use super::version::Version;
 use crate::config::{Build, BuildSecret, ImageName, SecretSource};
@@ -34,7 +34,8 @@ impl DockerCli {
         let reference = reference(image, version);
         let purpose = format!("building {reference}");
         self.can_build(build).map_err(|what| DockerError::before(&purpose, &what))?;
-        let job = Job::new(purpose, self.words(build, &reference)).with_registry(image.registry()).given(given(build));
+        let job =
+            DockerJob::new(purpose, self.words(build, &reference)).with_registry(image.registry()).given(given(build));
         self.stream(job, on_line).await?;
         let image_id = self.image_id(&reference).await?;
         Ok(Built { reference, image_id })
@@ -43,7 +44,7 @@ impl DockerCli {
     /// docker's id of an image that it has.
     pub async fn image_id(&self, reference: &str) -> Result<String, DockerError> {
         let words = ["image", "inspect", "--format", "{{.Id}}", reference];
-        let id = self.run(Job::new(format!("inspecting {reference}"), words)).await?;
+        let id = self.run(DockerJob::new(format!("inspecting {reference}"), words)).await?;
         Ok(id.trim().to_owned())
     }
 

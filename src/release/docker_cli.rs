@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 /// Where a line came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stream {
+pub enum DockerStream {
     /// Standard output.
     Out,
     /// Standard error.
@@ -23,15 +23,15 @@ pub enum Stream {
 
 /// A line of docker's output as docker wrote it (not made inert), without its end, cut at 8 KiB.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct DockerLine {
     /// Where it came from.
-    pub stream: Stream,
+    pub stream: DockerStream,
     /// The text.
     pub text: String,
 }
 
 /// Takes each line while docker runs.
-pub type OnLine<'a> = &'a mut (dyn FnMut(Line) + Send);
+pub type OnLine<'a> = &'a mut (dyn FnMut(DockerLine) + Send);
 
 /// docker's command line, and the login of this run.
 ///
@@ -45,7 +45,7 @@ pub struct DockerCli {
 }
 
 /// One run of docker.
-pub(super) struct Job {
+pub(super) struct DockerJob {
     /// The words after `docker`.
     pub(super) words: Vec<OsString>,
     /// What it is for, as in "pushing a/b:v1.2.3".
@@ -57,10 +57,10 @@ pub(super) struct Job {
     given: Vec<String>,
 }
 
-impl Job {
+impl DockerJob {
     pub(super) fn new(purpose: impl Into<String>, words: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         let words = words.into_iter().map(Into::into).collect();
-        Job { words, purpose: purpose.into(), registry: None, input: None, given: Vec::new() }
+        DockerJob { words, purpose: purpose.into(), registry: None, input: None, given: Vec::new() }
     }
 
     /// Gives it these variables, secrets or not.
@@ -95,7 +95,7 @@ impl DockerCli {
     /// As `find`, with a program that may be elsewhere.
     pub async fn at(program: impl Into<OsString>) -> Result<DockerCli, DockerError> {
         let mut docker = DockerCli::plain(program);
-        docker.buildx = match docker.run(Job::new("looking for buildx", ["buildx", "version"])).await {
+        docker.buildx = match docker.run(DockerJob::new("looking for buildx", ["buildx", "version"])).await {
             Ok(_) => true,
             Err(error) if error.not_found => return Err(error),
             Err(_) => false,
@@ -116,7 +116,7 @@ impl DockerCli {
     pub async fn log_in(&mut self, credentials: Credentials) -> Result<(), DockerError> {
         let purpose = format!("logging in to {} as {}", credentials.server, credentials.username);
         let dir = private_config(&credentials).map_err(|error| DockerError::before(&purpose, &error.to_string()))?;
-        let mut job = Job::new(purpose, ["login", "--username", &credentials.username, "--password-stdin"]);
+        let mut job = DockerJob::new(purpose, ["login", "--username", &credentials.username, "--password-stdin"]);
         job.words.extend(credentials.server_argument().map(Into::into));
         job = job.with_registry(&credentials.server);
         job.input = Some(credentials.password.expose().as_bytes().to_vec());
@@ -139,9 +139,9 @@ impl DockerCli {
         reference: &str,
         read: impl FnOnce(File) -> anyhow::Result<T> + Send + 'static,
     ) -> Result<T, DockerError> {
-        let job = Job::new(format!("reading {reference}"), ["save", reference]);
+        let job = DockerJob::new(format!("reading {reference}"), ["save", reference]);
         let mut running = match self.command(&job, false).spawn() {
-            Ok(child) => Running(child),
+            Ok(child) => DockerRunning(child),
             Err(error) => return Err(DockerError::not_started(&self.program, &job, &error)),
         };
         let before = |error: &str| DockerError::before(&job.purpose, error);
@@ -162,10 +162,10 @@ impl DockerCli {
     }
 
     /// Runs docker and gives its standard output.
-    pub(super) async fn run(&self, job: Job) -> Result<String, DockerError> {
+    pub(super) async fn run(&self, job: DockerJob) -> Result<String, DockerError> {
         let mut out = String::new();
         self.stream(job, &mut |line| {
-            if line.stream == Stream::Out && out.len() < (1 << 20) {
+            if line.stream == DockerStream::Out && out.len() < (1 << 20) {
                 out.push_str(&line.text);
                 out.push('\n');
             }
@@ -175,14 +175,14 @@ impl DockerCli {
     }
 
     /// Runs docker, line by line.
-    pub(super) async fn stream(&self, mut job: Job, on_line: OnLine<'_>) -> Result<(), DockerError> {
+    pub(super) async fn stream(&self, mut job: DockerJob, on_line: OnLine<'_>) -> Result<(), DockerError> {
         let input = job.input.take();
         let mut running = match self.command(&job, input.is_some()).spawn() {
-            Ok(child) => Running(child),
+            Ok(child) => DockerRunning(child),
             Err(error) => return Err(DockerError::not_started(&self.program, &job, &error)),
         };
         let mut last = VecDeque::with_capacity(KEPT);
-        let mut keep = |line: Line| {
+        let mut keep = |line: DockerLine| {
             if last.len() == KEPT {
                 last.pop_front();
             }
@@ -198,7 +198,7 @@ impl DockerCli {
     }
 
     /// The one place that makes a docker command.
-    fn command(&self, job: &Job, input: bool) -> Command {
+    fn command(&self, job: &DockerJob, input: bool) -> Command {
         let mut command = Command::from(crate::child::command(&self.program, &job.given));
         command.args(&job.words).stdin(if input { Stdio::piped() } else { Stdio::null() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).process_group(0);
@@ -210,9 +210,9 @@ impl DockerCli {
 }
 
 /// docker and the plugins that it starts: a process group of its own, killed as one when it is given up.
-struct Running(Child);
+struct DockerRunning(Child);
 
-impl Drop for Running {
+impl Drop for DockerRunning {
     fn drop(&mut self) {
         let group = self.0.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
         if let Some(group) = group {
@@ -221,12 +221,12 @@ impl Drop for Running {
     }
 }
 
-impl Running {
+impl DockerRunning {
     /// Feeds the input, hands on every line, and waits for the end.
     async fn lines(&mut self, input: Option<Vec<u8>>, on_line: OnLine<'_>) -> std::io::Result<ExitStatus> {
-        let (to, mut from) = mpsc::channel::<Line>(64);
-        let out = pump(self.0.stdout.take(), Stream::Out, to.clone());
-        let err = pump(self.0.stderr.take(), Stream::Err, to);
+        let (to, mut from) = mpsc::channel::<DockerLine>(64);
+        let out = pump(self.0.stdout.take(), DockerStream::Out, to.clone());
+        let err = pump(self.0.stderr.take(), DockerStream::Err, to);
         let fed = feed(self.0.stdin.take(), input);
         let taken = async {
             while let Some(line) = from.recv().await {
@@ -256,7 +256,7 @@ async fn feed(pipe: Option<ChildStdin>, input: Option<Vec<u8>>) {
 }
 
 /// Splits at `\n` and `\r`; what is longer than a line may be is cut.
-async fn pump(pipe: Option<impl AsyncRead + Unpin>, stream: Stream, to: mpsc::Sender<Line>) {
+async fn pump(pipe: Option<impl AsyncRead + Unpin>, stream: DockerStream, to: mpsc::Sender<DockerLine>) {
     let Some(mut pipe) = pipe else { return };
     let mut block = vec![0_u8; 8 << 10];
     let mut line: Vec<u8> = Vec::new();
@@ -272,9 +272,9 @@ async fn pump(pipe: Option<impl AsyncRead + Unpin>, stream: Stream, to: mpsc::Se
     send(&mut line, stream, &to).await;
 }
 
-async fn send(line: &mut Vec<u8>, stream: Stream, to: &mpsc::Sender<Line>) {
+async fn send(line: &mut Vec<u8>, stream: DockerStream, to: &mpsc::Sender<DockerLine>) {
     if !line.is_empty() {
-        let _ = to.send(Line { stream, text: String::from_utf8_lossy(line).into_owned() }).await;
+        let _ = to.send(DockerLine { stream, text: String::from_utf8_lossy(line).into_owned() }).await;
         line.clear();
     }
 }

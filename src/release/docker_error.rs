@@ -1,5 +1,5 @@
 //! What went wrong with docker on this side, and what to do about it.
-use super::docker_cli::Job;
+use super::docker_cli::DockerJob;
 use super::login::Credentials;
 use crate::report::text::{inert, one_line};
 use std::collections::VecDeque;
@@ -44,14 +44,19 @@ impl DockerError {
         self
     }
 
-    pub(super) fn not_started(program: &OsString, job: &Job, error: &std::io::Error) -> Self {
+    pub(super) fn not_started(program: &OsString, job: &DockerJob, error: &std::io::Error) -> Self {
         let what = format!("{} cannot be started: {error}", program.to_string_lossy());
         let not_found = error.kind() == std::io::ErrorKind::NotFound;
         let advice = not_found.then(|| "install docker's command line, or put it on the PATH".to_owned());
         DockerError { command: shown(&job.words), advice, not_found, ..Self::before(&job.purpose, &what) }
     }
 
-    pub(super) fn failed(job: &Job, status: ExitStatus, last: VecDeque<String>, login: Option<&Credentials>) -> Self {
+    pub(super) fn failed(
+        job: &DockerJob,
+        status: ExitStatus,
+        last: VecDeque<String>,
+        login: Option<&Credentials>,
+    ) -> Self {
         let lines: Vec<String> = last.iter().map(|line| inert(line)).collect();
         let command = shown(&job.words);
         DockerError {

@@ -40,7 +40,7 @@ fn credentials(server: &str) -> Credentials {
     }
 }
 
-fn quiet(_: Line) {}
+fn quiet(_: DockerLine) {}
 
 #[tokio::test]
 async fn a_build_is_words_in_a_fixed_order() {
@@ -157,9 +157,9 @@ async fn a_push_tells_its_digest_line_by_line() {
     let pushed = docker.push(&image(), "ghcr.io/devrank/api:v1.2.3_b", &mut |line| lines.push(line)).await.unwrap();
     assert_eq!(pushed.digest.as_str(), DIGEST);
     assert_eq!(stand_in.words(), ["[push][ghcr.io/devrank/api:v1.2.3_b]"]);
-    let out: Vec<&str> = lines.iter().filter(|l| l.stream == Stream::Out).map(|l| l.text.as_str()).collect();
+    let out: Vec<&str> = lines.iter().filter(|l| l.stream == DockerStream::Out).map(|l| l.text.as_str()).collect();
     assert_eq!(out[..2], ["5f70: Preparing", "5f70: Pushed"]);
-    assert!(lines.contains(&Line { stream: Stream::Err, text: "warning".to_owned() }));
+    assert!(lines.contains(&DockerLine { stream: DockerStream::Err, text: "warning".to_owned() }));
 }
 
 #[tokio::test]

@@ -1,12 +1,12 @@
 //! What a GitHub event says of a release: which texts to look into, or that there is none.
-use super::source::{Source, Text};
+use super::source::{Text, VersionSource};
 use super::version::VersionError;
 use serde_json::Value;
 use std::path::Path;
 
 /// What an event says.
 #[derive(Debug, PartialEq)]
-pub(super) enum Event {
+pub(super) enum JobEvent {
     /// Look into these in turn; the first that holds a version decides.
     Texts(Vec<Text>),
     /// As `Texts`, and the last commit if none of them holds one.
@@ -15,23 +15,27 @@ pub(super) enum Event {
     Nothing(String),
 }
 
-impl Event {
-    fn nothing(why: impl Into<String>) -> Event {
-        Event::Nothing(why.into())
+impl JobEvent {
+    fn nothing(why: impl Into<String>) -> JobEvent {
+        JobEvent::Nothing(why.into())
     }
 }
 
 /// GitHub's webhook payloads (docs: "Webhook events and payloads").
-pub(super) fn event(name: &str, event: &Value) -> Event {
+pub(super) fn event(name: &str, event: &Value) -> JobEvent {
     match name {
-        "push" if event["deleted"] == true => Event::nothing("a branch or tag was deleted"),
+        "push" if event["deleted"] == true => JobEvent::nothing("a branch or tag was deleted"),
         "push" => match event["ref"].as_str().and_then(|r| r.strip_prefix("refs/tags/")) {
-            Some(tag) => Event::Texts(vec![Text { source: Source::PushedTag, text: tag.to_owned(), author: None }]),
+            Some(tag) => {
+                JobEvent::Texts(vec![Text { source: VersionSource::PushedTag, text: tag.to_owned(), author: None }])
+            }
             None => of_commit(&event["head_commit"]),
         },
-        "create" if event["ref_type"] == "tag" => Event::Texts(text(Source::PushedTag, &event["ref"], &Value::Null)),
-        "delete" => Event::nothing("a branch or tag was deleted"),
-        "merge_group" => Event::nothing("a merge queue tries a merge"),
+        "create" if event["ref_type"] == "tag" => {
+            JobEvent::Texts(text(VersionSource::PushedTag, &event["ref"], &Value::Null))
+        }
+        "delete" => JobEvent::nothing("a branch or tag was deleted"),
+        "merge_group" => JobEvent::nothing("a merge queue tries a merge"),
         "workflow_run" => workflow_run(&event["workflow_run"], event),
         "check_run" | "check_suite" => of_conclusion(name, &event[name]["conclusion"], "success"),
         "status" => of_conclusion(name, &event["state"], "success"),
@@ -39,71 +43,71 @@ pub(super) fn event(name: &str, event: &Value) -> Event {
         "pull_request" | "pull_request_target" => pull_request(event),
         "release" => release(event),
         "repository_dispatch" => {
-            Event::ThenLastCommit(text(Source::Input, &event["client_payload"]["version"], &Value::Null))
+            JobEvent::ThenLastCommit(text(VersionSource::Input, &event["client_payload"]["version"], &Value::Null))
         }
-        _ => Event::ThenLastCommit(text(Source::Input, &event["inputs"]["version"], &Value::Null)),
+        _ => JobEvent::ThenLastCommit(text(VersionSource::Input, &event["inputs"]["version"], &Value::Null)),
     }
 }
 
-fn of_commit(commit: &Value) -> Event {
+fn of_commit(commit: &Value) -> JobEvent {
     let author = &commit["author"];
     let author = if author["username"].is_string() { &author["username"] } else { &author["name"] };
-    match text(Source::PushedCommit, &commit["message"], author) {
-        none if none.is_empty() => Event::ThenLastCommit(none),
-        texts => Event::Texts(texts),
+    match text(VersionSource::PushedCommit, &commit["message"], author) {
+        none if none.is_empty() => JobEvent::ThenLastCommit(none),
+        texts => JobEvent::Texts(texts),
     }
 }
 
 /// A run that ended well, of a commit of this repository: that of a pull request says what its author likes.
-fn workflow_run(run: &Value, event: &Value) -> Event {
+fn workflow_run(run: &Value, event: &Value) -> JobEvent {
     let word = |value: &Value| value.as_str().unwrap_or("nothing").to_owned();
     if run["conclusion"] != "success" {
         let how = if run["conclusion"].is_string() { &run["conclusion"] } else { &run["status"] };
-        return Event::nothing(format!("the workflow run before has not succeeded: {}", word(how)));
+        return JobEvent::nothing(format!("the workflow run before has not succeeded: {}", word(how)));
     }
     if run["event"].as_str().is_some_and(|name| name.starts_with("pull_request")) {
-        return Event::nothing("the workflow run before was that of a pull request");
+        return JobEvent::nothing("the workflow run before was that of a pull request");
     }
     let (from, here) = (&run["head_repository"]["full_name"], &event["repository"]["full_name"]);
     if from.is_string() && here.is_string() && from != here {
-        return Event::nothing(format!("the workflow run before was of a commit in {}", word(from)));
+        return JobEvent::nothing(format!("the workflow run before was of a commit in {}", word(from)));
     }
     of_commit(&run["head_commit"])
 }
 
 /// Events that only say how something else has ended: the last commit is released if it ended well.
-fn of_conclusion(name: &str, conclusion: &Value, good: &str) -> Event {
+fn of_conclusion(name: &str, conclusion: &Value, good: &str) -> JobEvent {
     match conclusion.as_str() {
-        Some(how) if how == good => Event::ThenLastCommit(Vec::new()),
-        how => Event::nothing(format!("the {} is {}", name.replace('_', " "), how.unwrap_or("not finished"))),
+        Some(how) if how == good => JobEvent::ThenLastCommit(Vec::new()),
+        how => JobEvent::nothing(format!("the {} is {}", name.replace('_', " "), how.unwrap_or("not finished"))),
     }
 }
 
-fn pull_request(event: &Value) -> Event {
+fn pull_request(event: &Value) -> JobEvent {
     let request = &event["pull_request"];
     if event["action"] != "closed" || request["merged"] != true {
-        return Event::nothing("the pull request is not merged");
+        return JobEvent::nothing("the pull request is not merged");
     }
     let author = &request["user"]["login"];
-    let mut texts = text(Source::PullRequestTitle, &request["title"], author);
-    texts.extend(text(Source::PullRequestBody, &request["body"], author));
-    Event::ThenLastCommit(texts)
+    let mut texts = text(VersionSource::PullRequestTitle, &request["title"], author);
+    texts.extend(text(VersionSource::PullRequestBody, &request["body"], author));
+    JobEvent::ThenLastCommit(texts)
 }
 
 /// A release that somebody published; one that was edited or taken away releases nothing anew.
-fn release(event: &Value) -> Event {
+fn release(event: &Value) -> JobEvent {
     match event["action"].as_str() {
         None | Some("published" | "released" | "prereleased" | "created") => {}
-        Some(other) => return Event::nothing(format!("the GitHub release was {other}")),
+        Some(other) => return JobEvent::nothing(format!("the GitHub release was {other}")),
     }
     if event["release"]["draft"] == true {
-        return Event::nothing("the GitHub release is a draft");
+        return JobEvent::nothing("the GitHub release is a draft");
     }
-    Event::Texts(text(Source::ReleaseTag, &event["release"]["tag_name"], &Value::Null))
+    JobEvent::Texts(text(VersionSource::ReleaseTag, &event["release"]["tag_name"], &Value::Null))
 }
 
 /// The text, unless it is absent, null or blank.
-fn text(source: Source, value: &Value, author: &Value) -> Vec<Text> {
+fn text(source: VersionSource, value: &Value, author: &Value) -> Vec<Text> {
     let text = value.as_str().filter(|text| !text.trim().is_empty());
     let author = author.as_str().map(str::to_owned);
     text.map(|text| Text { source, text: text.to_owned(), author }).into_iter().collect()
@@ -128,5 +132,5 @@ pub(super) async fn last_commit(directory: &Path) -> Result<Text, VersionError> 
     let words = ["log", "-1", "--no-show-signature", "--format=%an%n%B", "--encoding=UTF-8"];
     let said = super::tree::git(directory, &words).await.map_err(failed)?;
     let (author, text) = said.split_once('\n').unwrap_or_default();
-    Ok(Text { source: Source::LastCommit, text: text.to_owned(), author: Some(author.to_owned()) })
+    Ok(Text { source: VersionSource::LastCommit, text: text.to_owned(), author: Some(author.to_owned()) })
 }

@@ -3,9 +3,9 @@
 //! Each version in the text gets a verdict, from its line, what stands before it and what comes after it. One that stands
 //! where releases are named releases; one that is a dependency's, or of which the text only speaks, is passed over; one that
 //! is neither is nobody's guess.
-use super::lines::{Kind, Line, lines};
+use super::lines::{LineKind, TextLine, lines};
 use super::scan::{Attempt, attempts, only, plain};
-use super::verdict::{Place, Reason, Verdict};
+use super::verdict::{LinePlace, Reason, Verdict};
 use super::version::{Version, VersionError};
 use super::{merge, subject, words};
 
@@ -53,7 +53,7 @@ pub fn read(text: &str, shape: Shape, own: &[String], author: Option<&str>) -> R
         reading.never = Some(Reason::Dependency);
     }
     let lines = lines(&text, shape);
-    let subject = lines.first().filter(|line| line.kind == Kind::Subject).map(|line| line.text);
+    let subject = lines.first().filter(|line| line.kind == LineKind::Subject).map(|line| line.text);
     for line in &lines {
         let never = reading.never.or_else(|| never(line));
         reading.never = never.filter(|reason| *reason != Reason::Revert || reading.never.is_some()).or(reading.never);
@@ -67,17 +67,17 @@ pub fn read(text: &str, shape: Shape, own: &[String], author: Option<&str>) -> R
 }
 
 /// Why this line, and all below it, release nothing. A revert may still name a new version below.
-fn never(line: &Line<'_>) -> Option<Reason> {
+fn never(line: &TextLine<'_>) -> Option<Reason> {
     match line.kind {
-        Kind::Merge => merge::never(line.text),
-        Kind::Subject => subject::never(line.text),
+        LineKind::Merge => merge::never(line.text),
+        LineKind::Subject => subject::never(line.text),
         _ => None,
     }
 }
 
-fn read_line(line: &Line<'_>, subject: Option<&str>, own: &[String], never: Option<Reason>, reading: &mut Reading) {
+fn read_line(line: &TextLine<'_>, subject: Option<&str>, own: &[String], never: Option<Reason>, reading: &mut Reading) {
     if let Some((text, version)) = subject.and_then(|subject| super::lines::package(subject, line)) {
-        let verdict = Verdict::Releases(Place::Package);
+        let verdict = Verdict::Releases(LinePlace::Package);
         reading.candidates.push(Candidate { text, version: Version::parse(&version), line: line.number, verdict });
         return;
     }
@@ -90,12 +90,12 @@ fn read_line(line: &Line<'_>, subject: Option<&str>, own: &[String], never: Opti
         // `v1.2.0 and v1.3.0`: neither is the one
         let joined = |end: usize| subject::joins(&line.text[end..attempt.start]);
         if verdict == Verdict::Unplaced && placed_before.is_some_and(joined) {
-            verdict = Verdict::Releases(Place::Start);
+            verdict = Verdict::Releases(LinePlace::Start);
         }
         if matches!(verdict, Verdict::Releases(_)) {
             placed_before = Some(attempt.end);
         }
-        if verdict == Verdict::Passed(Reason::Dependency) && line.kind == Kind::Subject && placed_before.is_none() {
+        if verdict == Verdict::Passed(Reason::Dependency) && line.kind == LineKind::Subject && placed_before.is_none() {
             reading.never.get_or_insert(Reason::Dependency);
         }
         let (text, version) = (attempt.text.to_owned(), attempt.version());
@@ -107,16 +107,16 @@ fn read_line(line: &Line<'_>, subject: Option<&str>, own: &[String], never: Opti
 }
 
 /// The verdict on one; `None` for a number that nobody meant as a version.
-fn judge(line: &Line<'_>, attempt: &Attempt<'_>, own: &[String]) -> Option<Verdict> {
+fn judge(line: &TextLine<'_>, attempt: &Attempt<'_>, own: &[String]) -> Option<Verdict> {
     let verdict = match line.kind {
-        Kind::Subject => subject::judge(line.text, attempt, own),
-        Kind::Merge => merge::judge(line.text, attempt),
-        Kind::Body => subject::judge_body(line.text, attempt),
-        Kind::Heading => match subject::judge_body(line.text, attempt) {
-            Verdict::Releases(_) => Verdict::Releases(Place::Heading),
+        LineKind::Subject => subject::judge(line.text, attempt, own),
+        LineKind::Merge => merge::judge(line.text, attempt),
+        LineKind::Body => subject::judge_body(line.text, attempt),
+        LineKind::Heading => match subject::judge_body(line.text, attempt) {
+            Verdict::Releases(_) => Verdict::Releases(LinePlace::Heading),
             verdict => verdict,
         },
-        Kind::Quoted => Verdict::Passed(Reason::Quoted),
+        LineKind::Quoted => Verdict::Passed(Reason::Quoted),
     };
     let releases = matches!(verdict, Verdict::Releases(_));
     let shown = match (releases, attempt.bare) {
@@ -136,7 +136,7 @@ impl Reading {
     /// # Errors
     /// Where a release is named, there is no version, or there are several.
     pub fn version(&self) -> Result<Option<Version>, VersionError> {
-        let places = |which: &dyn Fn(Place) -> bool| -> Result<Vec<Version>, VersionError> {
+        let places = |which: &dyn Fn(LinePlace) -> bool| -> Result<Vec<Version>, VersionError> {
             let mut found: Vec<Version> = Vec::new();
             for candidate in &self.candidates {
                 if let Verdict::Releases(place) = candidate.verdict
@@ -151,8 +151,8 @@ impl Reading {
             Ok(found)
         };
         // a change log below a release names older ones
-        let found = places(&|place| place != Place::Heading)?;
-        if found.is_empty() { only(places(&|place| place == Place::Heading)?) } else { only(found) }
+        let found = places(&|place| place != LinePlace::Heading)?;
+        if found.is_empty() { only(places(&|place| place == LinePlace::Heading)?) } else { only(found) }
     }
 
     /// The only version that is there and that the grammar can't place: a person may say what it is.

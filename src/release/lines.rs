@@ -4,7 +4,7 @@ use super::words;
 
 /// What a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum LineKind {
     /// The subject of a commit, or the title of a pull request that was merged.
     Subject,
     /// A merge's own subject.
@@ -19,11 +19,11 @@ pub(super) enum Kind {
 
 /// A line that is not blank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Line<'t> {
+pub(super) struct TextLine<'t> {
     pub(super) text: &'t str,
     /// From 1.
     pub(super) number: usize,
-    pub(super) kind: Kind,
+    pub(super) kind: LineKind,
 }
 
 /// Longer lines are no subjects, and nobody's version is behind so much.
@@ -33,21 +33,21 @@ const LONGEST: usize = 2_000;
 const MOST: usize = 2_000;
 
 /// The lines that are not blank. Trailing space and what is longer than any line is cut off.
-pub(super) fn lines(text: &str, shape: Shape) -> Vec<Line<'_>> {
+pub(super) fn lines(text: &str, shape: Shape) -> Vec<TextLine<'_>> {
     let mut below = Below::default();
-    let mut next = if shape == Shape::Description { Kind::Body } else { Kind::Subject };
+    let mut next = if shape == Shape::Description { LineKind::Body } else { LineKind::Subject };
     let mut found = Vec::new();
     for (number, text) in text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()).take(MOST) {
         let text = cut(text.trim_end());
         let kind = match next {
-            Kind::Subject if found.is_empty() && is_merge(text.trim_start()) => Kind::Merge,
-            Kind::Subject => Kind::Subject,
+            LineKind::Subject if found.is_empty() && is_merge(text.trim_start()) => LineKind::Merge,
+            LineKind::Subject => LineKind::Subject,
             _ => below.kind(text),
         };
         // a merge says below what was merged
-        next = if kind == Kind::Merge && shape == Shape::Message { Kind::Subject } else { Kind::Body };
-        let text = if matches!(kind, Kind::Subject | Kind::Merge) { text.trim() } else { text };
-        found.push(Line { text, number: number + 1, kind });
+        next = if kind == LineKind::Merge && shape == Shape::Message { LineKind::Subject } else { LineKind::Body };
+        let text = if matches!(kind, LineKind::Subject | LineKind::Merge) { text.trim() } else { text };
+        found.push(TextLine { text, number: number + 1, kind });
     }
     found
 }
@@ -74,20 +74,20 @@ struct Below {
 }
 
 impl Below {
-    fn kind(&mut self, text: &str) -> Kind {
+    fn kind(&mut self, text: &str) -> LineKind {
         let trimmed = text.trim_start();
         let command = std::mem::replace(&mut self.command, trimmed.starts_with("$ ") || trimmed.starts_with("% "));
         if self.fenced(trimmed) || self.commented(trimmed) || command || self.command {
-            return Kind::Quoted;
+            return LineKind::Quoted;
         }
         let indented = text.starts_with("    ") || text.starts_with('\t');
         let numbered = trimmed.trim_start_matches(|c: char| c.is_ascii_digit());
         let item = ["- ", "* ", "+ ", "• ", "・"].iter().any(|mark| trimmed.starts_with(mark))
             || (numbered.len() < trimmed.len() && (numbered.starts_with(". ") || numbered.starts_with(") ")));
         match trimmed.starts_with('#') {
-            _ if indented || item || trimmed.starts_with(['>', '|']) => Kind::Quoted,
-            true => Kind::Heading,
-            false => Kind::Body,
+            _ if indented || item || trimmed.starts_with(['>', '|']) => LineKind::Quoted,
+            true => LineKind::Heading,
+            false => LineKind::Body,
         }
     }
 
@@ -112,8 +112,8 @@ impl Below {
 }
 
 /// The version of a package in a line below a subject that releases packages: as it stands there, and the version.
-pub(super) fn package(subject: &str, line: &Line<'_>) -> Option<(String, String)> {
-    if line.kind == Kind::Subject || !words::VERSIONS.is_match(subject) {
+pub(super) fn package(subject: &str, line: &TextLine<'_>) -> Option<(String, String)> {
+    if line.kind == LineKind::Subject || !words::VERSIONS.is_match(subject) {
         return None;
     }
     let found = words::PACKAGE.captures(line.text)?;

@@ -1,6 +1,6 @@
 //! Images that change hands between docker on this side and this process, over loopback.
 use super::digest::Digest;
-use super::docker_cli::{DockerCli, Job};
+use super::docker_cli::{DockerCli, DockerJob};
 use super::docker_error::DockerError;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
@@ -19,7 +19,7 @@ impl DockerCli {
     /// What the daemon says of an image; an error says why it is none of a classic store on this machine.
     pub async fn classic(&self, reference: &str) -> Result<Classic, DockerError> {
         let purpose = format!("inspecting {reference}");
-        let run = |words: &[&str]| self.run(Job::new(&purpose, words));
+        let run = |words: &[&str]| self.run(DockerJob::new(&purpose, words));
         let image = ["image", "inspect", "--format", "{{.Id}} {{.Size}} {{json .RepoDigests}}", reference];
         let place = ["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"];
         let (image, place) = tokio::try_join!(run(&image), run(&place))?;
@@ -42,7 +42,7 @@ impl DockerCli {
     /// Pushes an image to `to`, a name that leads to this process.
     pub async fn hand_over(&self, id: &Digest, to: &str) -> Result<(), DockerError> {
         let _name = Borrowed { program: self.program().to_owned(), name: to.to_owned() };
-        let run = |words: [&str; 3]| self.run(Job::new("handing an image over", words));
+        let run = |words: [&str; 3]| self.run(DockerJob::new("handing an image over", words));
         run(["tag", id.as_str(), to]).await?;
         run(["push", "-q", to]).await.map(drop)
     }
@@ -50,7 +50,7 @@ impl DockerCli {
     /// Pulls an image from `from`, a name that leads to this process.
     pub async fn take_over(&self, from: &str) -> Result<(), DockerError> {
         let _name = Borrowed { program: self.program().to_owned(), name: from.to_owned() };
-        self.run(Job::new("taking an image over", ["pull", "-q", from])).await.map(drop)
+        self.run(DockerJob::new("taking an image over", ["pull", "-q", from])).await.map(drop)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A registry login that lives as long as this run.
 use super::login_dir::LoginDir;
-use crate::config::{DOCKER_HUB, ImageName, Registry};
+use crate::config::{DOCKER_HUB, ImageName, RegistrySettings};
 use crate::secret::Secret;
 use serde_json::{Map, Value, json};
 use std::io;
@@ -29,7 +29,7 @@ impl Credentials {
     ///
     /// `None`: nothing is given, docker's own configuration is used as it is. The error says which half is missing.
     pub fn find(
-        registry: Option<&Registry>,
+        registry: Option<&RegistrySettings>,
         image: &ImageName,
         env: impl Fn(&str) -> Option<String>,
     ) -> Result<Option<Credentials>, String> {
@@ -123,12 +123,12 @@ mod tests {
     use super::*;
     use crate::config::EnvName;
 
-    fn registry(username: Option<&str>, env: &str) -> Registry {
+    fn registry(username: Option<&str>, env: &str) -> RegistrySettings {
         let password_env: EnvName = env.parse().unwrap();
-        Registry { server: None, username: username.map(str::to_owned), password_env }
+        RegistrySettings { server: None, username: username.map(str::to_owned), password_env }
     }
 
-    fn find(registry: Option<Registry>, env: &[(&str, &str)]) -> Result<Option<(String, String)>, String> {
+    fn find(registry: Option<RegistrySettings>, env: &[(&str, &str)]) -> Result<Option<(String, String)>, String> {
         let image = "ghcr.io/a/b".parse().unwrap();
         let env = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
         let found = Credentials::find(registry.as_ref(), &image, env)?;

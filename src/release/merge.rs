@@ -1,6 +1,6 @@
 //! Merges: the branch that was merged may be called after the release.
 use super::scan::Attempt;
-use super::verdict::{Place, Reason, Verdict};
+use super::verdict::{LinePlace, Reason, Verdict};
 use super::words;
 
 /// The branch of a dependency bot.
@@ -21,7 +21,7 @@ pub(super) fn judge(subject: &str, attempt: &Attempt<'_>) -> Verdict {
     let elsewhere = found.name("of").is_some_and(|of| of.as_str().contains(['/', ':']));
     let back = into.is_some_and(|into| words::BACK.is_match(into.as_str()));
     if inside && is_it && is_pre_release_or_none(attempt.text) && !elsewhere && !back {
-        return Verdict::Releases(Place::Branch);
+        return Verdict::Releases(LinePlace::Branch);
     }
     left
 }

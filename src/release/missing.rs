@@ -1,11 +1,11 @@
 //! What is said where a text has a version and releases nothing.
 use super::grammar::Candidate;
-use super::source::{Looked, Nothing};
+use super::source::{Nothing, TextLooked};
 use super::verdict::{Reason, Verdict};
 use crate::report::text::one_line;
 
 /// Why there is nothing to release in these texts, and what would have made it a release.
-pub(super) fn nothing(looked: &[Looked]) -> Nothing {
+pub(super) fn nothing(looked: &[TextLooked]) -> Nothing {
     let told = looked.iter().find_map(|looked| Some((looked, telling(looked)?)));
     let Some((looked_into, candidate)) = told else {
         let places: Vec<String> = looked.iter().map(|looked| looked.source.to_string()).collect();
@@ -26,7 +26,7 @@ pub(super) fn nothing(looked: &[Looked]) -> Nothing {
 }
 
 /// The version that says most about why: one that a person may have meant before all others.
-fn telling(looked: &Looked) -> Option<&Candidate> {
+fn telling(looked: &TextLooked) -> Option<&Candidate> {
     let all = &looked.reading.candidates;
     all.iter().find(|one| one.verdict == Verdict::Unplaced).or_else(|| all.first())
 }

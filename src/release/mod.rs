@@ -26,9 +26,9 @@ mod words;
 
 pub use build::Built;
 pub use digest::Digest;
-pub use docker_cli::{DockerCli, Line, OnLine, Stream};
+pub use docker_cli::{DockerCli, DockerLine, DockerStream, OnLine};
 pub use docker_error::DockerError;
 pub use login::Credentials;
 pub use push::Pushed;
-pub use source::{Places, Resolved, Rule, Source};
+pub use source::{Places, Resolved, Rule, VersionSource};
 pub use version::{Compared, Version, VersionError};

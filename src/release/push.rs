@@ -1,6 +1,6 @@
 //! Pushing the image, its digest, and the tag `latest`.
 use super::digest::Digest;
-use super::docker_cli::{DockerCli, Job, OnLine};
+use super::docker_cli::{DockerCli, DockerJob, OnLine};
 use super::docker_error::DockerError;
 use crate::config::ImageName;
 
@@ -24,7 +24,7 @@ impl DockerCli {
     pub async fn push(&self, image: &ImageName, reference: &str, on_line: OnLine<'_>) -> Result<Pushed, DockerError> {
         let purpose = format!("pushing {reference}");
         let mut digest = None;
-        let job = Job::new(&purpose, ["push", reference]).with_registry(image.registry());
+        let job = DockerJob::new(&purpose, ["push", reference]).with_registry(image.registry());
         self.stream(job, &mut |line| {
             digest = printed_digest(&line.text).or(digest.take());
             on_line(line);
@@ -41,12 +41,12 @@ impl DockerCli {
     pub async fn find_pushed(&self, image: &ImageName, reference: &str) -> Result<Pushed, DockerError> {
         let purpose = format!("looking for {reference} in {}", image.registry());
         if !self.has_buildx() {
-            self.run(Job::new(&purpose, ["pull", reference]).with_registry(image.registry())).await?;
+            self.run(DockerJob::new(&purpose, ["pull", reference]).with_registry(image.registry())).await?;
             let digest = self.repo_digest(image, reference).await?;
             return Ok(Pushed { reference: reference.to_owned(), digest });
         }
         let words = ["buildx", "imagetools", "inspect", "--format", "{{.Manifest.Digest}}", reference];
-        let printed = self.run(Job::new(&purpose, words).with_registry(image.registry())).await?;
+        let printed = self.run(DockerJob::new(&purpose, words).with_registry(image.registry())).await?;
         let wrong = |expected: String| {
             DockerError::before(&purpose, &format!("docker printed {printed:?}; expected {expected}"))
         };
@@ -59,7 +59,7 @@ impl DockerCli {
     pub async fn move_latest(&self, image: &ImageName, digest: &Digest) -> Result<(), DockerError> {
         let (from, to) = (pinned(image, digest), format!("{image}:latest"));
         let purpose = format!("moving {to} to {}", digest.short());
-        let job = |words: &[&str]| Job::new(&purpose, words).with_registry(image.registry());
+        let job = |words: &[&str]| DockerJob::new(&purpose, words).with_registry(image.registry());
         if self.has_buildx() && self.run(job(&["buildx", "imagetools", "create", "--tag", &to, &from])).await.is_ok() {
             return Ok(());
         }
@@ -73,7 +73,7 @@ impl DockerCli {
     async fn repo_digest(&self, image: &ImageName, reference: &str) -> Result<Digest, DockerError> {
         let purpose = format!("reading the digest of {reference}");
         let words = ["image", "inspect", "--format", "{{json .RepoDigests}}", reference];
-        let printed = self.run(Job::new(&purpose, words)).await?;
+        let printed = self.run(DockerJob::new(&purpose, words)).await?;
         match &digests_of(image, &printed)[..] {
             [only] => Ok(only.clone()),
             [] => Err(DockerError::before(&purpose, "docker knows no digest for it")),

@@ -1,5 +1,5 @@
 //! Where the version of a release comes from: the command line, the event, or the last commit.
-use super::event::{Event, event, last_commit, read_event};
+use super::event::{JobEvent, event, last_commit, read_event};
 use super::grammar::{Reading, Shape, read};
 use super::missing;
 use super::scan::{anywhere, by_pattern};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// Where a version was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum VersionSource {
     /// `--version`.
     Asked,
     /// The message of the commit that was pushed, or that the event is about.
@@ -35,7 +35,7 @@ pub enum Source {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolved {
     /// A version, and where.
-    Found(Version, Source),
+    Found(Version, VersionSource),
     /// Nothing to release.
     Nothing(Nothing),
 }
@@ -48,7 +48,7 @@ pub struct Nothing {
     /// A version stands there all the same: how it, or this commit, would be released.
     pub todo: Option<String>,
     /// The only version that is there and that the grammar can't place.
-    pub lone: Option<(Version, Source)>,
+    pub lone: Option<(Version, VersionSource)>,
 }
 
 /// Which version in a text counts.
@@ -84,9 +84,9 @@ pub struct Places {
 
 /// A text that was looked into.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Looked {
+pub struct TextLooked {
     /// Where it is from.
-    pub source: Source,
+    pub source: VersionSource,
     /// The text.
     pub text: String,
     /// What the grammar made of it; nothing by any other rule.
@@ -97,7 +97,7 @@ pub struct Looked {
 #[derive(Debug)]
 pub struct Search {
     /// In order.
-    pub looked: Vec<Looked>,
+    pub looked: Vec<TextLooked>,
     /// The version, nothing, or what is wrong.
     pub outcome: Result<Resolved, VersionError>,
 }
@@ -116,18 +116,18 @@ impl Places {
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for VersionSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Source::Asked => "--version",
-            Source::PushedCommit => "the message of the pushed commit",
-            Source::PushedTag => "the pushed tag",
-            Source::PullRequestTitle => "the title of the pull request",
-            Source::PullRequestBody => "the description of the pull request",
-            Source::ReleaseTag => "the tag of the GitHub release",
-            Source::Input => "the input `version`",
-            Source::LastCommit => "the message of the last commit",
-            Source::Given => "the message given",
+            VersionSource::Asked => "--version",
+            VersionSource::PushedCommit => "the message of the pushed commit",
+            VersionSource::PushedTag => "the pushed tag",
+            VersionSource::PullRequestTitle => "the title of the pull request",
+            VersionSource::PullRequestBody => "the description of the pull request",
+            VersionSource::ReleaseTag => "the tag of the GitHub release",
+            VersionSource::Input => "the input `version`",
+            VersionSource::LastCommit => "the message of the last commit",
+            VersionSource::Given => "the message given",
         })
     }
 }
@@ -135,7 +135,7 @@ impl fmt::Display for Source {
 /// A text to look into.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Text {
-    pub(super) source: Source,
+    pub(super) source: VersionSource,
     pub(super) text: String,
     /// Who wrote it, where the event says so.
     pub(super) author: Option<String>,
@@ -155,19 +155,21 @@ pub async fn search(places: &Places) -> Search {
     Search { looked, outcome }
 }
 
-async fn look(places: &Places, looked: &mut Vec<Looked>) -> Result<Resolved, VersionError> {
+async fn look(places: &Places, looked: &mut Vec<TextLooked>) -> Result<Resolved, VersionError> {
     if let Some(asked) = &places.asked {
-        return Ok(Resolved::Found(named(Source::Asked, Version::parse(asked))?, Source::Asked));
+        return Ok(Resolved::Found(named(VersionSource::Asked, Version::parse(asked))?, VersionSource::Asked));
     }
     let event = match (&places.message, &places.event_name, &places.event_path) {
-        (Some(message), ..) => Event::Texts(vec![Text { source: Source::Given, text: message.clone(), author: None }]),
+        (Some(message), ..) => {
+            JobEvent::Texts(vec![Text { source: VersionSource::Given, text: message.clone(), author: None }])
+        }
         (None, Some(name), Some(path)) => event(name, &read_event(path)?),
-        _ => Event::ThenLastCommit(Vec::new()),
+        _ => JobEvent::ThenLastCommit(Vec::new()),
     };
     let (texts, also_last_commit) = match event {
-        Event::Nothing(why) => return Ok(Resolved::Nothing(Nothing { why: why.to_owned(), ..Nothing::default() })),
-        Event::Texts(texts) => (texts, false),
-        Event::ThenLastCommit(texts) => (texts, true),
+        JobEvent::Nothing(why) => return Ok(Resolved::Nothing(Nothing { why: why.to_owned(), ..Nothing::default() })),
+        JobEvent::Texts(texts) => (texts, false),
+        JobEvent::ThenLastCommit(texts) => (texts, true),
     };
     for text in texts {
         if let Some(version) = places.version_in(&text, looked)? {
@@ -185,17 +187,17 @@ async fn look(places: &Places, looked: &mut Vec<Looked>) -> Result<Resolved, Ver
 }
 
 impl Places {
-    fn version_in(&self, text: &Text, looked: &mut Vec<Looked>) -> Result<Option<Version>, VersionError> {
+    fn version_in(&self, text: &Text, looked: &mut Vec<TextLooked>) -> Result<Option<Version>, VersionError> {
         let Text { source, text, author } = text;
         let shape = match source {
-            Source::PullRequestTitle => Shape::Title,
-            Source::PullRequestBody => Shape::Description,
+            VersionSource::PullRequestTitle => Shape::Title,
+            VersionSource::PullRequestBody => Shape::Description,
             _ => Shape::Message,
         };
-        let tag = matches!(source, Source::ReleaseTag | Source::PushedTag);
+        let tag = matches!(source, VersionSource::ReleaseTag | VersionSource::PushedTag);
         let mut reading = Reading::default();
         let found = match &self.rule {
-            _ if *source == Source::Input => Version::parse(text).map(Some),
+            _ if *source == VersionSource::Input => Version::parse(text).map(Some),
             _ if tag && Version::parse(text).is_ok() => Version::parse(text).map(Some),
             Rule::Pattern(pattern) => by_pattern(pattern, text),
             Rule::Anywhere => anywhere(text),
@@ -207,13 +209,13 @@ impl Places {
                 reading.version()
             }
         };
-        looked.push(Looked { source: *source, text: text.clone(), reading });
+        looked.push(TextLooked { source: *source, text: text.clone(), reading });
         named(*source, found)
     }
 }
 
 /// Says in which text the trouble is.
-fn named<T>(source: Source, result: Result<T, VersionError>) -> Result<T, VersionError> {
+fn named<T>(source: VersionSource, result: Result<T, VersionError>) -> Result<T, VersionError> {
     result.map_err(|error| VersionError::In(source, Box::new(error)))
 }
 

@@ -176,7 +176,7 @@ async fn a_version_that_is_not_taken_is_said_with_what_would_have_made_it_a_rele
                     it is this app's";
     assert_eq!(lone.why, expected);
     let version = Version::parse("v1.2.3").unwrap();
-    assert_eq!(lone.lone, Some((version, Source::PushedCommit)));
+    assert_eq!(lone.lone, Some((version, VersionSource::PushedCommit)));
     let todo = lone.todo.unwrap();
     assert!(
         todo.contains("`v1.2.3: …`") && todo.contains("version-from: anywhere") && todo.contains("--version v1.2.3")

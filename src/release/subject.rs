@@ -1,6 +1,6 @@
 //! The verdict on a version in a subject, or in a line below it.
 use super::scan::Attempt;
-use super::verdict::{Place, Reason, Verdict};
+use super::verdict::{LinePlace, Reason, Verdict};
 use super::words;
 
 /// Types of conventional commits, and those that teams add, after which a release may be named.
@@ -99,12 +99,12 @@ pub(super) fn judge(line: &str, attempt: &Attempt<'_>, own: &[String]) -> Verdic
     let said = if range.is_some() { stripped(rest).0 } else { around.said };
     if releases(said) || releases(rest) {
         let not = words::NOT.is_match(said);
-        return if not { Verdict::Passed(Reason::Prose) } else { Verdict::Releases(Place::Word) };
+        return if not { Verdict::Passed(Reason::Prose) } else { Verdict::Releases(LinePlace::Word) };
     }
     if outside_brackets(said).is_empty() && range.is_some() && !around.ends() {
         // `v1.4.2 to v1.4.3 migration`
         let separated = around.after.trim_start().starts_with([':', '(', '-', '–', '—', ',']);
-        return if separated { Verdict::Releases(Place::Word) } else { Verdict::Passed(Reason::Prose) };
+        return if separated { Verdict::Releases(LinePlace::Word) } else { Verdict::Passed(Reason::Prose) };
     }
     if outside_brackets(said).is_empty() {
         return at_start(&around, attempt);
@@ -117,7 +117,7 @@ pub(super) fn judge(line: &str, attempt: &Attempt<'_>, own: &[String]) -> Verdic
     }
     let speaks = words::SPEAKS_OF.is_match(said) || words::NOT.is_match(said);
     if let Some(place) = place(&around).filter(|_| !words::PRODUCT.is_match(outside_brackets(said))) {
-        let alone = place == Place::Brackets || place == Place::End;
+        let alone = place == LinePlace::Brackets || place == LinePlace::End;
         return if alone || !speaks { Verdict::Releases(place) } else { Verdict::Passed(Reason::Prose) };
     }
     if words::PRODUCT.is_match(said) {
@@ -135,7 +135,7 @@ pub(super) fn judge_body(line: &str, attempt: &Attempt<'_>) -> Verdict {
     let label = around.before.trim_start_matches(|c: char| c.is_whitespace() || "#*_`\"'([".contains(c));
     let alone = around.ends() || ends_released(around.after);
     if !attempt.bare && alone && (label.is_empty() || words::LABEL.is_match(label)) {
-        return Verdict::Releases(Place::Line);
+        return Verdict::Releases(LinePlace::Line);
     }
     if words::RANGE.is_match(around.after) {
         return Verdict::Passed(Reason::Earlier);
@@ -183,7 +183,7 @@ fn stripped(text: &str) -> (&str, Option<&str>) {
 /// A version that something is raised to: this app's, or something else's.
 fn raised(around: &Around<'_>, own: &[String]) -> Option<Verdict> {
     let (said, after) = (around.said, around.after);
-    let releases = Verdict::Releases(Place::Word);
+    let releases = Verdict::Releases(LinePlace::Word);
     if words::RAISED.is_match(after) {
         let range = words::RANGE_END.captures(said);
         let said = range.as_ref().and_then(|range| range.name("rest")).map_or(said, |rest| rest.as_str().trim());
@@ -242,22 +242,22 @@ fn at_start(around: &Around<'_>, attempt: &Attempt<'_>) -> Verdict {
         return Verdict::Passed(Reason::NotWhole);
     }
     let bracket = around.before.ends_with('[') || around.before.ends_with('(');
-    Verdict::Releases(if bracket { Place::Brackets } else { Place::Start })
+    Verdict::Releases(if bracket { LinePlace::Brackets } else { LinePlace::Start })
 }
 
 /// Brackets, the end after a dash, or a word behind it.
-fn place(around: &Around<'_>) -> Option<Place> {
+fn place(around: &Around<'_>) -> Option<LinePlace> {
     let before = around.before.trim_end_matches(['`', '*', '_', '"', '\'']);
     let after = around.after.trim_start_matches(['`', '*', '_', '"', '\'']);
     let pairs = [('(', ')'), ('[', ']'), ('{', '}'), ('「', '」'), ('『', '』'), ('《', '》')];
     let closed = pairs.into_iter().find(|(open, close)| before.ends_with(*open) && after.starts_with(*close));
     if let Some((open, _)) = closed {
-        return (open == '[' || around.ends()).then_some(Place::Brackets);
+        return (open == '[' || around.ends()).then_some(LinePlace::Brackets);
     }
     if around.ends() && ends_with_dash(before) {
-        return Some(Place::End);
+        return Some(LinePlace::End);
     }
-    words::RELEASED.is_match(after).then_some(Place::Word)
+    words::RELEASED.is_match(after).then_some(LinePlace::Word)
 }
 
 /// A dash that stands between spaces, or the long one.

@@ -5,7 +5,7 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// It stands where releases are named.
-    Releases(Place),
+    Releases(LinePlace),
     /// It is something else.
     Passed(Reason),
     /// Nothing says what it is.
@@ -14,7 +14,7 @@ pub enum Verdict {
 
 /// Where releases are named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum LinePlace {
     /// At the start: `v1.2.3 Faster search`, `feat: v1.2.3`.
     Start,
     /// At the end, after a dash: `Faster search – v1.2.3`.
@@ -58,17 +58,17 @@ pub enum Reason {
     NotWhole,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for LinePlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Place::Start => "it stands at the start of the subject",
-            Place::End => "it stands at the end of the subject, after a dash",
-            Place::Brackets => "it stands alone in brackets",
-            Place::Word => "a word beside it releases it",
-            Place::Line => "it has a line of its own",
-            Place::Heading => "it is a heading of the description",
-            Place::Branch => "the branch that was merged is called after it",
-            Place::Package => "the package's version is released",
+            LinePlace::Start => "it stands at the start of the subject",
+            LinePlace::End => "it stands at the end of the subject, after a dash",
+            LinePlace::Brackets => "it stands alone in brackets",
+            LinePlace::Word => "a word beside it releases it",
+            LinePlace::Line => "it has a line of its own",
+            LinePlace::Heading => "it is a heading of the description",
+            LinePlace::Branch => "the branch that was merged is called after it",
+            LinePlace::Package => "the package's version is released",
         })
     }
 }

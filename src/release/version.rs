@@ -1,5 +1,5 @@
 //! A version, found in hostile text.
-use super::source::Source;
+use super::source::VersionSource;
 use crate::report::text::one_line;
 use std::fmt;
 use std::str::FromStr;
@@ -30,7 +30,7 @@ pub enum VersionError {
     /// Different versions, in the order of the text.
     Several(Vec<Version>),
     /// One of the others, in this text.
-    In(Source, Box<VersionError>),
+    In(VersionSource, Box<VersionError>),
     /// The place to look could not be read; the text says what and why.
     Unreadable(String),
 }

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-pub(super) struct GitHub {
+pub(super) struct GitHubLog {
     log: Box<dyn Write + Send>,
     in_group: bool,
     /// The word that lets the runner read commands again.
@@ -17,10 +17,10 @@ pub(super) struct GitHub {
     masked: HashSet<String>,
 }
 
-impl GitHub {
+impl GitHubLog {
     /// Writes to `log`: the runner reads stderr as it reads stdout, and a step may want stdout for itself.
     pub(super) fn new(log: Box<dyn Write + Send>) -> Self {
-        GitHub { log, in_group: false, stopped: None, masked: HashSet::new() }
+        GitHubLog { log, in_group: false, stopped: None, masked: HashSet::new() }
     }
 
     pub(super) fn show(&mut self, event: &Event, at: Duration) {

@@ -17,9 +17,9 @@ impl Write for Log {
 }
 
 /// The lines of a log, with the random word of each stop as `TOKEN`.
-fn log(tell: impl Fn(&mut GitHub)) -> Vec<String> {
+fn log(tell: impl Fn(&mut GitHubLog)) -> Vec<String> {
     let log = Log::default();
-    let mut sink = GitHub::new(Box::new(log.clone()));
+    let mut sink = GitHubLog::new(Box::new(log.clone()));
     tell(&mut sink);
     sink.finish();
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
@@ -83,7 +83,7 @@ fn what_others_print_cannot_speak_to_the_runner() {
 fn the_token_of_a_stop_is_never_the_same() {
     let token = || {
         let log = Log::default();
-        GitHub::new(Box::new(log.clone())).show(&output("x"), Duration::ZERO);
+        GitHubLog::new(Box::new(log.clone())).show(&output("x"), Duration::ZERO);
         let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
         text.lines().next().unwrap().to_owned()
     };

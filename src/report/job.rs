@@ -14,7 +14,7 @@ const MOST: usize = 200;
 
 /// Collects what happens; writes at the end.
 #[derive(Debug, Default)]
-pub(super) struct Job {
+pub(super) struct JobReport {
     outputs: Option<PathBuf>,
     summary: Option<PathBuf>,
     pub(super) bars: Vec<Bar>,
@@ -35,12 +35,12 @@ pub(super) struct Job {
     pub(super) seconds: f64,
 }
 
-impl Job {
+impl JobReport {
     /// In a step of a job; elsewhere `None`.
-    pub(super) fn from_env() -> Option<Job> {
+    pub(super) fn from_env() -> Option<JobReport> {
         let file = |name| std::env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from);
         let (outputs, summary) = (file("GITHUB_OUTPUT"), file("GITHUB_STEP_SUMMARY"));
-        (outputs.is_some() || summary.is_some()).then(|| Job { outputs, summary, ..Job::default() })
+        (outputs.is_some() || summary.is_some()).then(|| JobReport { outputs, summary, ..JobReport::default() })
     }
 
     pub(super) fn record(&mut self, event: &Event, at: Duration) {

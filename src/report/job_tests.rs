@@ -4,8 +4,8 @@ use super::*;
 use crate::report::StepState;
 use serde_json::json;
 
-fn released() -> Job {
-    let mut job = Job::default();
+fn released() -> JobReport {
+    let mut job = JobReport::default();
     let service = |slot: &str| {
         json!({"service": "api", "slot": slot, "previous-slot": "blue", "previous-version": "v1.1.0",
                "digest": "sha256:00", "reference": "devrank/api:v1.2.0"})
@@ -78,7 +78,7 @@ fn the_summary_shows_what_was_switched_and_when() {
 
 #[test]
 fn a_failure_says_why_and_what_to_do_and_its_text_stays_text() {
-    let mut job = Job::default();
+    let mut job = JobReport::default();
     let text = "````\n# not a title <img src=x> ::error::".to_owned();
     job.record(&Event::Note { level: Level::Error, host: "web-1".into(), text }, Duration::ZERO);
     let text = "nginx is old".to_owned();
@@ -103,7 +103,7 @@ fn a_failure_says_why_and_what_to_do_and_its_text_stays_text() {
 
 #[test]
 fn a_refusal_says_that_nothing_was_changed_and_is_no_failure() {
-    let mut job = Job::default();
+    let mut job = JobReport::default();
     job.write("refused", Duration::ZERO).unwrap();
     let text = summary::markdown(&job);
     assert!(text.contains("refused, and nothing was changed") && !text.contains("failed"), "{text}");
@@ -111,7 +111,7 @@ fn a_refusal_says_that_nothing_was_changed_and_is_no_failure() {
 
 #[test]
 fn several_services_are_named_in_the_outputs() {
-    let mut job = Job::default();
+    let mut job = JobReport::default();
     let data = json!({"version": "v1.0.0", "digests": {"api": "sha256:1", "web": "sha256:2"}, "images": {"api": "a:1", "web": "b:1"}});
     job.record(&Event::Result { verb: "push", data, text: String::new() }, Duration::ZERO);
     job.write("done", Duration::ZERO).unwrap();

@@ -183,14 +183,14 @@ impl Format {
 enum Sink {
     Terminal(terminal::Terminal),
     Plain,
-    GitHub(github::GitHub),
+    GitHub(github::GitHubLog),
     Json,
 }
 
-struct Inner {
+struct ReporterInner {
     sink: Mutex<Sink>,
     redaction: Mutex<redact::Redaction>,
-    job: Option<Mutex<job::Job>>,
+    job: Option<Mutex<job::JobReport>>,
     /// Warnings that were said: each is said once.
     warned: Mutex<HashSet<String>>,
     verbose: bool,
@@ -199,7 +199,7 @@ struct Inner {
 
 /// Where events go. Clones report to the same place.
 #[derive(Clone)]
-pub struct Reporter(Arc<Inner>);
+pub struct Reporter(Arc<ReporterInner>);
 
 impl Reporter {
     /// A reporter in this format; `verbose` shows every remote command.
@@ -207,12 +207,19 @@ impl Reporter {
         let sink = match format {
             Format::Terminal => Sink::Terminal(terminal::Terminal::new()),
             Format::Plain => Sink::Plain,
-            Format::GitHub => Sink::GitHub(github::GitHub::new(Box::new(io::stderr()))),
+            Format::GitHub => Sink::GitHub(github::GitHubLog::new(Box::new(io::stderr()))),
             Format::Json => Sink::Json,
         };
         let (sink, redaction) = (Mutex::new(sink), Mutex::default());
-        let job = job::Job::from_env().map(Mutex::new);
-        Reporter(Arc::new(Inner { sink, redaction, job, warned: Mutex::default(), verbose, started: Instant::now() }))
+        let job = job::JobReport::from_env().map(Mutex::new);
+        Reporter(Arc::new(ReporterInner {
+            sink,
+            redaction,
+            job,
+            warned: Mutex::default(),
+            verbose,
+            started: Instant::now(),
+        }))
     }
 
     /// From now on `secret` is shown as `***`, each of its lines too, in base64 and URL-encoded as well. A version is no secret.

@@ -1,7 +1,7 @@
 //! The summary of a job, in GitHub's Markdown: what is live now, what was switched where, when, and what to do.
 
 use super::gantt::gantt;
-use super::job::Job;
+use super::job::JobReport;
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 const LONGEST: usize = 64 * 1024;
 
 /// The whole text.
-pub(super) fn markdown(job: &Job) -> String {
+pub(super) fn markdown(job: &JobReport) -> String {
     let mut text = format!("### {}\n\n", title(job));
     text += &said("What went wrong", &job.errors);
     if let Some(advice) = advice(&job.outcome) {
@@ -25,7 +25,7 @@ pub(super) fn markdown(job: &Job) -> String {
     text
 }
 
-fn title(job: &Job) -> String {
+fn title(job: &JobReport) -> String {
     let outputs = job.outputs();
     let version = outputs.iter().find(|(name, value)| *name == "version" && !value.is_empty());
     // a verb that looks at hosts is about no version
@@ -81,7 +81,7 @@ fn advice(outcome: &str) -> Option<&'static str> {
 }
 
 /// The small table at the top.
-fn facts(job: &Job) -> String {
+fn facts(job: &JobReport) -> String {
     let mut rows = String::new();
     for (name, value) in job.outputs() {
         let label = match name {
@@ -103,7 +103,7 @@ fn facts(job: &Job) -> String {
 }
 
 /// What was switched where.
-fn switched(job: &Job) -> String {
+fn switched(job: &JobReport) -> String {
     let mut rows = String::new();
     for host in job.result.get("hosts").and_then(Value::as_array).into_iter().flatten() {
         for service in host["services"].as_array().into_iter().flatten().filter(|s| s["slot"].is_string()) {
@@ -119,7 +119,7 @@ fn switched(job: &Job) -> String {
     format!("| Host | Service | From | To |\n| --- | --- | --- | --- |\n{rows}\n")
 }
 
-fn watched(job: &Job) -> String {
+fn watched(job: &JobReport) -> String {
     let rows: String = job.watched.iter().map(|(host, text)| format!("- {}: {}\n", cell(host), cell(text))).collect();
     if rows.is_empty() { rows } else { format!("Requests through nginx while it was watched:\n\n{rows}\n") }
 }

@@ -47,7 +47,7 @@ impl Terminal {
                 self.line(&format!("  {}$ {} # {why}, {seconds:.3} s", at(host), one_line(command, 400)));
             }
             Event::Published { kind, id, url } => {
-                self.line(&format!("\u{1b}[32m✔\u{1b}[0m GitHub {kind} {id} {}", one_line(url, 300)));
+                self.line(&format!("\u{1b}[32m✔\u{1b}[0m GitHubLog {kind} {id} {}", one_line(url, 300)));
             }
             Event::Line { text, label, .. } => self.all.suspend(|| out(&format!("{label}{text}"))),
             Event::Result { text, .. } => {

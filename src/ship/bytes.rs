@@ -8,42 +8,42 @@ use std::sync::Arc;
 
 /// Bytes to read. An open file stays readable when the cache removes it.
 #[derive(Debug, Clone)]
-pub enum Source {
+pub enum ByteSource {
     /// In memory.
     Memory(Bytes),
     /// From this offset of a file on.
     File(Arc<File>, u64),
 }
 
-impl Source {
+impl ByteSource {
     /// Reads at an offset; 0 at the end.
     pub fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
         match self {
-            Source::Memory(bytes) => {
+            ByteSource::Memory(bytes) => {
                 let rest = usize::try_from(at).ok().and_then(|at| bytes.get(at..)).unwrap_or_default();
                 let count = rest.len().min(buffer.len());
                 buffer[..count].copy_from_slice(&rest[..count]);
                 Ok(count)
             }
-            Source::File(file, offset) => file.read_at(buffer, offset + at),
+            ByteSource::File(file, offset) => file.read_at(buffer, offset + at),
         }
     }
 
     /// All of it, one after the other.
-    pub fn reader(&self, size: u64) -> Reader {
-        Reader { source: self.clone(), at: 0, left: size }
+    pub fn reader(&self, size: u64) -> ByteReader {
+        ByteReader { source: self.clone(), at: 0, left: size }
     }
 }
 
-/// Reads a [`Source`] from its start to its end.
+/// Reads a [`ByteSource`] from its start to its end.
 #[derive(Debug)]
-pub struct Reader {
-    source: Source,
+pub struct ByteReader {
+    source: ByteSource,
     at: u64,
     left: u64,
 }
 
-impl Read for Reader {
+impl Read for ByteReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
         let count = self.source.read_at(&mut buffer[..most], self.at)?;
@@ -60,7 +60,7 @@ impl Read for Reader {
 const BLOCK: usize = 256 << 10;
 
 /// A part of a source, read ahead by a thread of its own: `from` and `to` as offsets, `to` excluded.
-pub(super) fn blocks(source: Source, from: u64, to: u64) -> tokio::sync::mpsc::Receiver<io::Result<Bytes>> {
+pub(super) fn blocks(source: ByteSource, from: u64, to: u64) -> tokio::sync::mpsc::Receiver<io::Result<Bytes>> {
     let (sender, blocks) = tokio::sync::mpsc::channel(4);
     tokio::task::spawn_blocking(move || {
         let mut at = from;

@@ -1,6 +1,6 @@
 //! Layers that were read or compressed before, by diff id, so that a second release reads and sends only what changed.
 
-use super::bytes::Source;
+use super::bytes::ByteSource;
 use super::image::{Blob, Encoding};
 use crate::release::digest::Digest;
 use std::ffi::OsString;
@@ -70,7 +70,7 @@ impl Cache {
         let file = File::open(&path).ok()?;
         let _ = File::options().append(true).open(&path).and_then(|file| file.set_modified(SystemTime::now()));
         let size = file.metadata().ok()?.len();
-        Some(Blob { encoding, digest, size, bytes: Source::File(Arc::new(file), 0) })
+        Some(Blob { encoding, digest, size, bytes: ByteSource::File(Arc::new(file), 0) })
     }
 
     /// A layer that is there, however it is written.
@@ -88,7 +88,7 @@ impl Cache {
     pub fn keep(&self, diff_id: &Digest, encoding: Encoding, written: Written) -> io::Result<Blob> {
         let name = format!("{}.{}.{}", diff_id.hex(), encoding.word(), written.digest.hex());
         let file = written.file.persist(self.dir.join(name)).map_err(|error| error.error)?;
-        let bytes = Source::File(Arc::new(file), 0);
+        let bytes = ByteSource::File(Arc::new(file), 0);
         Ok(Blob { encoding, digest: written.digest, size: written.size, bytes })
     }
 

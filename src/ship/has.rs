@@ -27,7 +27,7 @@ pub struct Has {
     /// Layers of each image, lowest first.
     chains: Vec<Vec<Digest>>,
     /// Layers that an earlier release of this service sent.
-    pub(super) sent: Vec<Sent>,
+    pub(super) sent: Vec<LayerSent>,
 }
 
 /// One image, as the script prints it.
@@ -40,24 +40,24 @@ struct Listed {
 
 /// One layer as it was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Sent {
+pub(super) struct LayerSent {
     pub(super) diff_id: Digest,
     pub(super) encoding: Encoding,
     pub(super) digest: Digest,
     pub(super) size: u64,
 }
 
-impl Sent {
+impl LayerSent {
     /// One line of the file on the host.
     pub(super) fn line(&self) -> String {
         format!("{} {} {} {}", self.diff_id, self.encoding.word(), self.digest, self.size)
     }
 
-    fn read(line: &str) -> Option<Sent> {
+    fn read(line: &str) -> Option<LayerSent> {
         let mut words = line.split(' ');
         let diff_id = words.next()?.parse().ok()?;
         let encoding = Encoding::of_word(words.next()?)?;
-        Some(Sent { diff_id, encoding, digest: words.next()?.parse().ok()?, size: words.next()?.parse().ok()? })
+        Some(LayerSent { diff_id, encoding, digest: words.next()?.parse().ok()?, size: words.next()?.parse().ok()? })
     }
 }
 
@@ -85,7 +85,7 @@ impl Has {
     }
 
     /// A layer as an earlier release sent it.
-    pub(super) fn sent(&self, diff_id: &Digest) -> Option<&Sent> {
+    pub(super) fn sent(&self, diff_id: &Digest) -> Option<&LayerSent> {
         self.sent.iter().find(|sent| sent.diff_id == *diff_id)
     }
 
@@ -140,7 +140,7 @@ fn read(said: &[u8]) -> Result<Has> {
                     has.chains.push(layers);
                 }
             }
-            "sent" => has.sent = section.text.lines().filter_map(Sent::read).collect(),
+            "sent" => has.sent = section.text.lines().filter_map(LayerSent::read).collect(),
             _ => {}
         }
     }
@@ -155,9 +155,9 @@ mod tests {
     #[test]
     fn a_line_of_the_record_is_read_as_it_was_written() {
         let (diff_id, digest) = (Digest::of(b"a"), Digest::of(b"b"));
-        let sent = Sent { diff_id, encoding: Encoding::Zstd, digest, size: 7 };
-        assert_eq!(Sent::read(&sent.line()).unwrap(), sent);
-        assert_eq!(Sent::read("sha256:0 tar x"), None);
+        let sent = LayerSent { diff_id, encoding: Encoding::Zstd, digest, size: 7 };
+        assert_eq!(LayerSent::read(&sent.line()).unwrap(), sent);
+        assert_eq!(LayerSent::read("sha256:0 tar x"), None);
     }
 
     #[test]

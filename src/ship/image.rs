@@ -1,6 +1,6 @@
 //! An image as it travels: its configuration, its layers, and the manifests that name them.
 
-use super::bytes::Source;
+use super::bytes::ByteSource;
 use super::cache::Cache;
 use super::encode;
 use super::oci::{self, Descriptor};
@@ -68,7 +68,7 @@ pub struct Blob {
     /// How many bytes.
     pub size: u64,
     /// The bytes.
-    pub bytes: Source,
+    pub bytes: ByteSource,
 }
 
 impl Blob {

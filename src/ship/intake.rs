@@ -36,13 +36,13 @@ pub(super) struct Intake {
     /// Bytes that may come.
     budget: u64,
     cache: Cache,
-    state: Mutex<State>,
+    state: Mutex<IntakeState>,
     /// More than `budget` has come.
     pub(super) exceeded: Notify,
 }
 
 #[derive(Default)]
-struct State {
+struct IntakeState {
     uploads: HashMap<String, Writer>,
     begun: u64,
     came: u64,
@@ -97,7 +97,7 @@ impl Intake {
         Ok(Came { config, layers })
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, IntakeState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

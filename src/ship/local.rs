@@ -32,14 +32,14 @@ pub struct Local {
 }
 
 /// Why an image was not handed over.
-enum Obstacle {
+enum NotHanded {
     TooMuch,
     Other(anyhow::Error),
 }
 
 /// Where an image is, and where its layers go.
 #[derive(Clone)]
-struct Place {
+struct LocalPlace {
     docker: Arc<DockerCli>,
     classic: Classic,
     cache: Cache,
@@ -49,18 +49,18 @@ struct Place {
 pub async fn image(docker: &Arc<DockerCli>, reference: &str, cache: &Cache) -> Result<Local, DockerError> {
     let why = match docker.classic(reference).await {
         Ok(classic) => {
-            let place = Place { docker: Arc::clone(docker), classic, cache: cache.clone() };
-            match place.hand_over(Vec::new()).await.and_then(|came| place.image(came).map_err(Obstacle::Other)) {
+            let place = LocalPlace { docker: Arc::clone(docker), classic, cache: cache.clone() };
+            match place.hand_over(Vec::new()).await.and_then(|came| place.image(came).map_err(NotHanded::Other)) {
                 Ok(local) => return Ok(local),
                 Err(obstacle) => obstacle,
             }
         }
-        Err(error) => Obstacle::Other(anyhow!("{}", error.what)),
+        Err(error) => NotHanded::Other(anyhow!("{}", error.what)),
     };
     let image = export(docker, reference, cache).await?;
     let (why, unknown) = match why {
-        Obstacle::TooMuch => ("much of it is new".to_owned(), true),
-        Obstacle::Other(error) => (format!("{error:#}"), false),
+        NotHanded::TooMuch => ("much of it is new".to_owned(), true),
+        NotHanded::Other(error) => (format!("{error:#}"), false),
     };
     Ok(Local { image, how: format!("docker save: {why}"), unknown })
 }
@@ -70,23 +70,23 @@ async fn export(docker: &DockerCli, reference: &str, cache: &Cache) -> Result<Im
     docker.save(reference, move |archive| read::save(archive, &cache)).await
 }
 
-impl Place {
+impl LocalPlace {
     /// Has Docker push the image here: what is new in it, and the layers that are `wanted`.
-    async fn hand_over(&self, wanted: Vec<Digest>) -> Result<Came, Obstacle> {
-        let (classic, other) = (&self.classic, |error: std::io::Error| Obstacle::Other(error.into()));
-        let name = format!("cutover/{}", token().map_err(Obstacle::Other)?);
+    async fn hand_over(&self, wanted: Vec<Digest>) -> Result<Came, NotHanded> {
+        let (classic, other) = (&self.classic, |error: std::io::Error| NotHanded::Other(error.into()));
+        let name = format!("cutover/{}", token().map_err(NotHanded::Other)?);
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(other)?;
         let to = format!("127.0.0.1:{}/{name}", listener.local_addr().map_err(other)?.port());
         let budget = (classic.size / PART).max(LEAST);
         let intake = Arc::new(Intake::new(name, classic.id.clone(), wanted, budget, self.cache.clone()));
         tokio::select! {
             pushed = self.docker.hand_over(&classic.id, &to) => {
-                pushed.map_err(|error| Obstacle::Other(anyhow!("{}", error.lines.join(" "))))?;
+                pushed.map_err(|error| NotHanded::Other(anyhow!("{}", error.lines.join(" "))))?;
             }
-            () = intake.exceeded.notified() => return Err(Obstacle::TooMuch),
-            () = Arc::clone(&intake).serve(listener) => return Err(Obstacle::Other(anyhow!("the port was lost"))),
+            () = intake.exceeded.notified() => return Err(NotHanded::TooMuch),
+            () = Arc::clone(&intake).serve(listener) => return Err(NotHanded::Other(anyhow!("the port was lost"))),
         }
-        intake.came().map_err(Obstacle::Other)
+        intake.came().map_err(NotHanded::Other)
     }
 
     /// The image of what came; what did not come is in the cache, or is fetched when a host needs it.

@@ -61,7 +61,7 @@ pub(super) struct Manifest {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Config {
+struct OciConfig {
     #[serde(default)]
     author: String,
     #[serde(default)]
@@ -112,11 +112,11 @@ pub(super) fn diff_ids(config: &[u8]) -> Result<Vec<Digest>> {
 
 /// A configuration of an image with the same layers that is good for nothing, and the only one of this author.
 pub(super) fn bare_config(config: &[u8], author: &str) -> Result<Bytes> {
-    let config = Config { author: author.to_owned(), ..read(config)? };
+    let config = OciConfig { author: author.to_owned(), ..read(config)? };
     Ok(serde_json::to_vec(&config)?.into())
 }
 
-fn read(config: &[u8]) -> Result<Config> {
+fn read(config: &[u8]) -> Result<OciConfig> {
     serde_json::from_slice(config).context("the image's configuration can't be read")
 }
 

@@ -1,6 +1,6 @@
 //! The first way: the host's Docker pulls from a registry inside this process, through a forwarded port.
 
-use super::has::{Has, Sent};
+use super::has::{Has, LayerSent};
 use super::image::{Encoding, Image};
 use super::meter::Meter;
 use super::oci;
@@ -29,7 +29,7 @@ const SAID: Limits = Limits { timeout: LIMIT, max_bytes: 64 << 10 };
 struct Wire {
     registry: Registry,
     /// Every layer as the manifest names it, for the next release.
-    sent: Vec<Sent>,
+    sent: Vec<LayerSent>,
 }
 
 /// Lets the host pull; gives the image's id there.
@@ -46,7 +46,7 @@ pub(super) async fn pull(
         .fenced(&delivery.fence)
         .limit(LIMIT)
         .args([&reference, &delivery.name, &delivery.record])
-        .args(wire.sent.iter().map(Sent::line));
+        .args(wire.sent.iter().map(LayerSent::line));
     let connections = AtomicU32::new(0);
     let pulled = tokio::select! {
         pulled = tokio::time::timeout(LIMIT, run(delivery, &script)) => {
@@ -125,7 +125,7 @@ async fn wire(delivery: &Delivery<'_>, has: &Has, encoding: Encoding, meter: &Ar
         let source = image.source(at).await?.encoding;
         let encoding = if at < common { source } else { suited(source, encoding) };
         let blob = image.encoded(at, encoding, delivery.cache).await?;
-        let sent = Sent { diff_id: layer.diff_id.clone(), encoding, digest: blob.digest.clone(), size: blob.size };
+        let sent = LayerSent { diff_id: layer.diff_id.clone(), encoding, digest: blob.digest.clone(), size: blob.size };
         Ok::<_, anyhow::Error>((sent, Some((blob.clone(), at >= common))))
     });
     let named = try_join_all(each).await.context("the image can't be prepared").map_err(Obstacle::Failed)?;

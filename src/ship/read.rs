@@ -1,6 +1,6 @@
 //! Images out of archives: what `docker save` writes, old and new, and OCI layouts as directories or tars.
 
-use super::bytes::Source;
+use super::bytes::ByteSource;
 use super::cache::{Cache, Written};
 use super::image::{Blob, Encoding, Image};
 use super::oci::{Descriptor, Index, Manifest};
@@ -21,8 +21,8 @@ const SMALL: u64 = 128 << 10;
 const LARGEST_DOCUMENT: u64 = 8 << 20;
 
 /// One file of an archive.
-enum Entry {
-    Bytes(Source, u64),
+enum TarEntry {
+    Bytes(ByteSource, u64),
     /// Read from a stream into the cache; not yet kept.
     Written(Written),
     /// The name says which one it is, and the cache has it.
@@ -33,7 +33,7 @@ enum Entry {
 
 /// An archive's files by name.
 #[derive(Default)]
-struct Archive(HashMap<String, Entry>);
+struct Archive(HashMap<String, TarEntry>);
 
 /// The image in what `docker save IMAGE` writes. Large layers go into the cache.
 pub fn save(stream: impl Read, cache: &Cache) -> Result<Image> {
@@ -67,7 +67,7 @@ pub fn path(path: &Path, cache: &Cache) -> Result<Image> {
         let found = match entry.header().entry_type() {
             EntryType::Directory => continue,
             EntryType::Symlink | EntryType::Link => linked(&name, &entry)?,
-            _ => Entry::Bytes(Source::File(Arc::clone(&file), entry.raw_file_position()), entry.size()),
+            _ => TarEntry::Bytes(ByteSource::File(Arc::clone(&file), entry.raw_file_position()), entry.size()),
         };
         archive.0.insert(name, found);
     }
@@ -83,14 +83,14 @@ fn walk(root: &Path, under: &str, archive: &mut Archive) -> Result<()> {
             walk(root, &name, archive)?;
         } else if about.is_file() {
             let file = Arc::new(File::open(entry.path())?);
-            archive.0.insert(name, Entry::Bytes(Source::File(file, 0), about.len()));
+            archive.0.insert(name, TarEntry::Bytes(ByteSource::File(file, 0), about.len()));
         }
     }
     Ok(())
 }
 
 /// A link's target, as a name from the archive's root.
-fn linked<R: Read>(name: &str, entry: &tar::Entry<'_, R>) -> Result<Entry> {
+fn linked<R: Read>(name: &str, entry: &tar::Entry<'_, R>) -> Result<TarEntry> {
     let target = entry.link_name()?.context("a link without a target")?.to_string_lossy().into_owned();
     let mut parts: Vec<&str> = if entry.header().entry_type() == EntryType::Link { vec![] } else { parents(name) };
     for part in target.split('/') {
@@ -100,7 +100,7 @@ fn linked<R: Read>(name: &str, entry: &tar::Entry<'_, R>) -> Result<Entry> {
             part => parts.push(part),
         }
     }
-    Ok(Entry::Link(parts.join("/")))
+    Ok(TarEntry::Link(parts.join("/")))
 }
 
 fn parents(name: &str) -> Vec<&str> {
@@ -109,17 +109,17 @@ fn parents(name: &str) -> Vec<&str> {
     parts
 }
 
-fn spool<R: Read>(name: &str, entry: &mut tar::Entry<'_, R>, cache: &Cache) -> Result<Entry> {
+fn spool<R: Read>(name: &str, entry: &mut tar::Entry<'_, R>, cache: &Cache) -> Result<TarEntry> {
     let size = entry.size();
     if size <= SMALL {
         let mut bytes = Vec::new();
         entry.read_to_end(&mut bytes).context("docker's archive ended early")?;
-        return Ok(Entry::Bytes(Source::Memory(bytes.into()), size));
+        return Ok(TarEntry::Bytes(ByteSource::Memory(bytes.into()), size));
     }
     // a layer that is stored by its digest and was read before
     let named = name.strip_prefix("blobs/sha256/").and_then(|hex| format!("sha256:{hex}").parse().ok());
     if let Some(blob) = named.and_then(|digest| cache.by_digest(&digest)) {
-        return Ok(Entry::Cached(blob));
+        return Ok(TarEntry::Cached(blob));
     }
     let mut out = cache.writer()?;
     let mut block = vec![0; 256 << 10];
@@ -133,7 +133,7 @@ fn spool<R: Read>(name: &str, entry: &mut tar::Entry<'_, R>, cache: &Cache) -> R
     if written.size != size {
         bail!("docker's archive ended early");
     }
-    Ok(Entry::Written(written))
+    Ok(TarEntry::Written(written))
 }
 
 /// `manifest.json` of `docker save`.
@@ -190,32 +190,34 @@ impl Archive {
         let encoding = said.map_or(Encoding::Plain, |said| Encoding::of_media_type(&said.media_type));
         let entry = self.0.remove(&name).ok_or_else(|| anyhow!("the archive lacks the layer {name}"))?;
         let blob = match entry {
-            Entry::Cached(blob) => blob,
-            Entry::Written(written) => cache.keep(diff_id, encoding, written).context("the cache can't be written")?,
-            Entry::Bytes(bytes, size) => {
+            TarEntry::Cached(blob) => blob,
+            TarEntry::Written(written) => {
+                cache.keep(diff_id, encoding, written).context("the cache can't be written")?
+            }
+            TarEntry::Bytes(bytes, size) => {
                 let digest = said.map_or_else(|| hash(&bytes, size), |said| Ok(said.digest.clone()))?;
                 Blob { encoding, digest, size, bytes }
             }
-            Entry::Link(to) => bail!("the layer {name} is a link to {to}, which is a link"),
+            TarEntry::Link(to) => bail!("the layer {name} is a link to {to}, which is a link"),
         };
         if said.is_some_and(|said| said.digest != blob.digest || said.size != blob.size) {
             bail!("layer {} is damaged: its digest is {}", diff_id.short(), blob.digest.short());
         }
         // the same layer may be there twice
-        self.0.insert(name, Entry::Cached(blob.clone()));
+        self.0.insert(name, TarEntry::Cached(blob.clone()));
         Ok(blob)
     }
 
     fn real_name(&self, name: &str) -> String {
         match self.0.get(name) {
-            Some(Entry::Link(to)) => to.clone(),
+            Some(TarEntry::Link(to)) => to.clone(),
             _ => name.to_owned(),
         }
     }
 
     fn document(&self, name: &str) -> Result<Bytes> {
         match self.0.get(&self.real_name(name)) {
-            Some(Entry::Bytes(bytes, size)) if *size <= LARGEST_DOCUMENT => {
+            Some(TarEntry::Bytes(bytes, size)) if *size <= LARGEST_DOCUMENT => {
                 let mut text = Vec::new();
                 bytes.reader(*size).read_to_end(&mut text)?;
                 Ok(text.into())
@@ -230,7 +232,7 @@ fn blob_name(digest: &Digest) -> String {
     format!("blobs/sha256/{}", digest.hex())
 }
 
-fn hash(bytes: &Source, size: u64) -> Result<Digest> {
+fn hash(bytes: &ByteSource, size: u64) -> Result<Digest> {
     use sha2::Digest as _;
     let mut hash = sha2::Sha256::default();
     let mut bytes = BufReader::with_capacity(256 << 10, bytes.reader(size));

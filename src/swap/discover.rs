@@ -1,6 +1,6 @@
 //! Finding the slots, nginx and its configuration file in a project that says nothing of them. Pure functions.
 
-use crate::config::{Config, ImageName, Service as Wanted};
+use crate::config::{Config, ImageName, ServiceSettings as Wanted};
 use crate::host::compose::Project;
 use crate::host::nginx::{Upstream, upstreams};
 

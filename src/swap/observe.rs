@@ -13,7 +13,7 @@ use super::probe::{Place, Question};
 use super::refusals::ask_slot;
 use super::survey::{Compose, Disk, survey};
 use super::together::{PutTogether, put_together};
-use crate::config::{Config, Health};
+use crate::config::{Config, HealthSettings};
 use crate::host::Host;
 use crate::host::container::Container;
 use crate::host::nginx::Probe;
@@ -82,7 +82,7 @@ pub struct ServiceSeen {
     /// The slot that serves.
     pub live: Live,
     /// When a slot is healthy.
-    pub health: Health,
+    pub health: HealthSettings,
     /// How long a container may take to stop.
     pub stop_timeout: Duration,
     /// The word in nginx's file that names the slot: where it stands.

@@ -5,7 +5,7 @@ use super::making::Making;
 use super::observe::{Live, Observation, ServiceSeen, SlotSeen};
 use super::probe::Place;
 use super::survey::Compose;
-use crate::config::{Bake, Config, Health, HostHook};
+use crate::config::{Bake, Config, HealthSettings, HostHook};
 use crate::host::compose::Condition;
 use crate::host::container::{Container, same_reference};
 use crate::host::nginx::{Probe, point};
@@ -125,7 +125,7 @@ pub struct ServicePlan {
     /// The port that the slot listens on.
     pub port: u16,
     /// When it is healthy.
-    pub health: Health,
+    pub health: HealthSettings,
     /// How long a container may take to stop.
     pub stop_timeout: Duration,
     /// How to ask for it through nginx.

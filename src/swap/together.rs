@@ -8,7 +8,7 @@ use super::history::Owner;
 use super::look::Look;
 use super::observe::{ConfSeen, Live, ServiceSeen, SlotSeen};
 use super::prune::kept_version;
-use crate::config::{Config, ProbeStated, Service};
+use crate::config::{Config, ProbeStated, ServiceSettings};
 use crate::host::container::{Container, Image};
 use crate::host::nginx::{Guards, Probe, Routes, Upstream};
 use crate::release::version::Version;
@@ -96,7 +96,7 @@ pub(super) fn put_together(
 }
 
 fn service_seen(
-    service: &Service,
+    service: &ServiceSettings,
     slots: &[Slot<'_>; 2],
     upstream: &Upstream,
     found: &Found<'_>,
@@ -226,7 +226,7 @@ fn known(
     image: Option<&Image>,
     owner: Owner<'_>,
     found: &Found<'_>,
-    service: &Service,
+    service: &ServiceSettings,
 ) -> (Option<String>, Option<String>) {
     if let Some((record, part)) = owner.of_container(found.history, &container.id, &container.image) {
         return (Some(record.version.clone()), part.digest.clone());

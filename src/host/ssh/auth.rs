@@ -45,11 +45,11 @@ pub(super) struct Sources<'a> {
 #[derive(Clone)]
 struct Offer {
     from: String,
-    kind: Kind,
+    kind: KeyKind,
 }
 
 #[derive(Clone)]
-enum Kind {
+enum KeyKind {
     Key(Arc<PrivateKey>),
     Signed(Arc<PrivateKey>, Box<Certificate>),
     Agent(Box<AgentIdentity>),
@@ -119,10 +119,10 @@ impl Offers {
         }
         let key = Arc::new(key);
         if let Some(certificate) = certificate.filter(|c| c.public_key() == key.public_key().key_data()) {
-            let kind = Kind::Signed(key.clone(), Box::new(certificate));
+            let kind = KeyKind::Signed(key.clone(), Box::new(certificate));
             self.list.push(Offer { from: format!("{from}, certificate"), kind });
         }
-        self.list.push(Offer { from: from.to_owned(), kind: Kind::Key(key) });
+        self.list.push(Offer { from: from.to_owned(), kind: KeyKind::Key(key) });
         Ok(())
     }
 
@@ -135,18 +135,23 @@ impl Offers {
         let mut new: Vec<AgentIdentity> = identities
             .into_iter()
             .filter(|i| is_wanted(i) || !sources.only_files)
-            .filter(|i| !self.list.iter().any(|o| matches!(o.kind, Kind::Key(_)) && o.holds(&i.public_key())))
+            .filter(|i| !self.list.iter().any(|o| matches!(o.kind, KeyKind::Key(_)) && o.holds(&i.public_key())))
             .collect();
         new.sort_by_key(|identity| !is_wanted(identity));
-        let offer = |identity| Offer { from: "the ssh-agent".into(), kind: Kind::Agent(Box::new(identity)) };
+        let offer = |identity| Offer { from: "the ssh-agent".into(), kind: KeyKind::Agent(Box::new(identity)) };
         self.list.extend(new.into_iter().map(offer));
         Ok(())
     }
 
     /// Offers one after the other until the server accepts one; five at most.
-    pub(super) async fn log_in(&self, handle: &mut Handle<Client>, user: &str, trips: &Trips) -> Result<(), Refusal> {
+    pub(super) async fn log_in(
+        &self,
+        handle: &mut Handle<Client>,
+        user: &str,
+        trips: &Trips,
+    ) -> Result<(), LoginRefusal> {
         trips.one(); // ssh-userauth, RFC 4253 section 10
-        let mut refusal = Refusal { missing: self.missing.clone(), ..Refusal::default() };
+        let mut refusal = LoginRefusal { missing: self.missing.clone(), ..LoginRefusal::default() };
         let hash = self.rsa_hash(handle).await;
         for offer in self.list.iter().take(MOST_OFFERS) {
             refusal.offered.push(offer.describe());
@@ -190,8 +195,8 @@ impl Offers {
 impl Offer {
     fn public_key(&self) -> PublicKey {
         match &self.kind {
-            Kind::Key(key) | Kind::Signed(key, _) => key.public_key().clone(),
-            Kind::Agent(identity) => identity.public_key().into_owned(),
+            KeyKind::Key(key) | KeyKind::Signed(key, _) => key.public_key().clone(),
+            KeyKind::Agent(identity) => identity.public_key().into_owned(),
         }
     }
 
@@ -216,17 +221,17 @@ impl Offer {
     ) -> Result<AuthResult, String> {
         let hash = hash.filter(|_| self.algorithm().is_rsa());
         match &self.kind {
-            Kind::Key(key) => {
+            KeyKind::Key(key) => {
                 let key = PrivateKeyWithHashAlg::new(key.clone(), hash);
                 handle.authenticate_publickey(user, key).await.map_err(|e| e.to_string())
             }
-            Kind::Signed(key, certificate) => {
+            KeyKind::Signed(key, certificate) => {
                 let mut signer = LocalSigner(key.clone());
                 let certificate = certificate.as_ref().clone();
                 let result = handle.authenticate_certificate_with(user, certificate, hash, &mut signer).await;
                 result.map_err(|e| e.to_string())
             }
-            Kind::Agent(identity) => with_agent(handle, user, identity, hash).await,
+            KeyKind::Agent(identity) => with_agent(handle, user, identity, hash).await,
         }
     }
 }
@@ -261,14 +266,14 @@ async fn agent_identities() -> Result<Vec<AgentIdentity>, String> {
 
 /// Why nobody let us in.
 #[derive(Default)]
-pub(super) struct Refusal {
+pub(super) struct LoginRefusal {
     pub(super) offered: Vec<String>,
     pub(super) methods: Vec<String>,
     pub(super) note: Option<String>,
     pub(super) missing: Option<ConnectError>,
 }
 
-impl Refusal {
+impl LoginRefusal {
     /// Notes what the server said; whether there is no use in going on.
     fn is_final(&mut self, methods: MethodSet, partial: bool) -> bool {
         if methods.is_empty() {

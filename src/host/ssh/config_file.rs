@@ -8,7 +8,7 @@ const DEEPEST: u8 = 8;
 
 /// What the file says about one host. As in ssh(1), the first value that is found counts; identity files add up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HostConfig {
+pub struct HostBlock {
     /// `HostName`: what to connect to, and to look for in known_hosts.
     pub host_name: Option<String>,
     /// `HostKeyAlias`: the name to look for in known_hosts instead.
@@ -33,19 +33,19 @@ pub struct HostConfig {
 /// Reads what `text` says about the host that the user calls `host`. `home` is what `~` means.
 ///
 /// `Match` sections other than `Match all` are passed over: their conditions may run commands.
-pub fn lookup(text: &str, host: &str, home: &Path) -> HostConfig {
-    let mut config = HostConfig::default();
-    Reader { host, home }.read(text, &mut config, true, 0);
+pub fn lookup(text: &str, host: &str, home: &Path) -> HostBlock {
+    let mut config = HostBlock::default();
+    ConfigReader { host, home }.read(text, &mut config, true, 0);
     config
 }
 
-struct Reader<'a> {
+struct ConfigReader<'a> {
     host: &'a str,
     home: &'a Path,
 }
 
-impl Reader<'_> {
-    fn read(&self, text: &str, config: &mut HostConfig, mut applies: bool, depth: u8) {
+impl ConfigReader<'_> {
+    fn read(&self, text: &str, config: &mut HostBlock, mut applies: bool, depth: u8) {
         for line in text.lines() {
             let Some((keyword, values)) = split(line) else { continue };
             match keyword.as_str() {
@@ -70,7 +70,7 @@ impl Reader<'_> {
         matched
     }
 
-    fn include(&self, values: &[String], config: &mut HostConfig, depth: u8) {
+    fn include(&self, values: &[String], config: &mut HostBlock, depth: u8) {
         for value in values {
             let path = self.path(value, config);
             let path = if path.is_absolute() { path } else { self.home.join(".ssh").join(path) };
@@ -82,7 +82,7 @@ impl Reader<'_> {
         }
     }
 
-    fn set(&self, keyword: &str, values: &[String], config: &mut HostConfig) {
+    fn set(&self, keyword: &str, values: &[String], config: &mut HostBlock) {
         let Some(first) = values.first() else { return };
         match keyword {
             "hostname" => set_once(&mut config.host_name, first.replace("%h", self.host)),
@@ -107,7 +107,7 @@ impl Reader<'_> {
     }
 
     /// A path with `~`, `%d`, `%h`, `%n`, `%r` and `%%` replaced.
-    fn path(&self, value: &str, config: &HostConfig) -> PathBuf {
+    fn path(&self, value: &str, config: &HostBlock) -> PathBuf {
         let home = self.home.to_string_lossy();
         let text = match value.strip_prefix("~/") {
             Some(rest) => format!("{home}/{rest}"),

@@ -23,7 +23,7 @@ Host *
     IdentityFile %d/.ssh/%h-%r-%n-%%
 "#;
 
-fn config(host: &str) -> HostConfig {
+fn config(host: &str) -> HostBlock {
     lookup(TEXT, host, Path::new("/home/me"))
 }
 

@@ -53,12 +53,12 @@ pub(super) struct Connected {
 }
 
 /// Why an attempt failed, and whether another one may help.
-enum Failure {
+enum AttemptFailure {
     Final(ConnectError),
     Passing(String),
 }
 
-impl From<ConnectError> for Failure {
+impl From<ConnectError> for AttemptFailure {
     fn from(cause: ConnectError) -> Self {
         Self::Final(cause)
     }
@@ -83,11 +83,11 @@ pub(super) async fn connect(
     for attempt in 1.. {
         match attempt_once(hop, trust, without, via, timing).await {
             Ok(connected) => return Ok(connected),
-            Err(Failure::Final(cause)) => return Err(cause),
-            Err(Failure::Passing(problem)) if attempt == ATTEMPTS => {
+            Err(AttemptFailure::Final(cause)) => return Err(cause),
+            Err(AttemptFailure::Passing(problem)) if attempt == ATTEMPTS => {
                 return Err(ConnectError::Unreachable { place: hop.place(), problem, attempts: attempt });
             }
-            Err(Failure::Passing(_)) => tokio::time::sleep(pause).await,
+            Err(AttemptFailure::Passing(_)) => tokio::time::sleep(pause).await,
         }
         pause *= 2;
     }
@@ -100,14 +100,14 @@ async fn attempt_once(
     without: &[Algorithm],
     via: Option<&Session>,
     timing: Timing,
-) -> Result<Connected, Failure> {
+) -> Result<Connected, AttemptFailure> {
     let trips = Trips::default();
     trips.one();
     let carrier: Box<dyn Carrier> = match via {
         None => Box::new(dial(hop, timing).await?),
         Some(session) => {
             let opened = session.direct_tcpip(&hop.address, hop.port).await;
-            Box::new(opened.map_err(|cause| Failure::Passing(format!("through the jump host: {cause}")))?)
+            Box::new(opened.map_err(|cause| AttemptFailure::Passing(format!("through the jump host: {cause}")))?)
         }
     };
     trips.one(); // identification
@@ -115,7 +115,7 @@ async fn attempt_once(
     handshake(carrier, hop, trust, without, timing, trips).await
 }
 
-async fn dial(hop: &Hop, timing: Timing) -> Result<TcpStream, Failure> {
+async fn dial(hop: &Hop, timing: Timing) -> Result<TcpStream, AttemptFailure> {
     let lookup = tokio::time::timeout(timing.connect, tokio::net::lookup_host((hop.address.as_str(), hop.port)));
     let unresolved = |problem: String| {
         let place = hop.place();
@@ -124,7 +124,7 @@ async fn dial(hop: &Hop, timing: Timing) -> Result<TcpStream, Failure> {
     let addresses = match lookup.await {
         Ok(Ok(addresses)) => addresses,
         Ok(Err(cause)) => return Err(unresolved(cause.to_string()).into()),
-        Err(_) => return Err(Failure::Passing("the DNS did not answer in time".into())),
+        Err(_) => return Err(AttemptFailure::Passing("the DNS did not answer in time".into())),
     };
     let mut problem = None;
     for address in addresses {
@@ -138,7 +138,7 @@ async fn dial(hop: &Hop, timing: Timing) -> Result<TcpStream, Failure> {
         }
     }
     match problem {
-        Some(problem) => Err(Failure::Passing(problem)),
+        Some(problem) => Err(AttemptFailure::Passing(problem)),
         None => Err(unresolved("no address".into()).into()),
     }
 }
@@ -168,7 +168,7 @@ async fn handshake(
     without: &[Algorithm],
     timing: Timing,
     trips: Trips,
-) -> Result<Connected, Failure> {
+) -> Result<Connected, AttemptFailure> {
     let learned: Shared<Learned> = Arc::new(Mutex::default());
     let forwards = Arc::new(Forwards::default());
     let (alive, closed) = watch::channel(());
@@ -178,7 +178,7 @@ async fn handshake(
     match tokio::time::timeout(timing.connect, connecting).await {
         Ok(Ok(handle)) => Ok(Connected { handle, learned, forwards, closed, trips }),
         Ok(Err(fault)) => Err(failure(fault, hop, &learned)),
-        Err(_) => Err(Failure::Passing(format!(
+        Err(_) => Err(AttemptFailure::Passing(format!(
             "it accepts connections, but did not finish the SSH key exchange within {} s",
             timing.connect.as_secs_f32()
         ))),
@@ -199,15 +199,15 @@ fn config(trust: &Trust, without: &[Algorithm], timing: Timing) -> Config {
     }
 }
 
-fn failure(fault: Fault, hop: &Hop, learned: &Shared<Learned>) -> Failure {
+fn failure(fault: Fault, hop: &Hop, learned: &Shared<Learned>) -> AttemptFailure {
     let cause = match fault {
-        Fault::Ours(cause) => return Failure::Final(*cause),
+        Fault::Ours(cause) => return AttemptFailure::Final(*cause),
         Fault::Russh(cause) => cause,
     };
     let goodbye = lock(learned).goodbye.take().map(|words| format!(": {words}")).unwrap_or_default();
     let problem = match cause {
         russh::Error::Disconnect | russh::Error::HUP | russh::Error::IO(_) => {
-            return Failure::Passing(format!("it closed the connection before the SSH key exchange{goodbye}"));
+            return AttemptFailure::Passing(format!("it closed the connection before the SSH key exchange{goodbye}"));
         }
         russh::Error::Version => "what answers there does not speak SSH 2".to_owned(),
         russh::Error::NoCommonAlgo { kind, theirs, .. } => {
@@ -217,5 +217,5 @@ fn failure(fault: Fault, hop: &Hop, learned: &Shared<Learned>) -> Failure {
         russh::Error::WrongServerSig => "the server cannot prove that it holds its host key".to_owned(),
         other => format!("the SSH key exchange failed: {}", one_line(&other.to_string(), 200)),
     };
-    Failure::Final(ConnectError::Protocol { place: place(&hop.host, hop.port), problem })
+    AttemptFailure::Final(ConnectError::Protocol { place: place(&hop.host, hop.port), problem })
 }

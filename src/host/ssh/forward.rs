@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::error::ForwardError;
 use super::handler::{Client, lock};
 use super::pool::OpenChannel;
-use super::stream::{self, Stream};
+use super::stream::{self, SshStream};
 use super::trips::Trips;
 
 /// Forwarded connections that may wait for [`RemoteForward::next`]; further ones are refused.
@@ -21,18 +21,18 @@ const PORT_KNOWN_WITHIN: Duration = Duration::from_secs(1);
 
 /// Where the connections go that the host forwards to us.
 #[derive(Default)]
-pub(super) struct Forwards(Mutex<Vec<Entry>>);
+pub(super) struct Forwards(Mutex<Vec<ForwardEntry>>);
 
 #[derive(Clone)]
-struct Entry {
+struct ForwardEntry {
     id: u64,
     address: String,
     /// `None` until the server has said which port it took.
     port: watch::Sender<Option<u32>>,
-    sender: mpsc::Sender<Stream>,
+    sender: mpsc::Sender<SshStream>,
 }
 
-impl Entry {
+impl ForwardEntry {
     async fn is_for(&self, port: u32) -> bool {
         let mut own = self.port.subscribe();
         let known = tokio::time::timeout(PORT_KNOWN_WITHIN, own.wait_for(Option::is_some)).await;
@@ -42,8 +42,8 @@ impl Entry {
 
 impl Forwards {
     /// A place for a connection to `address` and `port`, or why there is none.
-    pub(super) async fn reserve(&self, address: &str, port: u32) -> Result<OwnedPermit<Stream>, ChannelOpenFailure> {
-        let entries: Vec<Entry> = lock(&self.0).iter().filter(|e| e.address == address).cloned().collect();
+    pub(super) async fn reserve(&self, address: &str, port: u32) -> Result<OwnedPermit<SshStream>, ChannelOpenFailure> {
+        let entries: Vec<ForwardEntry> = lock(&self.0).iter().filter(|e| e.address == address).cloned().collect();
         for entry in entries {
             if entry.is_for(port).await {
                 return entry.sender.try_reserve_owned().map_err(|_| ChannelOpenFailure::ResourceShortage);
@@ -52,10 +52,10 @@ impl Forwards {
         Err(ChannelOpenFailure::AdministrativelyProhibited)
     }
 
-    fn add(&self, address: &str, port: Option<u32>, sender: mpsc::Sender<Stream>) -> u64 {
+    fn add(&self, address: &str, port: Option<u32>, sender: mpsc::Sender<SshStream>) -> u64 {
         let mut entries = lock(&self.0);
         let id = entries.iter().map(|e| e.id + 1).max().unwrap_or_default();
-        entries.push(Entry { id, address: address.to_owned(), port: watch::Sender::new(port), sender });
+        entries.push(ForwardEntry { id, address: address.to_owned(), port: watch::Sender::new(port), sender });
         id
     }
 
@@ -73,7 +73,7 @@ impl Forwards {
 /// A port on the host whose connections come to us. Dropping it gives the port back.
 pub struct RemoteForward {
     listening: Listening,
-    incoming: mpsc::Receiver<Stream>,
+    incoming: mpsc::Receiver<SshStream>,
 }
 
 /// Removes the entry, and asks the server to stop listening, when dropped.
@@ -93,7 +93,7 @@ impl RemoteForward {
     }
 
     /// The next connection; `None` when the SSH connection is gone. At most 64 wait here; further ones are refused.
-    pub async fn next(&mut self) -> Option<Stream> {
+    pub async fn next(&mut self) -> Option<SshStream> {
         self.incoming.recv().await
     }
 
@@ -157,7 +157,7 @@ pub(super) async fn direct(
     host: &str,
     port: u16,
     patience: Duration,
-) -> Result<Stream, ForwardError> {
+) -> Result<SshStream, ForwardError> {
     let (handle, host) = (handle.clone(), host.to_owned());
     let (wait, own) = (trips.begin(), trips.clone());
     // A task of its own: if the caller gives up, the channel is still closed when the server confirms it.

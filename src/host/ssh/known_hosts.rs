@@ -7,7 +7,7 @@ use sha1::Sha1;
 
 /// What known_hosts says about a host's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum KeyVerdict {
     /// A line has this key for this host.
     Trusted {
         /// Line number, from 1.
@@ -40,22 +40,22 @@ pub struct Known {
 ///
 /// As in ssh(1), a key that is known for the name without a port is accepted on another port, if that port has no key
 /// of its own.
-pub fn verdict(text: &str, host: &str, port: u16, key: &PublicKey) -> Verdict {
+pub fn verdict(text: &str, host: &str, port: u16, key: &PublicKey) -> KeyVerdict {
     if let Some(line) = revoked(text, host, port, key) {
-        return Verdict::Revoked { line };
+        return KeyVerdict::Revoked { line };
     }
     let (own, bare) = (lookup_name(host, port), lookup_name(host, 22));
     let expected = keys(text, Mark::None, &own);
     if expected.is_empty() && own != bare {
         return match find(&keys(text, Mark::None, &bare), key) {
-            Some(line) => Verdict::Trusted { line },
-            None => Verdict::Unknown,
+            Some(line) => KeyVerdict::Trusted { line },
+            None => KeyVerdict::Unknown,
         };
     }
     match find(&expected, key) {
-        Some(line) => Verdict::Trusted { line },
-        None if expected.is_empty() => Verdict::Unknown,
-        None => Verdict::Mismatch { expected },
+        Some(line) => KeyVerdict::Trusted { line },
+        None if expected.is_empty() => KeyVerdict::Unknown,
+        None => KeyVerdict::Mismatch { expected },
     }
 }
 
@@ -96,7 +96,7 @@ fn find(known: &[Known], key: &PublicKey) -> Option<usize> {
 }
 
 fn keys(text: &str, mark: Mark, name: &str) -> Vec<Known> {
-    let line = |(at, text)| Line::parse(text).map(|line| (at, line));
+    let line = |(at, text)| KnownHostsLine::parse(text).map(|line| (at, line));
     (1..)
         .zip(text.lines())
         .filter_map(line)
@@ -112,14 +112,14 @@ enum Mark {
     Revoked,
 }
 
-struct Line<'a> {
+struct KnownHostsLine<'a> {
     mark: Mark,
     names: &'a str,
     algorithm: &'a str,
     blob: &'a str,
 }
 
-impl<'a> Line<'a> {
+impl<'a> KnownHostsLine<'a> {
     /// `None` for an empty line, a comment, and what ssh(1) would skip too.
     fn parse(text: &'a str) -> Option<Self> {
         // a byte order mark is where files that had one were joined, too
@@ -135,7 +135,7 @@ impl<'a> Line<'a> {
             other if other.starts_with('@') => return None,
             names => (Mark::None, names),
         };
-        Some(Line { mark, names, algorithm: words.next()?, blob: words.next()? })
+        Some(KnownHostsLine { mark, names, algorithm: words.next()?, blob: words.next()? })
     }
 
     fn key(&self) -> Option<PublicKey> {

@@ -19,10 +19,10 @@ fn key(text: &str) -> PublicKey {
 /// The verdict in one word and the lines that it names.
 fn say(text: &str, host: &str, port: u16, presented: &str) -> String {
     match verdict(text, host, port, &key(presented)) {
-        Verdict::Trusted { line } => format!("trusted {line}"),
-        Verdict::Unknown => "unknown".into(),
-        Verdict::Revoked { line } => format!("revoked {line}"),
-        Verdict::Mismatch { expected } => {
+        KeyVerdict::Trusted { line } => format!("trusted {line}"),
+        KeyVerdict::Unknown => "unknown".into(),
+        KeyVerdict::Revoked { line } => format!("revoked {line}"),
+        KeyVerdict::Mismatch { expected } => {
             let lines: Vec<String> = expected.iter().map(|k| k.line.to_string()).collect();
             format!("mismatch {}", lines.join(","))
         }

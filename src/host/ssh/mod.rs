@@ -39,7 +39,7 @@ pub use pool::Size;
 pub use quote::{Command, QuoteError, quote};
 pub use session::{Session, Window};
 pub use stated::{bind, unbound};
-pub use stream::{Child, Stream};
+pub use stream::{Child, SshStream};
 pub use target::{Target, TargetError};
 
 use crate::secret::Secret;

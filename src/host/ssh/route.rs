@@ -3,9 +3,9 @@ use std::path::{Path, PathBuf};
 
 use super::Options;
 use super::auth::{KeyFile, Sources};
-use super::config_file::{self, HostConfig};
+use super::config_file::{self, HostBlock};
 use super::error::ConnectError;
-use super::stated::{Stated, bind, unbound};
+use super::stated::{StatedPrint, bind, unbound};
 use super::target::{Target, place};
 use super::trust::{KnownHosts, Trust};
 use crate::report::text::one_line;
@@ -20,7 +20,7 @@ pub(super) struct Hop {
     pub(super) port: u16,
     pub(super) user: String,
     pub(super) trust: Trust,
-    config: HostConfig,
+    config: HostBlock,
 }
 
 impl Hop {
@@ -115,8 +115,8 @@ fn hop(target: &Target, options: &Options, text: &str) -> Result<Hop, ConnectErr
 }
 
 /// What is known of the host that has these names; the last is the one that known_hosts has.
-fn trust(names: &[&str; 3], port: u16, options: &Options, config: &HostConfig) -> Result<Trust, ConnectError> {
-    let stated = options.fingerprints.iter().map(|text| Stated::read(text)).collect::<Result<Vec<_>, _>>()?;
+fn trust(names: &[&str; 3], port: u16, options: &Options, config: &HostBlock) -> Result<Trust, ConnectError> {
+    let stated = options.fingerprints.iter().map(|text| StatedPrint::read(text)).collect::<Result<Vec<_>, _>>()?;
     let (own, others): (Vec<_>, Vec<_>) = stated.into_iter().partition(|stated| stated.is_for(names, port));
     let host = names[2].to_owned();
     let known = match &options.known_hosts {
@@ -125,11 +125,11 @@ fn trust(names: &[&str; 3], port: u16, options: &Options, config: &HostConfig) -
     };
     let known_only_revokes = options.known_hosts.is_none() && !options.fingerprints.is_empty();
     let fingerprints = own.into_iter().map(|stated| stated.print).collect();
-    let stated_for = others.iter().filter_map(Stated::place).collect();
+    let stated_for = others.iter().filter_map(StatedPrint::place).collect();
     Ok(Trust { host, port, known, known_only_revokes, fingerprints, stated_for })
 }
 
-fn known_hosts_files(config: &HostConfig) -> Result<Vec<KnownHosts>, ConnectError> {
+fn known_hosts_files(config: &HostBlock) -> Result<Vec<KnownHosts>, ConnectError> {
     let mut paths = config.known_hosts_files.clone();
     if paths.is_empty() {
         paths.push(home().join(".ssh/known_hosts"));

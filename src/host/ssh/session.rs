@@ -10,7 +10,7 @@ use russh::keys::Algorithm;
 use tokio::sync::watch;
 
 use super::Options;
-use super::auth::{Offers, Refusal};
+use super::auth::{LoginRefusal, Offers};
 use super::connect::{self, Connected, Timing};
 use super::error::{ConnectError, ExecError, ForwardError};
 use super::exec::{self, Limits, Output};
@@ -18,7 +18,7 @@ use super::forward::{self, Forwards, RemoteForward};
 use super::handler::{Client, Learned, Shared, lock};
 use super::pool::{Pool, Size};
 use super::route::{Hop, route};
-use super::stream::{self, Child, Stream};
+use super::stream::{self, Child, SshStream};
 use super::target::Target;
 use super::trips::Trips;
 use super::trust::Trust;
@@ -87,7 +87,7 @@ impl Session {
     ///
     /// # Errors
     /// [`ExecError`], if there is no session for it. That the command fails is an error of reading the stream.
-    pub async fn stdio(&self, command: &str) -> Result<Stream, ExecError> {
+    pub async fn stdio(&self, command: &str) -> Result<SshStream, ExecError> {
         Ok(stream::stdio(self.inner.pool.start(command).await?))
     }
 
@@ -111,7 +111,7 @@ impl Session {
     ///
     /// # Errors
     /// [`ForwardError::Prohibited`] by sshd_config(5); [`ForwardError::ConnectFailed`] if nothing answers there.
-    pub async fn direct_tcpip(&self, host: &str, port: u16) -> Result<Stream, ForwardError> {
+    pub async fn direct_tcpip(&self, host: &str, port: u16) -> Result<SshStream, ForwardError> {
         forward::direct(&self.inner.handle, &self.inner.trips, host, port, self.inner.patience).await
     }
 
@@ -286,7 +286,9 @@ async fn log_in(hop: &Hop, offers: &Offers, connected: &mut Connected) -> Result
     let refusal = match tokio::time::timeout(LOGIN_WITHIN, login).await {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(refusal)) => refusal,
-        Err(_) => Refusal { note: Some("the login was not answered within 60 s".into()), ..Refusal::default() },
+        Err(_) => {
+            LoginRefusal { note: Some("the login was not answered within 60 s".into()), ..LoginRefusal::default() }
+        }
     };
     if let (true, Some(missing)) = (refusal.offered.is_empty(), refusal.missing) {
         return Err(missing);

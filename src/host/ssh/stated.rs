@@ -6,15 +6,15 @@ use super::trust::parse_fingerprint;
 
 /// A fingerprint, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stated {
+pub(super) struct StatedPrint {
     /// Name and port; a port that is not stated is any.
     pub(super) host: Option<(String, Option<u16>)>,
     pub(super) print: String,
 }
 
-impl Stated {
+impl StatedPrint {
     /// Reads `SHA256:…`, `HOST=SHA256:…`, `HOST:PORT=SHA256:…` or a line of `ssh-keygen -l`.
-    pub(super) fn read(text: &str) -> Result<Stated, ConnectError> {
+    pub(super) fn read(text: &str) -> Result<StatedPrint, ConnectError> {
         let (host, _) = split(text);
         let print = parse_fingerprint(text)?;
         let host = host.map(|host| {
@@ -23,7 +23,7 @@ impl Stated {
             })
         });
         let host = host.transpose()?.map(|Target { host, port, .. }| (host, port));
-        Ok(Stated { host, print })
+        Ok(StatedPrint { host, print })
     }
 
     /// Whether it may be of the host that is called one of these names, at this port.
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_fingerprint_may_say_whose_it_is() {
-        let of = |text: &str| Stated::read(text).unwrap();
+        let of = |text: &str| StatedPrint::read(text).unwrap();
         for (text, host) in [
             (PRINT.to_owned(), None),
             (format!("256 {PRINT} root@web1 (ED25519)"), None),
@@ -86,10 +86,10 @@ mod tests {
             (format!(" web1:2222={PRINT}= "), Some(("web1".to_owned(), Some(2222)))),
             (format!("[::1]:22={PRINT}"), Some(("::1".to_owned(), Some(22)))),
         ] {
-            assert_eq!(of(&text), Stated { host, print: PRINT.to_owned() }, "{text}");
+            assert_eq!(of(&text), StatedPrint { host, print: PRINT.to_owned() }, "{text}");
         }
         for text in [format!("a b;={PRINT}"), format!("={PRINT}"), "web1=SHA256:short".to_owned()] {
-            assert!(Stated::read(&text).is_err(), "{text}");
+            assert!(StatedPrint::read(&text).is_err(), "{text}");
         }
         let stated = of(&format!("Web1:2222={PRINT}"));
         assert!(stated.is_for(&["web1", "10.0.0.1"], 2222) && !stated.is_for(&["web1"], 22));

@@ -33,7 +33,7 @@ const STDERR_TAIL: usize = 16 << 10;
 /// Shutting down the write side sends EOF. Dropping it sends what was written and closes the channel. For a command that
 /// failed, reading past the end is an error that says so, with the end of its stderr.
 #[derive(Debug)]
-pub struct Stream {
+pub struct SshStream {
     io: DuplexStream,
     end: watch::Receiver<Option<Result<u32, ExecError>>>,
     stderr: Arc<Mutex<Vec<u8>>>,
@@ -41,7 +41,7 @@ pub struct Stream {
     _open: oneshot::Sender<()>,
 }
 
-impl Stream {
+impl SshStream {
     /// The last 16 KiB that the command wrote to stderr so far; empty for a forwarded connection.
     pub fn stderr(&self) -> Vec<u8> {
         lock(&self.stderr).clone()
@@ -60,7 +60,7 @@ impl Stream {
     }
 }
 
-impl AsyncRead for Stream {
+impl AsyncRead for SshStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let wanted = buf.remaining();
@@ -70,7 +70,7 @@ impl AsyncRead for Stream {
     }
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for SshStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.io).poll_write(cx, buf)
     }
@@ -129,21 +129,21 @@ struct Pump<R, W> {
 }
 
 /// A connection that the host forwarded to us, or we to it.
-pub(super) fn forwarded(channel: Channel<Msg>) -> Stream {
+pub(super) fn forwarded(channel: Channel<Msg>) -> SshStream {
     stream(OpenChannel::new(channel, Trips::default()), false)
 }
 
 /// A connection from us into the host's network.
-pub(super) fn connection(channel: OpenChannel) -> Stream {
+pub(super) fn connection(channel: OpenChannel) -> SshStream {
     stream(channel, false)
 }
 
 /// A command's stdin and stdout as one stream.
-pub(super) fn stdio(channel: OpenChannel) -> Stream {
+pub(super) fn stdio(channel: OpenChannel) -> SshStream {
     stream(channel, true)
 }
 
-fn stream(channel: OpenChannel, is_command: bool) -> Stream {
+fn stream(channel: OpenChannel, is_command: bool) -> SshStream {
     let (near, far) = tokio::io::duplex(BUFFER);
     let (from_user, to_user) = tokio::io::split(far);
     let (end_sender, end) = watch::channel(None);
@@ -151,7 +151,7 @@ fn stream(channel: OpenChannel, is_command: bool) -> Stream {
     let stderr = Arc::default();
     let pump = Pump { channel, from_user, to_user, stderr: Arc::clone(&stderr), end: end_sender, open, is_command };
     tokio::spawn(pump.run());
-    Stream { io: near, end, stderr, is_command, _open: open_sender }
+    SshStream { io: near, end, stderr, is_command, _open: open_sender }
 }
 
 pub(super) fn child(channel: OpenChannel) -> Child {

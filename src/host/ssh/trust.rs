@@ -6,7 +6,7 @@ use russh::keys::ssh_key::certificate::CertType;
 use russh::keys::{Algorithm, Certificate, HashAlg, PublicKey, PublicKeyOrCertificate};
 
 use super::error::{ConnectError, ExpectedKey, UnknownHostKey};
-use super::known_hosts::{self, Known, Verdict, fingerprint};
+use super::known_hosts::{self, KeyVerdict, Known, fingerprint};
 use super::target::place;
 use crate::report::text::one_line;
 
@@ -49,9 +49,11 @@ impl Trust {
         let mut expected: Vec<ExpectedKey> = self.fingerprints.iter().map(|f| stated(f)).collect();
         for file in self.lines() {
             match known_hosts::verdict(&file.text, &self.host, self.port, key) {
-                Verdict::Trusted { .. } => return Ok(print),
-                Verdict::Mismatch { expected: keys } => expected.extend(keys.iter().map(|k| in_file(&file.source, k))),
-                Verdict::Unknown | Verdict::Revoked { .. } => {}
+                KeyVerdict::Trusted { .. } => return Ok(print),
+                KeyVerdict::Mismatch { expected: keys } => {
+                    expected.extend(keys.iter().map(|k| in_file(&file.source, k)))
+                }
+                KeyVerdict::Unknown | KeyVerdict::Revoked { .. } => {}
             }
         }
         Err(if expected.is_empty() { self.unknown(key, print) } else { self.mismatch(key, print, expected) })
