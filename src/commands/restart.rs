@@ -26,7 +26,7 @@ pub(super) async fn restart(run: &Run, options: &cli::Restart) -> Result<Exit, S
         );
         return Err(Stop::new(Exit::Refused, message));
     }
-    let asked = cli::Asked { version: Some(version) };
-    let swap = cli::Swap { again: true, wait: options.wait.clone(), ..cli::Swap::default() };
-    deploy(run, &cli::Deploy { asked, swap, ..cli::Deploy::default() }).await
+    let asked = cli::VersionAsked { version: Some(version) };
+    let swap = cli::SwapOptions { again: true, wait: options.wait.clone(), ..cli::SwapOptions::default() };
+    deploy(run, &cli::DeployOptions { asked, swap, ..cli::DeployOptions::default() }).await
 }
