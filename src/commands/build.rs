@@ -6,8 +6,8 @@ use crate::release::build::reference;
 use crate::release::docker_cli::{DockerCli, DockerLine};
 use crate::release::push::Pushed;
 use crate::release::version::Version;
-use crate::report::{Event, Level, Reporter};
-use serde_json::{Map, json};
+use crate::report::outcome::Pairs;
+use crate::report::{Event, Level, Outcome, Reporter};
 
 /// Builds and tags.
 pub(super) async fn build(run: &Run, asked: &VersionAsked) -> Result<Exit, Stop> {
@@ -16,13 +16,8 @@ pub(super) async fn build(run: &Run, asked: &VersionAsked) -> Result<Exit, Stop>
     let images = run.build_all(&docker, &version).await?;
     let built = run.config.services.iter().filter(|service| service.build.is_some());
     let names = built.map(|service| service.name.to_string());
-    let text = images.join("\n");
-    let images: Map<_, _> = names.zip(images.into_iter().map(Into::into)).collect();
-    run.reporter.emit(Event::Result {
-        verb: "build",
-        data: json!({ "version": version.to_string(), "images": images }),
-        text,
-    });
+    let images = Pairs(names.zip(images).collect());
+    run.reporter.outcome(&Outcome::Build { version, images });
     Ok(Exit::Done)
 }
 
@@ -36,12 +31,9 @@ pub(super) async fn push(run: &Run, asked: &VersionAsked) -> Result<Exit, Stop> 
     let docker = run.docker().await?;
     let pushed = run.push_all(&docker, &version).await?;
     let names = run.config.services.iter().filter(|service| !service.ship).map(|service| service.name.to_string());
-    let digests: Map<_, _> = names.zip(pushed.iter().map(|pushed| pushed.digest.to_string().into())).collect();
-    let text = pushed.iter().map(|pushed| format!("{} {}", pushed.reference, pushed.digest)).collect::<Vec<_>>();
-    let names = run.config.services.iter().map(|service| service.name.to_string());
-    let images: Map<_, _> = names.zip(pushed.iter().map(|pushed| pushed.reference.clone().into())).collect();
-    let data = json!({ "version": version.to_string(), "digests": digests, "images": images });
-    run.reporter.emit(Event::Result { verb: "push", data, text: text.join("\n") });
+    let named = |what: fn(&Pushed) -> String| Pairs(names.clone().zip(pushed.iter().map(what)).collect());
+    let (digests, images) = (named(|pushed| pushed.digest.to_string()), named(|pushed| pushed.reference.clone()));
+    run.reporter.outcome(&Outcome::Push { version, digests, images });
     Ok(Exit::Done)
 }
 

@@ -1,11 +1,10 @@
 //! `cutover check`: what stands in the way of a release, or will one day, and what to do. Changes nothing.
 
-use super::session::said;
 use super::{Exit, Run, Stop};
-use crate::report::Event;
+use crate::report::Outcome;
+use crate::report::outcome::{HostCheck, ServiceCheck};
 use crate::swap::findings::{Finding, Weight};
 use crate::swap::observe::{Observation, ServiceSeen};
-use serde_json::{Value, json};
 
 /// Sessions that a release has open at the same time, one of them kept for putting back. Where sshd opens fewer on one
 /// connection, it makes further ones.
@@ -14,72 +13,51 @@ const SESSIONS: usize = 6;
 /// Prints every finding; refusals make the exit code 3, as a release would end.
 pub(super) async fn check(run: &Run) -> Result<Exit, Stop> {
     let hosts = run.until_signal(run.connect()).await??;
-    let (mut text, mut data, mut refused) = (String::new(), Vec::new(), false);
+    let (mut all, mut refused) = (Vec::new(), false);
     for (host, (seen, mut findings)) in hosts.iter().zip(run.until_signal(run.look(&hosts, &[])).await??) {
-        text += &format!(
-            "{}: {}@{}, host key {}\n",
-            host.name,
-            host.session.user(),
-            host.session.place(),
-            host.session.fingerprint()
-        );
         findings.extend(of_sessions(run.until_signal(host.session.sessions(SESSIONS)).await?));
-        for finding in &findings {
-            let mark = if finding.weight == Weight::Refusal { "✘" } else { "!" };
-            text += &format!("  {mark} {}\n", said(finding));
-        }
-        refused |= findings.iter().any(|finding| finding.weight == Weight::Refusal);
-        let ready = seen.is_some() && findings.iter().all(|finding| finding.weight != Weight::Refusal);
-        let services = seen.iter().flat_map(|seen| &seen.services);
-        let mark = if ready { "✔ ready" } else { "  found" };
-        text += &services.clone().map(|service| format!("  {mark}: {}\n", found(service))).collect::<String>();
-        let services: Vec<Value> = services.map(found_data).collect();
-        data.push(json!({ "host": host.name, "ready": ready, "findings": findings, "services": services }));
+        let refuses = findings.iter().any(|finding| finding.weight == Weight::Refusal);
+        refused |= refuses;
+        all.push(HostCheck {
+            host: host.name.clone(),
+            ready: seen.is_some() && !refuses,
+            findings,
+            services: seen.iter().flat_map(|seen| &seen.services).map(found).collect(),
+            login: format!("{}@{}", host.session.user(), host.session.place()),
+            fingerprint: host.session.fingerprint(),
+        });
     }
-    run.reporter.emit(Event::Result { verb: "check", data: json!({ "hosts": data }), text });
+    run.reporter.outcome(&Outcome::Check { hosts: all });
     Ok(if refused { Exit::Refused } else { Exit::Done })
 }
 
-/// What was found of a service, on one line.
-fn found(service: &ServiceSeen) -> String {
-    let [one, two] = &service.slots;
-    let named = &service.slots[service.in_conf];
-    let health = match &service.health_answer {
-        Some(Ok((status, took))) => format!("GET {} → {status} in {} ms", service.health.path, took.as_millis()),
-        Some(Err(error)) => format!("GET {} → {}", service.health.path, crate::report::text::one_line(error, 100)),
-        None => format!("GET {}, which nothing answers yet", service.health.path),
+/// What was found of a service.
+fn found(service: &ServiceSeen) -> ServiceCheck {
+    let path = &service.health.path;
+    let health_text = match &service.health_answer {
+        Some(Ok((status, took))) => format!("GET {path} → {status} in {} ms", took.as_millis()),
+        Some(Err(error)) => format!("GET {path} → {}", crate::report::text::one_line(error, 100)),
+        None => format!("GET {path}, which nothing answers yet"),
     };
-    format!(
-        "{}: slots {}, {}; upstream {} ({}) on {}:{}; health {health}; evidence: {}",
-        service.name,
-        one.service,
-        two.service,
-        service.upstream,
-        service.word,
-        named.host,
-        service.port,
-        evidence(service)
-    )
+    let health = service.health_answer.as_ref().and_then(|answer| answer.as_ref().ok());
+    ServiceCheck {
+        service: service.name.clone(),
+        slots: service.slots.each_ref().map(|slot| slot.service.clone()),
+        live: service.live.slot().map(|slot| service.slots[slot].service.clone()),
+        upstream: service.upstream.clone(),
+        place: service.word.clone(),
+        port: service.port,
+        health: health.map(|(status, _)| *status),
+        evidence: service.looked.evidence,
+        evidence_text: evidence(service),
+        named: service.slots[service.in_conf].host.clone(),
+        health_text,
+    }
 }
 
 fn evidence(service: &ServiceSeen) -> String {
     let live = service.live.slot().unwrap_or(service.in_conf);
     service.looked.evidence.explain(service.looked.probe.as_ref(), &service.slots[live].service)
-}
-
-fn found_data(service: &ServiceSeen) -> Value {
-    let health = service.health_answer.as_ref().and_then(|answer| answer.as_ref().ok());
-    json!({
-        "service": service.name,
-        "slots": service.slots.each_ref().map(|slot| &slot.service),
-        "live": service.live.slot().map(|slot| &service.slots[slot].service),
-        "upstream": service.upstream,
-        "place": service.word,
-        "port": service.port,
-        "health": health.map(|(status, _)| status),
-        "evidence": service.looked.evidence,
-        "evidence-text": evidence(service),
-    })
 }
 
 /// The evidence that a release will have on a host, for a plan.

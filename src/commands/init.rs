@@ -6,9 +6,8 @@ use crate::config::Config;
 use crate::init::{
     ACTION, Choices, ChosenService, KEEPALIVE, Pair, ProjectFound, configuration, how_to_go_on, look, pinned, workflow,
 };
-use crate::report::{Event, Level, Reporter};
+use crate::report::{Level, Outcome, Reporter};
 use crate::swap::observe::GUARD;
-use serde_json::json;
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -38,19 +37,15 @@ pub(super) fn init(reporter: &Reporter, common: &cli::CommonOptions, options: &c
         };
         files.push((root.join(directory).join(GUARD), KEEPALIVE.to_owned()));
     }
-    let (mut said, mut written) = (String::new(), Vec::new());
+    let mut ended = Vec::new();
     for (path, text) in files {
         let new = write_new(&path, &text)
             .map_err(|error| Stop::new(Exit::Usage, format!("{} can't be written: {error}", path.display())))?;
-        said += &format!("{} {}\n", path.display(), if new { "written" } else { "is there already; not touched" });
-        written.extend(new.then(|| path.display().to_string()));
+        ended.push((path.display().to_string(), new));
     }
-    let text = said + &how_to_go_on(&answers);
-    reporter.emit(Event::Result {
-        verb: "init",
-        data: json!({ "written": written, "found": found.pairs.len() }),
-        text,
-    });
+    let written = ended.iter().filter(|(_, new)| *new).map(|(path, _)| path.clone()).collect();
+    let next = how_to_go_on(&answers);
+    reporter.outcome(&Outcome::Init { written, found: found.pairs.len(), files: ended, next });
     Ok(Exit::Done)
 }
 

@@ -1,11 +1,10 @@
 //! What is said of a swap at its end.
 
 use super::{Exit, Stop};
-use crate::report::Event;
+use crate::report::Outcome;
+use crate::report::outcome::{HostReleased, ReleaseEnd, ServiceReleased};
 use crate::swap::execute::{Failure, by_host};
 use crate::swap::run::HostSwap;
-use serde_json::json;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What a failed release comes to. `seen` is what answered through nginx on each host after it was put back, where that was
@@ -39,61 +38,36 @@ pub(super) fn failed(version: &str, failure: &Failure, seen: &[(String, Option<S
 }
 
 /// What a release that is live comes to.
-pub(super) fn finished(swaps: &[HostSwap<'_>], live: Duration, whole: Duration) -> Event {
-    let version = swaps.first().map_or("", |swap| swap.plan.version.as_str());
-    let mut text =
-        format!("\n{version} is live after {:.2} s; done after {:.2} s\n", live.as_secs_f64(), whole.as_secs_f64());
-    let mut hosts = Vec::new();
-    for swap in swaps {
-        text += &format!("  {}\n", swap.host.name);
-        let mut services = Vec::new();
-        for (service, container) in swap.services.iter().filter_map(|each| Some((each, each.started.as_ref()?))) {
-            let digest = service.digest.as_deref();
-            let service = service.plan;
-            let from = service.from.as_ref();
-            let old = from.and_then(|old| old.version.clone());
-            text += &format!(
-                "    {:<16} {} → {}   {} → {version}   {}\n",
-                service.name,
-                from.map_or("nothing", |old| old.slot.as_str()),
-                service.to.slot,
-                old.as_deref().unwrap_or("unknown version"),
-                digest.unwrap_or("no digest")
-            );
-            services.push(json!({
-                "service": service.name,
-                "slot": service.to.slot,
-                "previous-slot": from.map(|old| &old.slot),
-                "previous-version": old,
-                "digest": digest,
-                "image": container.image,
-                "reference": tagged(&service.pull, version),
-            }));
-        }
-        let drained = swap.drained.as_ref().map_or("", |drained| drained.text.as_str());
-        if !drained.is_empty() {
-            text += &format!("    drained: {drained}\n");
-        }
-        let seconds: Vec<String> = swap
-            .begun
-            .iter()
-            .filter_map(|step| Some(format!("{} {:.2}", step.name(), swap.seconds.get(step.name())?)))
-            .collect();
-        text += &format!("    seconds: {}\n", seconds.join(", "));
-        let seconds: BTreeMap<_, _> = swap.seconds.iter().collect();
-        hosts.push(json!({
-            "host": swap.host.name, "services": services, "drained": drained, "seconds": seconds,
-            "round-trips": swap.host.session.round_trips(),
-        }));
-    }
-    let data = json!({
-        "version": version,
-        "outcome": "released",
-        "live-seconds": live.as_secs_f64(),
-        "seconds": whole.as_secs_f64(),
-        "hosts": hosts,
+pub(super) fn finished(swaps: &[HostSwap<'_>], live: Duration, whole: Duration) -> Outcome {
+    Outcome::Release(ReleaseEnd::Released {
+        version: swaps.first().map(|swap| swap.plan.version.clone()).unwrap_or_default(),
+        live_seconds: live.as_secs_f64(),
+        seconds: whole.as_secs_f64(),
+        hosts: swaps.iter().map(on_host).collect(),
+    })
+}
+
+fn on_host(swap: &HostSwap<'_>) -> HostReleased {
+    let services = swap.services.iter().filter_map(|service| {
+        let (plan, container) = (service.plan, service.started.as_ref()?);
+        Some(ServiceReleased {
+            service: plan.name.clone(),
+            slot: plan.to.slot.clone(),
+            previous_slot: plan.from.as_ref().map(|old| old.slot.clone()),
+            previous_version: plan.from.as_ref().and_then(|old| old.version.clone()),
+            digest: service.digest.clone(),
+            image: container.image.clone(),
+            reference: tagged(&plan.pull, &swap.plan.version),
+        })
     });
-    Event::Result { verb: "release", data, text }
+    HostReleased {
+        host: swap.host.name.clone(),
+        services: services.collect(),
+        drained: swap.drained.as_ref().map(|drained| drained.text.clone()).unwrap_or_default(),
+        seconds: swap.seconds.clone(),
+        round_trips: swap.host.session.round_trips(),
+        steps: swap.begun.iter().map(|step| step.name()).collect(),
+    }
 }
 
 /// `REPOSITORY:VERSION` of what was pulled; `None` for an image that has only its id.

@@ -2,12 +2,15 @@
 
 use super::{Exit, Run, Stop};
 use crate::cli::{self, VersionAsked};
+use crate::config::ServiceSettings;
+use crate::release::Version;
 use crate::release::build::reference;
-use crate::report::{Event, Level};
+use crate::report::outcome::{HostPlan, PlannedStep};
+use crate::report::{Level, Outcome};
 use crate::swap::deliver::Shipment;
 use crate::swap::plan::Release;
+use crate::swap::story::Step;
 use crate::swap::{step, story};
-use serde_json::json;
 
 /// Prints it.
 pub(super) async fn plan(run: &Run, asked: &VersionAsked) -> Result<Exit, Stop> {
@@ -24,35 +27,25 @@ pub(super) async fn plan(run: &Run, asked: &VersionAsked) -> Result<Exit, Stop> 
     let release =
         Release { id: String::new(), version: version.to_string(), commit: String::new(), images, rollback: false };
     let all = run.plans(&seen, &release)?;
-    let mut text = format!("{version} (from {source}) would be released so:\n");
-    for service in &run.config.services {
-        text += &match service.build {
-            Some(_) if service.ship => {
-                format!("  build {}, to be sent over SSH\n", reference(&service.image, &version))
-            }
-            None if service.ship => format!("  use {} from Docker here\n", reference(&service.image, &version)),
-            Some(_) => format!("  build and push {}\n", reference(&service.image, &version)),
-            None => format!("  use {} from the registry\n", reference(&service.image, &version)),
-        };
-    }
-    let mut plans = Vec::new();
-    for ((host, plan), seen) in hosts.iter().zip(&all).zip(&seen) {
-        text += &format!("  on {}:\n    evidence {}\n", host.name, super::check::all_evidence(seen));
-        for step in story::steps(plan) {
-            text += &format!("    {:<8} {}\n", step.name(), step::explain(plan, step));
-        }
-        for (number, (before, after)) in plan.conf.before.lines().zip(plan.conf.after.lines()).enumerate() {
-            if before != after {
-                text += &format!("    {}:{}\n      - {before}\n      + {after}\n", plan.conf.path, number + 1);
-            }
-        }
-        let steps: Vec<_> = story::steps(plan)
-            .iter()
-            .map(|step| json!({ "step": step.name(), "text": step::explain(plan, *step) }))
-            .collect();
-        plans.push(json!({ "host": host.name, "steps": steps, "plan": plan }));
-    }
-    let data = json!({ "version": version.to_string(), "source": source.to_string(), "hosts": plans });
-    run.reporter.emit(Event::Result { verb: "plan", data, text });
+    let images = run.config.services.iter().map(|service| bringing(service, &version)).collect();
+    let each = hosts.iter().zip(all).zip(&seen);
+    let hosts = each.map(|((host, plan), seen)| {
+        let planned = |each: Step| PlannedStep { step: each.name(), text: step::explain(&plan, each) };
+        let steps = story::steps(&plan).into_iter().map(planned).collect();
+        HostPlan { host: host.name.clone(), steps, plan, evidence: super::check::all_evidence(seen) }
+    });
+    let hosts = hosts.collect();
+    run.reporter.outcome(&Outcome::Plan { version, source: source.to_string(), hosts, images });
     Ok(Exit::Done)
+}
+
+/// How a service's image gets to the hosts.
+fn bringing(service: &ServiceSettings, version: &Version) -> String {
+    let image = reference(&service.image, version);
+    match (&service.build, service.ship) {
+        (Some(_), true) => format!("build {image}, to be sent over SSH"),
+        (None, true) => format!("use {image} from Docker here"),
+        (Some(_), false) => format!("build and push {image}"),
+        (None, false) => format!("use {image} from the registry"),
+    }
 }

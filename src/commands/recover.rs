@@ -6,10 +6,9 @@ use super::{Exit, Run, Stop};
 use crate::cli;
 use crate::host::Host;
 use crate::release::Version;
-use crate::report::Event;
+use crate::report::Outcome;
 use crate::swap::observe::{Observation, ServiceSeen};
 use crate::swap::recover::{Way, way};
-use serde_json::json;
 
 impl Run {
     /// What is on the hosts. A version that is live already is not called so before what an earlier run left unfinished is
@@ -52,11 +51,6 @@ pub(super) async fn recover(run: &Run, options: &cli::RecoverOptions) -> Result<
     let locked = run.lock_and_observe(&hosts, &holder, options.wait.as_deref(), &[], None);
     let Locked { seen, .. } = run.until_signal(locked).await??;
     let (recovered, _) = run.recover(&hosts, seen, &holder, asked).await?;
-    let text = if recovered { "recovered" } else { "nothing is unfinished" };
-    run.reporter.emit(Event::Result {
-        verb: "recover",
-        data: json!({ "recovered": recovered }),
-        text: text.to_owned(),
-    });
+    run.reporter.outcome(&Outcome::Recover { recovered });
     Ok(Exit::Done)
 }

@@ -1,10 +1,10 @@
 //! The containers that serve, for the verbs that look into them.
 
-use super::session::said;
 use super::{Exit, Run, Stop};
 use crate::host::Host;
 use crate::host::ssh::{Child, ExecError, Limits, Lines};
 use crate::report::Event;
+use crate::report::finding;
 use crate::swap::observe::{Observation, ServiceSeen};
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ impl Run {
         let mut missing = Vec::new();
         for (host, (seen, findings)) in hosts.iter().zip(self.look(hosts, &[]).await?) {
             let Some(seen) = seen else {
-                missing.extend(findings.iter().map(|finding| format!("{}: {}", host.name, said(finding))));
+                missing.extend(findings.iter().map(|found| format!("{}: {}", host.name, finding(found))));
                 continue;
             };
             for service in wanted(&seen, which) {

@@ -6,7 +6,7 @@ use crate::host::Host;
 use crate::host::ssh::{ConnectError, Options, Session, Target, bind, unbound};
 use crate::parallel;
 use crate::release::login::Credentials;
-use crate::report::Level;
+use crate::report::{Level, finding};
 use crate::secret::Secret;
 use crate::swap::env_file::Given;
 use crate::swap::findings::{Finding, Weight};
@@ -216,10 +216,10 @@ impl Run {
     pub(super) fn judge(&self, hosts: &[Host], seen: Vec<Seen>) -> Result<Vec<Observation>, Stop> {
         let (mut all, mut refusals) = (Vec::new(), Vec::new());
         for (host, (seen, findings)) in hosts.iter().zip(seen) {
-            for finding in &findings {
-                match finding.weight {
-                    Weight::Refusal => refusals.push(format!("{}: {}", host.name, said(finding))),
-                    Weight::Advice => self.reporter.note(Level::Warning, &host.name, said(finding)),
+            for found in &findings {
+                match found.weight {
+                    Weight::Refusal => refusals.push(format!("{}: {}", host.name, finding(found))),
+                    Weight::Advice => self.reporter.note(Level::Warning, &host.name, finding(found)),
                 }
             }
             all.extend(seen);
@@ -242,8 +242,8 @@ impl Run {
 
 /// Says what of a host's history can't be read, where only parts of what was found are shown.
 pub(super) fn say_of_history(run: &Run, host: &Host, findings: &[Finding]) {
-    for finding in findings.iter().filter(|finding| finding.about == HISTORY) {
-        run.reporter.note(Level::Warning, &host.name, said(finding));
+    for found in findings.iter().filter(|found| found.about == HISTORY) {
+        run.reporter.note(Level::Warning, &host.name, finding(found));
     }
 }
 
@@ -253,11 +253,6 @@ fn innermost(error: &ConnectError) -> &ConnectError {
         ConnectError::Jump { cause, .. } => innermost(cause),
         error => error,
     }
-}
-
-/// A finding on one line.
-pub(super) fn said(finding: &Finding) -> String {
-    format!("{}: {}; {}", finding.about, finding.what, finding.todo)
 }
 
 pub(super) fn variable(name: &str) -> Option<String> {

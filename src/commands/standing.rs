@@ -4,9 +4,9 @@ use super::{Exit, Run, Stop};
 use crate::cli;
 use crate::host::Host;
 use crate::release::Version;
-use crate::report::{Event, Level};
+use crate::report::outcome::ReleaseEnd;
+use crate::report::{Level, Outcome};
 use crate::swap::observe::{Observation, ServiceSeen};
-use serde_json::json;
 
 impl Run {
     /// Refuses a version that leaves out a major one, unless that is allowed: it is hardly this app's.
@@ -50,8 +50,8 @@ impl Run {
         let text = format!("{version} is live from another commit, {other}; this one, {here}, was not released");
         let todo = "a commit that shall be released needs a version of its own";
         self.reporter.note(Level::Warning, "", format!("{text}\n{todo}"));
-        let data = json!({ "version": version.to_string(), "outcome": "live-from-another-commit", "commit": other });
-        self.reporter.emit(Event::Result { verb: "release", data, text });
+        let end = ReleaseEnd::LiveFromAnotherCommit { version: version.clone(), commit: other, here };
+        self.reporter.outcome(&Outcome::Release(end));
         true
     }
 }

@@ -11,7 +11,8 @@ use crate::host::docker::Login;
 use crate::host::lock::{Holder, Overtaken};
 use crate::parallel;
 use crate::release::version::{Compared, Version};
-use crate::report::{Event, Level};
+use crate::report::outcome::ReleaseEnd;
+use crate::report::{Level, Outcome};
 use crate::swap::deliver::Shipment;
 use crate::swap::execute::execute;
 use crate::swap::history;
@@ -22,7 +23,6 @@ use crate::swap::run::HostSwap;
 use crate::swap::step::serves;
 use crate::swap::story::Step;
 use futures_util::future::join_all;
-use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -98,9 +98,7 @@ impl Run {
         }
         if everywhere {
             let differing = self.differing(hosts, seen, version, images).await?;
-            let mut text = format!("{version} is already live");
             if !differing.is_empty() {
-                text += ", and was not released again";
                 let job = variable("GITHUB_ACTIONS").map_or("", |_| " (in a job: `args: --again`)");
                 let what = format!(
                     "{version} is live, but not with what it would be released with now: {} differ. `cutover deploy \
@@ -109,8 +107,8 @@ impl Run {
                 );
                 self.reporter.note(Level::Warning, "", what);
             }
-            let data = json!({ "version": version.to_string(), "outcome": "already-live", "differing": differing });
-            self.reporter.emit(Event::Result { verb: "release", data, text });
+            let end = ReleaseEnd::AlreadyLive { version: version.clone(), differing };
+            self.reporter.outcome(&Outcome::Release(end));
         }
         Ok(everywhere)
     }
@@ -228,7 +226,7 @@ impl Run {
                 if swaps.iter().any(|swap| swap.asked.elapsed() > RECENT) {
                     self.if_still_ours(Ok(Exit::Done)).await?;
                 }
-                self.reporter.emit(finished(&swaps, done.live - began, began.elapsed()));
+                self.reporter.outcome(&finished(&swaps, done.live - began, began.elapsed()));
                 let used =
                     swaps.iter().filter_map(|swap| Some(format!("{}: {}", swap.host.name, swap.still_used.as_ref()?)));
                 let used: Vec<String> = used.collect();

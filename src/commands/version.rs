@@ -3,11 +3,12 @@
 use super::{Exit, Run, Stop, ask};
 use crate::cli::{self, VersionAsked};
 use crate::config::{VersionFrom, WhenMissing};
+use crate::release::grammar::Candidate;
 use crate::release::source::{Nothing, Places, Resolved, Rule, Search, TextLooked, VersionSource, search};
 use crate::release::version::Version;
+use crate::report::outcome::{Explained, ExplainedCandidate, ExplainedText, NothingToRelease, VersionEnd};
 use crate::report::text::one_line;
-use crate::report::{Event, Level};
-use serde_json::{Value, json};
+use crate::report::{Level, Outcome};
 
 /// Prints it.
 pub(super) async fn version(run: &Run, options: &cli::VersionOptions) -> Result<Exit, Stop> {
@@ -18,9 +19,8 @@ pub(super) async fn version(run: &Run, options: &cli::VersionOptions) -> Result<
         return run.explain(found);
     }
     let Some((version, source)) = run.found(found)? else { return Ok(Exit::Done) };
-    let data =
-        json!({ "version": version.to_string(), "source": source.to_string(), "prerelease": version.is_prerelease() });
-    run.reporter.emit(Event::Result { verb: "version", data, text: version.to_string() });
+    let (source, prerelease) = (source.to_string(), version.is_prerelease());
+    run.reporter.outcome(&Outcome::Version(VersionEnd::Found { version, source, prerelease }));
     Ok(Exit::Done)
 }
 
@@ -72,49 +72,38 @@ impl Run {
         }
         let level = if todo.is_empty() { Level::Info } else { Level::Warning };
         self.reporter.note(level, "", format!("nothing to release: {why}{todo}"));
-        let data = json!({ "outcome": "nothing-to-release", "why": why });
-        self.reporter.emit(Event::Result { verb: "version", data, text: String::new() });
+        let outcome = NothingToRelease::NothingToRelease;
+        self.reporter.outcome(&Outcome::Version(VersionEnd::Nothing { outcome, why }));
         Ok(None)
     }
 
     /// What each text has, what became of it, and what it comes to.
     fn explain(&self, search: Search) -> Result<Exit, Stop> {
-        let mut text: String = search.looked.iter().map(explained).collect();
-        let texts: Vec<Value> = search.looked.iter().map(data).collect();
-        let mut data = json!({ "texts": texts });
-        match search.outcome {
+        let mut explained = Explained { texts: search.looked.iter().map(text).collect(), ..Explained::default() };
+        let ended = match search.outcome {
             Ok(Resolved::Found(version, source)) => {
-                text += &format!("{version}, from {source}\n");
-                data["version"] = json!(version.to_string());
-                data["source"] = json!(source.to_string());
+                (explained.version, explained.source) = (Some(version), Some(source.to_string()));
+                Ok(Exit::Done)
             }
             Ok(Resolved::Nothing(nothing)) => {
-                text += &format!("nothing to release: {}\n", nothing.why);
-                text += &nothing.todo.map(|todo| format!("{todo}\n")).unwrap_or_default();
-                data["why"] = json!(nothing.why);
-                data["outcome"] = json!("nothing-to-release");
+                (explained.why, explained.todo) = (Some(nothing.why), nothing.todo);
+                explained.outcome = Some(NothingToRelease::NothingToRelease);
+                Ok(Exit::Done)
             }
-            Err(error) => {
-                self.reporter.emit(Event::Result { verb: "version", data, text });
-                return Err(error.into());
-            }
-        }
-        self.reporter.emit(Event::Result { verb: "version", data, text });
-        Ok(Exit::Done)
+            Err(error) => Err(error.into()),
+        };
+        self.reporter.outcome(&Outcome::Version(VersionEnd::Explained(explained)));
+        ended
     }
 }
 
-fn explained(looked: &TextLooked) -> String {
-    let first = looked.text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    let mut text = format!("{}: `{}`\n", looked.source, one_line(first, 100));
-    for one in &looked.reading.candidates {
-        text += &format!("  line {}: {:<16} {}\n", one.line, one_line(&one.text, 40), one.verdict);
-    }
-    text
-}
-
-fn data(looked: &TextLooked) -> Value {
-    let one = |candidate: &crate::release::grammar::Candidate| json!({ "text": one_line(&candidate.text, 80), "line": candidate.line, "verdict": candidate.verdict.to_string() });
-    let candidates: Vec<Value> = looked.reading.candidates.iter().map(one).collect();
-    json!({ "source": looked.source.to_string(), "candidates": candidates })
+fn text(looked: &TextLooked) -> ExplainedText {
+    let candidate = |candidate: &Candidate| ExplainedCandidate {
+        text: one_line(&candidate.text, 80),
+        line: candidate.line,
+        verdict: candidate.verdict.to_string(),
+    };
+    let first = looked.text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned();
+    let candidates = looked.reading.candidates.iter().map(candidate).collect();
+    ExplainedText { source: looked.source.to_string(), candidates, first }
 }

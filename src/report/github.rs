@@ -42,16 +42,19 @@ impl GitHubLog {
                 self.line(&format!("::{name} title=cutover::{}", escaped(&format!("{host}{}", inert(text)))));
             }
             Event::Line { text, label, .. } => out(&format!("{label}{text}")),
-            Event::Result { text, .. } => {
-                self.end_group();
-                out(text);
-            }
             other => {
                 if let Some(text) = plain_line(other, at) {
                     self.line(&text);
                 }
             }
         }
+    }
+
+    /// What a verb was asked for.
+    pub(super) fn ended(&mut self, text: &str) {
+        self.resume_commands();
+        self.end_group();
+        out(text);
     }
 
     /// From now on the runner shows these as `***`, whoever prints them.

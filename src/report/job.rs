@@ -2,8 +2,8 @@
 //! (docs: "Workflow commands for GitHub Actions", environment files).
 
 use super::gantt::Bar;
+use super::outcome::{Facts, Pairs, ServiceFacts};
 use super::{Event, Level, summary};
-use serde_json::{Map, Value};
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -26,8 +26,8 @@ pub(super) struct JobReport {
     pub(super) verb: &'static str,
     /// What the run is about.
     pub(super) version: String,
-    /// The data of all results, later ones over earlier ones.
-    pub(super) result: Map<String, Value>,
+    /// What the outcomes say, later ones over earlier ones.
+    pub(super) facts: Facts,
     pub(super) release_url: Option<String>,
     pub(super) deployment_id: Option<String>,
     /// How the run ended, and after how many seconds.
@@ -63,17 +63,19 @@ impl JobReport {
             }
             Event::Published { kind: "release", url, .. } => self.release_url = Some(url.clone()),
             Event::Published { id, .. } => self.deployment_id = Some(id.clone()),
-            Event::Result { verb, data: Value::Object(data), .. } => {
-                self.verb = verb;
-                self.result.extend(data.clone());
-            }
             _ => {}
         }
     }
 
+    /// A verb has come to this.
+    pub(super) fn ended(&mut self, verb: &'static str, facts: Facts) {
+        self.verb = verb;
+        self.facts.extend(facts);
+    }
+
     /// Writes outputs and summary. `outcome` is how the program ends; a result may say it more exactly.
     pub(super) fn write(&mut self, outcome: &str, took: Duration) -> io::Result<()> {
-        let said = self.result.get("outcome").and_then(Value::as_str).filter(|_| outcome == "done");
+        let said = self.facts.outcome.filter(|_| outcome == "done");
         self.outcome = said.unwrap_or(outcome).to_owned();
         self.seconds = took.as_secs_f64();
         let outputs = self.outputs.as_ref().map_or(Ok(()), |path| append(path, &file_of(&self.outputs())));
@@ -85,16 +87,16 @@ impl JobReport {
 
     /// Names and values, every name always there: an empty text where there is nothing to say.
     pub(super) fn outputs(&self) -> Vec<(&'static str, String)> {
-        let text = |key: &str| self.result.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let of_services = |key: &str| joined(&self.services(key));
-        let digest = Some(of_services("digest")).filter(|text| !text.is_empty());
-        let image = Some(of_services("reference")).filter(|text| !text.is_empty());
+        let of_services = |value: fn(&ServiceFacts) -> Option<&String>| joined(&self.services(value));
+        let digest = Some(of_services(|service| service.digest.as_ref())).filter(|text| !text.is_empty());
+        let image = Some(of_services(|service| service.reference.as_ref())).filter(|text| !text.is_empty());
+        let previous = self.services(|service| service.previous_version.as_ref()).pop();
         vec![
-            ("version", Some(text("version")).filter(|text| !text.is_empty()).unwrap_or_else(|| self.version.clone())),
-            ("image", image.unwrap_or_else(|| joined(&self.pairs("images")))),
-            ("digest", digest.unwrap_or_else(|| joined(&self.pairs("digests")))),
-            ("slot", of_services("slot")),
-            ("previous-version", self.services("previous-version").pop().map_or_else(String::new, |(_, value)| value)),
+            ("version", self.facts.version.clone().unwrap_or_else(|| self.version.clone())),
+            ("image", image.unwrap_or_else(|| sorted(self.facts.images.as_ref()))),
+            ("digest", digest.unwrap_or_else(|| sorted(self.facts.digests.as_ref()))),
+            ("slot", of_services(|service| service.slot.as_ref())),
+            ("previous-version", previous.map_or_else(String::new, |(_, value)| value)),
             ("released", (self.outcome == "released").to_string()),
             ("outcome", self.outcome.clone()),
             ("release-url", self.release_url.clone().unwrap_or_default()),
@@ -104,26 +106,25 @@ impl JobReport {
     }
 
     /// A value of every service; where hosts differ in it, all of theirs, as in `blue/green`.
-    fn services(&self, key: &str) -> Vec<(String, String)> {
-        let hosts = self.result.get("hosts").and_then(Value::as_array).into_iter().flatten();
-        let services = hosts.filter_map(|host| host["services"].as_array()).flatten();
+    fn services(&self, value: fn(&ServiceFacts) -> Option<&String>) -> Vec<(String, String)> {
         let mut all: Vec<(String, String)> = Vec::new();
-        for service in services {
-            let (Some(name), Some(value)) = (service["service"].as_str(), service[key].as_str()) else { continue };
-            match all.iter_mut().find(|(known, _)| known == name) {
+        for service in self.facts.services.iter().flatten() {
+            let Some(value) = value(service) else { continue };
+            match all.iter_mut().find(|(known, _)| *known == service.service) {
                 Some((_, known)) if known.split('/').any(|one| one == value) || known == value => {}
                 Some((_, known)) => *known = format!("{known}/{value}"),
-                None => all.push((name.to_owned(), value.to_owned())),
+                None => all.push((service.service.clone(), value.clone())),
             }
         }
         all
     }
+}
 
-    /// A map of a result, from service to value.
-    fn pairs(&self, key: &str) -> Vec<(String, String)> {
-        let map = self.result.get(key).and_then(Value::as_object).into_iter().flatten();
-        map.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
-    }
+/// The values of services by their names.
+fn sorted(pairs: Option<&Pairs>) -> String {
+    let mut pairs = pairs.cloned().unwrap_or_default().0;
+    pairs.sort();
+    joined(&pairs)
 }
 
 /// One service: its value. Several: `NAME=VALUE`, separated by commas.

@@ -2,17 +2,29 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
 use crate::report::StepState;
-use serde_json::json;
+use crate::report::outcome::{HostReleased, Outcome, ReleaseEnd, ServiceReleased};
 
 fn released() -> JobReport {
     let mut job = JobReport::default();
-    let service = |slot: &str| {
-        json!({"service": "api", "slot": slot, "previous-slot": "blue", "previous-version": "v1.1.0",
-               "digest": "sha256:00", "reference": "devrank/api:v1.2.0"})
+    let service = |slot: &str| ServiceReleased {
+        service: "api".into(),
+        slot: slot.into(),
+        previous_slot: Some("blue".into()),
+        previous_version: Some("v1.1.0".into()),
+        digest: Some("sha256:00".into()),
+        image: "sha256:11".into(),
+        reference: Some("devrank/api:v1.2.0".into()),
     };
-    let hosts =
-        json!([{"host": "web-1", "services": [service("green")]}, {"host": "web-2", "services": [service("blue")]}]);
-    let data = json!({"version": "v1.2.0", "outcome": "released", "hosts": hosts});
+    let host = |name: &str, slot: &str| HostReleased {
+        host: name.into(),
+        services: vec![service(slot)],
+        drained: String::new(),
+        seconds: [("pull", 1.5)].into(),
+        round_trips: 9,
+        steps: vec!["pull"],
+    };
+    let hosts = vec![host("web-1", "green"), host("web-2", "blue")];
+    let outcome = ReleaseEnd::Released { version: "v1.2.0".into(), live_seconds: 3.0, seconds: 4.0, hosts };
     let events = [
         Event::StepEnd {
             host: "web-1".into(),
@@ -28,13 +40,14 @@ fn released() -> JobReport {
             text: "0 of 9 answers failed".into(),
             seconds: 1.0,
         },
-        Event::Result { verb: "release", data, text: String::new() },
         Event::Published { kind: "release", id: "1".into(), url: "https://github.example/r/1".into() },
         Event::Published { kind: "deployment", id: "42".into(), url: String::new() },
     ];
     for (n, event) in events.iter().enumerate() {
         job.record(event, Duration::from_secs(n as u64 + 2));
     }
+    let outcome = Outcome::Release(outcome);
+    job.ended(outcome.verb(), outcome.facts());
     job
 }
 
@@ -112,8 +125,10 @@ fn a_refusal_says_that_nothing_was_changed_and_is_no_failure() {
 #[test]
 fn several_services_are_named_in_the_outputs() {
     let mut job = JobReport::default();
-    let data = json!({"version": "v1.0.0", "digests": {"api": "sha256:1", "web": "sha256:2"}, "images": {"api": "a:1", "web": "b:1"}});
-    job.record(&Event::Result { verb: "push", data, text: String::new() }, Duration::ZERO);
+    let pairs = |api: &str, web: &str| Pairs(vec![("web".into(), web.into()), ("api".into(), api.into())]);
+    let version = crate::release::Version::parse("v1.0.0").unwrap();
+    let outcome = Outcome::Push { version, digests: pairs("sha256:1", "sha256:2"), images: pairs("a:1", "b:1") };
+    job.ended(outcome.verb(), outcome.facts());
     job.write("done", Duration::ZERO).unwrap();
     let outputs = job.outputs();
     assert!(outputs.contains(&("digest", "api=sha256:1,web=sha256:2".to_owned())), "{outputs:?}");

@@ -5,14 +5,18 @@ mod github;
 mod job;
 mod json;
 mod mask;
+pub mod outcome;
 mod plain;
 mod redact;
 mod step;
 mod summary;
 mod terminal;
 pub mod text;
+mod words;
 
+pub use outcome::Outcome;
 pub use step::Running;
+pub use words::finding;
 
 use crate::secret::Secret;
 use serde::Serialize;
@@ -115,16 +119,6 @@ pub enum Event {
         id: String,
         /// Its page.
         url: String,
-    },
-    /// What a verb was asked for: version, plan, status, check, history, or the end of a release.
-    Result {
-        /// The verb.
-        verb: &'static str,
-        /// Its data, for programs.
-        data: serde_json::Value,
-        /// The same, for people.
-        #[serde(skip)]
-        text: String,
     },
 }
 
@@ -265,7 +259,25 @@ impl Reporter {
             Sink::Terminal(terminal) => terminal.show(&event),
             Sink::Plain => plain::show(&event, at),
             Sink::GitHub(github) => github.show(&event, at),
-            Sink::Json => json::show(&event, at),
+            Sink::Json => json::show(&event, at, |_| {}),
+        }
+    }
+
+    /// What a verb was asked for: to stdout, so that it can be piped.
+    pub fn outcome(&self, outcome: &Outcome) {
+        let at = self.0.started.elapsed();
+        if let Some(job) = &self.0.job {
+            let mut facts = outcome.facts();
+            facts.texts().for_each(|text| lock(&self.0.redaction).word(text));
+            lock(job).ended(outcome.verb(), facts);
+        }
+        let mut sink = lock(&self.0.sink);
+        let text = || self.clean(&words::of(outcome));
+        match &mut *sink {
+            Sink::Terminal(terminal) => terminal.ended(&text()),
+            Sink::Plain => plain::out(&text()),
+            Sink::GitHub(github) => github.ended(&text()),
+            Sink::Json => json::show(&json::Ended::new(outcome), at, |data| lock(&self.0.redaction).value(data)),
         }
     }
 

@@ -9,7 +9,6 @@ use std::time::Duration;
 pub(super) fn show(event: &Event, at: Duration) {
     match event {
         Event::Phase { name } => line(&format!("── {}", one_line(name, 200))),
-        Event::Result { text, .. } => out(text),
         Event::Line { text, label, .. } => out(&format!("{label}{text}")),
         other => {
             if let Some(text) = plain_line(other, at) {
@@ -37,7 +36,7 @@ pub(super) fn plain_line(event: &Event, at: Duration) -> Option<String> {
             say(host, &format!("$ {} # {why}, {seconds:.3} s", one_line(command, 400)))
         }
         Event::Published { kind, id, url } => say("", &format!("GitHub {kind} {id} {}", one_line(url, 300))),
-        Event::Phase { .. } | Event::Progress { .. } | Event::Line { .. } | Event::Result { .. } => None,
+        Event::Phase { .. } | Event::Progress { .. } | Event::Line { .. } => None,
     }
 }
 

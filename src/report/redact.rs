@@ -41,11 +41,17 @@ impl Redaction {
         }
     }
 
+    /// A text that is a fact of its own: one that is public stays, although a part of it may be a secret.
+    pub(super) fn word(&self, word: &mut String) {
+        if !self.public.contains(word) {
+            self.text(word);
+        }
+    }
+
     /// Every text in a value, keys too.
     pub(super) fn value(&self, value: &mut Value) {
         match value {
-            Value::String(text) if self.public.contains(text) => {}
-            Value::String(text) => self.text(text),
+            Value::String(text) => self.word(text),
             Value::Array(items) => items.iter_mut().for_each(|item| self.value(item)),
             Value::Object(entries) => {
                 for (mut key, mut item) in std::mem::take(entries) {
@@ -78,10 +84,6 @@ impl Redaction {
             Event::Output { host, source, text } => clean(&mut [host, source, text]),
             Event::Line { host, source, text, label } => clean(&mut [host, source, text, label]),
             Event::Command { host, why, command, .. } => clean(&mut [host, why, command]),
-            Event::Result { data, text, .. } => {
-                self.value(data);
-                clean(&mut [text]);
-            }
         }
         event
     }
@@ -109,10 +111,9 @@ mod tests {
         };
         let Event::Output { text, .. } = redaction.event(event) else { unreachable!() };
         assert_eq!(text, "a *** and ***!");
-        let data = json!({"first-line": [{"a": "is second-line"}, 48151623, 4815162342u64, true, null]});
-        let event = Event::Result { verb: "status", data, text: "second-line".into() };
-        let Event::Result { data, text, .. } = redaction.event(event) else { unreachable!() };
-        assert_eq!((data, &*text), (json!({"***": [{"a": "is ***"}, "***", 4815162342u64, true, null]}), "***"));
+        let mut data = json!({"first-line": [{"a": "is second-line"}, 48151623, 4815162342u64, true, null]});
+        redaction.value(&mut data);
+        assert_eq!(data, json!({"***": [{"a": "is ***"}, "***", 4815162342u64, true, null]}));
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use super::gantt::gantt;
 use super::job::JobReport;
-use serde_json::Value;
 use std::fmt::Write as _;
 
 /// GitHub takes 1 MiB of all steps together.
@@ -105,13 +104,12 @@ fn facts(job: &JobReport) -> String {
 /// What was switched where.
 fn switched(job: &JobReport) -> String {
     let mut rows = String::new();
-    for host in job.result.get("hosts").and_then(Value::as_array).into_iter().flatten() {
-        for service in host["services"].as_array().into_iter().flatten().filter(|s| s["slot"].is_string()) {
-            let text = |key: &str| service[key].as_str().map_or_else(|| "–".to_owned(), cell);
-            let host = cell(host["host"].as_str().unwrap_or_default());
-            let (old, slot) = (text("previous-version"), text("previous-slot"));
-            let _ = writeln!(rows, "| {host} | {} | {slot} ({old}) | {} |", text("service"), text("slot"));
-        }
+    let text = |text: &Option<String>| text.as_deref().map_or_else(|| "–".to_owned(), cell);
+    for service in job.facts.services.iter().flatten() {
+        let Some(to) = &service.slot else { continue };
+        let (old, from) = (text(&service.previous_version), text(&service.previous_slot));
+        let (host, name) = (cell(&service.host), cell(&service.service));
+        let _ = writeln!(rows, "| {host} | {name} | {from} ({old}) | {} |", cell(to));
     }
     if rows.is_empty() || job.outcome != "released" {
         return String::new();

@@ -50,13 +50,15 @@ impl Terminal {
                 self.line(&format!("\u{1b}[32m✔\u{1b}[0m GitHubLog {kind} {id} {}", one_line(url, 300)));
             }
             Event::Line { text, label, .. } => self.all.suspend(|| out(&format!("{label}{text}"))),
-            Event::Result { text, .. } => {
-                for (_, bar) in self.running.drain() {
-                    bar.finish_and_clear();
-                }
-                self.all.suspend(|| out(text));
-            }
         }
+    }
+
+    /// What a verb was asked for.
+    pub(super) fn ended(&mut self, text: &str) {
+        for (_, bar) in self.running.drain() {
+            bar.finish_and_clear();
+        }
+        self.all.suspend(|| out(text));
     }
 
     fn begin(&mut self, host: &str, step: &str, text: &str) {

@@ -1,0 +1,525 @@
+//! What a verb came to. Commands make it; programs read it as the `verb` and the `data` of a result, people in the words
+//! of [`super::words`], a job as [`Facts`].
+
+use crate::release::Version;
+use crate::swap::evidence::Evidence;
+use crate::swap::findings::Finding;
+use crate::swap::history::Record;
+use crate::swap::plan::Plan;
+use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
+
+/// The end of a verb that did what it was asked for. The keys are documented.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "verb", content = "data", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub enum Outcome {
+    /// `init`: files were written.
+    Init {
+        /// The paths of those that are new.
+        written: Vec<String>,
+        /// How many pairs of slots were seen.
+        found: usize,
+        /// Every file, and whether it is new.
+        #[serde(skip)]
+        files: Vec<(String, bool)>,
+        /// How to go on.
+        #[serde(skip)]
+        next: String,
+    },
+    /// `version`, or a verb for which there is nothing to release.
+    Version(VersionEnd),
+    /// `plan`.
+    Plan {
+        /// What would be released.
+        version: Version,
+        /// Where it was found.
+        source: String,
+        /// Each host.
+        hosts: Vec<HostPlan>,
+        /// How each service's image gets there.
+        #[serde(skip)]
+        images: Vec<String>,
+    },
+    /// `build`.
+    Build {
+        /// What was built.
+        version: Version,
+        /// Service → reference.
+        images: Pairs,
+    },
+    /// `push`.
+    Push {
+        /// What was pushed.
+        version: Version,
+        /// Service → digest.
+        digests: Pairs,
+        /// Service → reference.
+        images: Pairs,
+    },
+    /// `status`.
+    Status {
+        /// Each host that could be made out.
+        hosts: Vec<HostStatus>,
+    },
+    /// `check`.
+    Check {
+        /// Each host.
+        hosts: Vec<HostCheck>,
+    },
+    /// `history`.
+    History {
+        /// Each host whose history could be read.
+        hosts: Vec<HostHistory>,
+    },
+    /// `recover`.
+    Recover {
+        /// Something was unfinished, and is not any more.
+        recovered: bool,
+    },
+    /// `release`, `deploy`, `rollback` and `restart`.
+    Release(ReleaseEnd),
+}
+
+/// Names and values, in the order of the services; a map in JSON.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pairs(pub Vec<(String, String)>);
+
+impl Serialize for Pairs {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+/// Which version it is.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum VersionEnd {
+    /// This one.
+    Found {
+        /// The version.
+        version: Version,
+        /// Where it was found.
+        source: String,
+        /// It has a pre-release part.
+        prerelease: bool,
+    },
+    /// None: said already, and no error.
+    Nothing {
+        /// Always this.
+        outcome: NothingToRelease,
+        /// Why.
+        why: String,
+    },
+    /// `version --explain`.
+    Explained(Explained),
+}
+
+/// An outcome's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NothingToRelease {
+    /// There is no version.
+    NothingToRelease,
+}
+
+/// What each text has, what became of it, and what it comes to.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Explained {
+    /// Every text that was looked at.
+    pub texts: Vec<ExplainedText>,
+    /// The version that it comes to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
+    /// Where that was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Why there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Set where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<NothingToRelease>,
+    /// What to do about that.
+    #[serde(skip)]
+    pub todo: Option<String>,
+}
+
+/// A text in which versions were looked for.
+#[derive(Debug, Clone, Serialize)]
+pub struct ExplainedText {
+    /// Where it is from.
+    pub source: String,
+    /// What looks like a version in it.
+    pub candidates: Vec<ExplainedCandidate>,
+    /// Its first line.
+    #[serde(skip)]
+    pub first: String,
+}
+
+/// What looks like a version.
+#[derive(Debug, Clone, Serialize)]
+pub struct ExplainedCandidate {
+    /// The words.
+    pub text: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// What became of it, and why.
+    pub verdict: String,
+}
+
+/// What a release would do on a host.
+#[derive(Debug, Clone, Serialize)]
+pub struct HostPlan {
+    /// The host.
+    pub host: String,
+    /// What would be done, in order.
+    pub steps: Vec<PlannedStep>,
+    /// All of it.
+    pub plan: Plan,
+    /// What would prove that the version serves.
+    #[serde(skip)]
+    pub evidence: String,
+}
+
+/// A step that would be done.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlannedStep {
+    /// Its name.
+    pub step: &'static str,
+    /// What it does.
+    pub text: String,
+}
+
+/// What is live on a host.
+#[derive(Debug, Clone, Serialize)]
+pub struct HostStatus {
+    /// The host.
+    pub host: String,
+    /// Its services.
+    pub services: Vec<ServiceStatus>,
+    /// A swap that has not come to its end.
+    pub unfinished: Option<Unfinished>,
+}
+
+/// What is live of a service.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ServiceStatus {
+    /// The service.
+    pub service: String,
+    /// The live slot.
+    pub slot: Option<String>,
+    /// It was seen to receive requests.
+    pub proved: bool,
+    /// Its version.
+    pub version: Option<String>,
+    /// Its image.
+    pub digest: Option<String>,
+    /// When it was started, in RFC 3339.
+    pub since: Option<String>,
+    /// The other slot, where it runs too.
+    pub also_running: Option<String>,
+    /// What it can be rolled back to.
+    pub rollback: Vec<Earlier>,
+}
+
+/// A version to go back to; its text in JSON.
+#[derive(Debug, Clone)]
+pub struct Earlier {
+    /// The version.
+    pub version: String,
+    /// Where it comes from, for people.
+    pub from: &'static str,
+}
+
+impl Serialize for Earlier {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.version)
+    }
+}
+
+/// A swap that has not come to its end.
+#[derive(Debug, Clone, Serialize)]
+pub struct Unfinished {
+    /// Its version, where that is known.
+    pub version: Option<String>,
+    /// The new version was confirmed: the next run finishes it, else it puts it back.
+    pub confirmed: bool,
+}
+
+/// What stands in the way of a release on a host.
+#[derive(Debug, Clone, Serialize)]
+pub struct HostCheck {
+    /// The host.
+    pub host: String,
+    /// Nothing does.
+    pub ready: bool,
+    /// What does, and what will one day.
+    pub findings: Vec<Finding>,
+    /// The services that were found.
+    pub services: Vec<ServiceCheck>,
+    /// `USER@HOST:PORT`.
+    #[serde(skip)]
+    pub login: String,
+    /// Of its host key.
+    #[serde(skip)]
+    pub fingerprint: String,
+}
+
+/// A service as it was found.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ServiceCheck {
+    /// The service.
+    pub service: String,
+    /// Its slots.
+    pub slots: [String; 2],
+    /// The one that is live.
+    pub live: Option<String>,
+    /// The upstream that names them.
+    pub upstream: String,
+    /// Where that is.
+    pub place: String,
+    /// The port.
+    pub port: u16,
+    /// The status that the health check answers.
+    pub health: Option<u16>,
+    /// What would prove that a version serves.
+    pub evidence: Evidence,
+    /// The same, for people.
+    pub evidence_text: String,
+    /// The host in the upstream.
+    #[serde(skip)]
+    pub named: String,
+    /// What was asked and what came back.
+    #[serde(skip)]
+    pub health_text: String,
+}
+
+/// The releases of a host.
+#[derive(Debug, Clone, Serialize)]
+pub struct HostHistory {
+    /// The host.
+    pub host: String,
+    /// Oldest first.
+    pub releases: Vec<Record>,
+}
+
+/// How a release ended that did not fail.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub enum ReleaseEnd {
+    /// The version is live.
+    Released {
+        /// Which; one that was deployed by hand need not be a version.
+        version: String,
+        /// After so many seconds.
+        live_seconds: f64,
+        /// All was done after so many.
+        seconds: f64,
+        /// Each host.
+        hosts: Vec<HostReleased>,
+    },
+    /// It was live before.
+    AlreadyLive {
+        /// Which.
+        version: Version,
+        /// What it would be released with now and is not live with.
+        differing: Vec<String>,
+    },
+    /// It was live before, from another commit.
+    LiveFromAnotherCommit {
+        /// Which.
+        version: Version,
+        /// The commit that is live.
+        commit: String,
+        /// This run's.
+        #[serde(skip)]
+        here: String,
+    },
+}
+
+/// A host on which a version went live.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct HostReleased {
+    /// The host.
+    pub host: String,
+    /// What was switched.
+    pub services: Vec<ServiceReleased>,
+    /// What came of nginx's old workers.
+    pub drained: String,
+    /// Step → seconds.
+    pub seconds: BTreeMap<&'static str, f64>,
+    /// Commands that were sent and waited for.
+    pub round_trips: u32,
+    /// The steps in the order in which they were begun.
+    #[serde(skip)]
+    pub steps: Vec<&'static str>,
+}
+
+/// A service that was switched.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ServiceReleased {
+    /// The service.
+    pub service: String,
+    /// The slot that is live now.
+    pub slot: String,
+    /// The one that was.
+    pub previous_slot: Option<String>,
+    /// Its version.
+    pub previous_version: Option<String>,
+    /// What is live, where a registry knows it.
+    pub digest: Option<String>,
+    /// The image's id.
+    pub image: String,
+    /// `REPOSITORY:VERSION`.
+    pub reference: Option<String>,
+}
+
+/// What a job's outputs and summary need of an outcome.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Facts {
+    /// How it ended, where the outcome says it more exactly than the exit.
+    pub(super) outcome: Option<&'static str>,
+    pub(super) version: Option<String>,
+    pub(super) services: Option<Vec<ServiceFacts>>,
+    pub(super) digests: Option<Pairs>,
+    pub(super) images: Option<Pairs>,
+}
+
+/// A service of a host, in a job's outputs and summary.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ServiceFacts {
+    pub(super) host: String,
+    pub(super) service: String,
+    pub(super) slot: Option<String>,
+    pub(super) previous_slot: Option<String>,
+    pub(super) previous_version: Option<String>,
+    pub(super) digest: Option<String>,
+    pub(super) reference: Option<String>,
+}
+
+impl Outcome {
+    /// The verb, as it is in JSON.
+    pub(super) fn verb(&self) -> &'static str {
+        match self {
+            Outcome::Init { .. } => "init",
+            Outcome::Version(_) => "version",
+            Outcome::Plan { .. } => "plan",
+            Outcome::Build { .. } => "build",
+            Outcome::Push { .. } => "push",
+            Outcome::Status { .. } => "status",
+            Outcome::Check { .. } => "check",
+            Outcome::History { .. } => "history",
+            Outcome::Recover { .. } => "recover",
+            Outcome::Release(_) => "release",
+        }
+    }
+
+    /// What a job needs of it.
+    pub(super) fn facts(&self) -> Facts {
+        let of = |version: &Version| Facts { version: Some(version.to_string()), ..Facts::default() };
+        match self {
+            Outcome::Version(end) => end.facts(),
+            Outcome::Plan { version, .. } => of(version),
+            Outcome::Build { version, images } => Facts { images: Some(images.clone()), ..of(version) },
+            Outcome::Push { version, digests, images } => {
+                Facts { digests: Some(digests.clone()), images: Some(images.clone()), ..of(version) }
+            }
+            Outcome::Status { hosts } => {
+                let services = hosts.iter().flat_map(|host| host.services.iter().map(|service| service.facts(host)));
+                Facts { services: Some(services.collect()), ..Facts::default() }
+            }
+            Outcome::Release(end) => end.facts(),
+            Outcome::Check { .. } | Outcome::History { .. } | Outcome::Recover { .. } | Outcome::Init { .. } => {
+                Facts::default()
+            }
+        }
+    }
+}
+
+impl VersionEnd {
+    fn facts(&self) -> Facts {
+        let (version, nothing) = match self {
+            VersionEnd::Found { version, .. } => (Some(version), false),
+            VersionEnd::Nothing { .. } => (None, true),
+            VersionEnd::Explained(explained) => (explained.version.as_ref(), explained.outcome.is_some()),
+        };
+        let outcome = nothing.then_some("nothing-to-release");
+        Facts { version: version.map(Version::to_string), outcome, ..Facts::default() }
+    }
+}
+
+impl ReleaseEnd {
+    fn facts(&self) -> Facts {
+        let (outcome, version) = match self {
+            ReleaseEnd::Released { version, .. } => ("released", version.clone()),
+            ReleaseEnd::AlreadyLive { version, .. } => ("already-live", version.to_string()),
+            ReleaseEnd::LiveFromAnotherCommit { version, .. } => ("live-from-another-commit", version.to_string()),
+        };
+        let services = match self {
+            ReleaseEnd::Released { hosts, .. } => {
+                let services = hosts.iter().flat_map(|host| host.services.iter().map(|service| service.facts(host)));
+                Some(services.collect())
+            }
+            _ => None,
+        };
+        Facts { outcome: Some(outcome), version: Some(version), services, ..Facts::default() }
+    }
+}
+
+impl ServiceStatus {
+    fn facts(&self, host: &HostStatus) -> ServiceFacts {
+        ServiceFacts {
+            host: host.host.clone(),
+            service: self.service.clone(),
+            slot: self.slot.clone(),
+            digest: self.digest.clone(),
+            ..ServiceFacts::default()
+        }
+    }
+}
+
+impl ServiceReleased {
+    fn facts(&self, host: &HostReleased) -> ServiceFacts {
+        ServiceFacts {
+            host: host.host.clone(),
+            service: self.service.clone(),
+            slot: Some(self.slot.clone()),
+            previous_slot: self.previous_slot.clone(),
+            previous_version: self.previous_version.clone(),
+            digest: self.digest.clone(),
+            reference: self.reference.clone(),
+        }
+    }
+}
+
+impl Facts {
+    /// Every text of others in it.
+    pub(super) fn texts(&mut self) -> impl Iterator<Item = &mut String> {
+        let pairs = [&mut self.digests, &mut self.images].into_iter().flatten();
+        let pairs = pairs.flat_map(|pairs| pairs.0.iter_mut().flat_map(|(name, value)| [name, value]));
+        let services = self.services.iter_mut().flatten().flat_map(ServiceFacts::texts);
+        self.version.iter_mut().chain(pairs).chain(services)
+    }
+
+    /// Takes what a later outcome says over what an earlier one did.
+    pub(super) fn extend(&mut self, later: Facts) {
+        let Facts { outcome, version, services, digests, images } = later;
+        self.outcome = outcome.or(self.outcome);
+        self.version = version.or(self.version.take());
+        self.services = services.or(self.services.take());
+        self.digests = digests.or(self.digests.take());
+        self.images = images.or(self.images.take());
+    }
+}
+
+impl ServiceFacts {
+    fn texts(&mut self) -> impl Iterator<Item = &mut String> {
+        let ServiceFacts { host, service, slot, previous_slot, previous_version, digest, reference } = self;
+        let maybe = [slot, previous_slot, previous_version, digest, reference].into_iter().flatten();
+        [host, service].into_iter().chain(maybe)
+    }
+}
