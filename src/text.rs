@@ -62,6 +62,24 @@ pub fn json(text: &str) -> String {
     out
 }
 
+/// The text of a file of one's own: UTF-8, or UTF-16 as Windows writes it, with the mark of its byte order before it.
+///
+/// # Errors
+/// What it is instead.
+pub fn of_file(bytes: Vec<u8>) -> Result<String, &'static str> {
+    let unit: fn([u8; 2]) -> u16 = match bytes.as_slice() {
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ => {
+            let text = String::from_utf8(bytes).map_err(|_| "it is neither UTF-8 nor UTF-16")?;
+            return Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text));
+        }
+    };
+    let (units, rest) = bytes[2..].as_chunks::<2>();
+    let text = String::from_utf16(&units.iter().copied().map(unit).collect::<Vec<_>>());
+    text.ok().filter(|_| rest.is_empty()).ok_or("it begins as UTF-16 and is none")
+}
+
 /// The parts of a text that may be from [`from_bytes`].
 pub fn bytes_of(text: &str) -> impl Iterator<Item = Byte> + '_ {
     text.chars().map(|c| raw(c).map_or(Byte::Char(c), Byte::Raw))
@@ -78,6 +96,19 @@ fn stand_in(byte: u8) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_windows_is_read() {
+        let text = "Host prod\r\n  User 배포\r\n";
+        let wide =
+            |bytes: fn(u16) -> [u8; 2]| "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(bytes).collect();
+        for bytes in [wide(u16::to_le_bytes), wide(u16::to_be_bytes), format!("\u{feff}{text}").into(), text.into()] {
+            assert_eq!(of_file(bytes), Ok(text.to_owned()));
+        }
+        for bytes in [b"\xff\xfea".as_slice(), b"\xff\xfe\x00\xd8", b"caf\xe9"] {
+            assert!(of_file(bytes.to_vec()).is_err(), "{bytes:?}");
+        }
+    }
 
     #[test]
     fn every_byte_comes_back() {

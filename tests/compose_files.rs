@@ -228,6 +228,8 @@ fn what_check_refuses_a_deploy_refuses(kind: Kind) {
     let redis = "  redis:\n    image: redis:6.2.5\n";
     refused("network_mode: 'service:redis'", redis, &["`network_mode: service:redis` gives it no address"]);
     refused("network_mode: none", "", &["`network_mode: none` gives it no address"]);
+    let secret = "secrets: {token: {file: ./token}}\n";
+    refused("secrets: [token]", secret, &["/token, of which a secret or config of it is made, does not exist"]);
     refused("pull_policy: always", "", &["`pull_policy: always`"]);
 
     // an upstream with a backup is refused for what it is

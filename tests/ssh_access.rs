@@ -199,3 +199,24 @@ fn a_swap_works_through_a_jump_host_and_where_sshd_refuses_forwarding() {
     cutover(&["deploy", "--version", "v1.2.0"], &both).expect(0).says("blue answers 200 through nginx");
     assert_eq!(bench.project.served_version().as_deref(), Some("v1.2.0"));
 }
+
+#[test]
+fn one_fingerprint_for_several_hosts_is_refused_with_what_to_write() {
+    let dir = tempfile::tempdir().unwrap();
+    let print = format!("SHA256:{}", "A".repeat(43));
+    let check = |config: &str, env: &str| {
+        let config = format!("image: devrank/api\ndirectory: /srv/app\n{config}");
+        std::fs::write(dir.path().join("cutover.yml"), config).unwrap();
+        let mut command = cutover();
+        command.current_dir(dir.path()).env("HOME", dir.path()).arg("check");
+        run(command.env("CUTOVER_SSH_KEY", "x").env("CUTOVER_HOST_FINGERPRINT", env))
+    };
+    let several = "hosts: [deploy@192.0.2.1, deploy@192.0.2.2]\n";
+    let says = |ran: Ran| ran.says("does not say whose it is").says(&format!("write HOST={print} for each"));
+    says(check(several, &print).expect(2));
+    says(check(&format!("{several}ssh: {{fingerprint: '{print}'}}\n"), "").expect(2));
+    // one that names its host does not make up for one that names none
+    says(check(several, &format!("192.0.2.1={print} {print}")).expect(2));
+    // a jump host could pose as the target
+    says(check("host: deploy@192.0.2.1\nssh: {jump: jump@192.0.2.9}\n", &print).expect(6));
+}

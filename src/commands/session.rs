@@ -162,9 +162,13 @@ impl Run {
         let key = self.secret(ssh.key_env.as_ref(), KEY)?;
         let known_hosts = match &ssh.known_hosts {
             Some(KnownHostsSetting::Text(text)) => Some(text.clone()),
-            Some(KnownHostsSetting::File(path)) => Some(std::fs::read_to_string(home(path)).map_err(|error| {
-                Stop::new(Exit::Usage, format!("known-hosts: {} can't be read: {error}", path.display()))
-            })?),
+            Some(KnownHostsSetting::File(path)) => {
+                let read = std::fs::read(home(path)).map_err(|error| error.to_string());
+                let text = read.and_then(|bytes| crate::text::of_file(bytes).map_err(str::to_owned));
+                Some(text.map_err(|error| {
+                    Stop::new(Exit::Usage, format!("known-hosts: {} can't be read: {error}", path.display()))
+                })?)
+            }
             None => variable(KNOWN_HOSTS),
         };
         let mut fingerprints = ssh.fingerprints.clone();

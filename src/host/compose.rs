@@ -42,6 +42,8 @@ pub struct Service {
     pub depends_on: Vec<Need>,
     /// It has secrets, configs or hooks that compose brings in when it starts a container.
     pub starts_with_compose: bool,
+    /// Files of the host that its secrets and configs are made of.
+    pub given_files: Vec<String>,
     /// How many containers, where `deploy.replicas` or `scale` says it.
     pub replicas: Option<u64>,
     /// `network_mode`.

@@ -213,7 +213,7 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
     let slots: Vec<&str> = slots.collect();
     super::refusals_compose::of_unset(&survey, project, &slots, config, &mut findings);
     let Some(found) = found else { return Ok((None, findings)) };
-    super::refusals_compose::of_slots(&found, project, &project_name, &survey.containers, &mut findings);
+    super::refusals_compose::of_slots(&found, project, &project_name, &survey, &mut findings);
     let look = look(host, found.look(wanted), nginx).await?;
     super::refusals::of_nginx(&look, found.nginx_running.is_some(), &found.down(), &mut findings);
     let Some(mut seen) = put_together(config, &found, &look, &mut findings) else {

@@ -7,7 +7,6 @@ use super::observe::{Observation, ServiceSeen, SlotSeen};
 use super::survey::Survey;
 use crate::config::{Config, EnvContent};
 use crate::host::compose::{Project, Service};
-use crate::host::container::Container;
 use std::collections::BTreeSet;
 
 /// Whose Docker it is, and whose state. False where nothing else can be looked at.
@@ -101,14 +100,23 @@ pub(super) fn of_slots(
     found: &Found<'_>,
     project: &Project,
     project_name: &str,
-    containers: &[Container],
+    survey: &Survey,
     findings: &mut Findings,
 ) {
     for slot in found.slots.iter().flatten() {
         let Some(service) = project.services.get(&slot.service) else { continue };
-        let count = containers.iter().filter(|container| container.is_of(project_name, &slot.service)).count();
+        let count = survey.containers.iter().filter(|container| container.is_of(project_name, &slot.service)).count();
         of_count(&slot.service, service, count, findings);
         of_network(&slot.service, service, findings);
+        for file in service.given_files.iter().filter(|file| survey.absent.contains(file)) {
+            let what =
+                format!("{file}, of which a secret or config of it is made, does not exist: it could not be started");
+            findings.refuse(
+                format!("slot {}", slot.service),
+                what,
+                "put the file there, or take the secret or config out",
+            );
+        }
     }
 }
 

@@ -62,6 +62,8 @@ pub struct Survey {
     pub unset: Vec<Unset>,
     /// Which compose there is, and the project it reads or its complaint.
     pub compose: Option<(Compose, Result<Project, String>)>,
+    /// Files of the project's secrets and configs that are not there.
+    pub absent: Vec<String>,
     /// Every container of every compose project.
     pub containers: Vec<Container>,
     /// Free space.
@@ -109,6 +111,7 @@ fn read(output: &[u8]) -> Result<Survey> {
             "closed" => survey.closed = Some(text),
             "containers" => survey.containers = Container::list(&text)?,
             "disk" => survey.disk = disk(&text),
+            "absent" => survey.absent.push(text),
             "missing" => survey.missing = text.split_whitespace().map(str::to_owned).collect(),
             "env-project" if !text.trim().is_empty() => survey.env_project = Some(text.trim().to_owned()),
             "history-from" => from = text.trim().parse().unwrap_or(1),

@@ -14,6 +14,32 @@ pub(super) struct Project {
     services: BTreeMap<String, Service>,
     #[serde(default)]
     networks: BTreeMap<String, Option<Network>>,
+    #[serde(default)]
+    secrets: BTreeMap<String, Option<Given>>,
+    #[serde(default)]
+    configs: BTreeMap<String, Option<Given>>,
+}
+
+/// A secret or a config.
+#[derive(Deserialize)]
+struct Given {
+    file: Option<String>,
+}
+
+/// Which of them a service has.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Wants {
+    List(Vec<Want>),
+    Other(IgnoredAny),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Want {
+    Short(String),
+    Long { source: String },
+    Other(IgnoredAny),
 }
 
 #[derive(Deserialize)]
@@ -35,8 +61,8 @@ struct Service {
     network_mode: Option<String>,
     networks: Option<Names>,
     environment: Option<Environment>,
-    secrets: Option<IgnoredAny>,
-    configs: Option<IgnoredAny>,
+    secrets: Option<Wants>,
+    configs: Option<Wants>,
     post_start: Option<IgnoredAny>,
     build: Option<IgnoredAny>,
 }
@@ -110,7 +136,11 @@ impl From<Project> for super::Project {
         let driver = |name: &String| raw.networks.get(name)?.as_ref()?.driver.clone();
         let service = |(name, service): (String, Service)| {
             let drivers = service.networks.iter().flat_map(Names::iter).filter_map(driver).collect();
-            (name, super::Service { network_drivers: drivers, ..service.into() })
+            let wanted = [(&service.secrets, &raw.secrets), (&service.configs, &raw.configs)].into_iter();
+            let given = wanted
+                .flat_map(|(wants, given)| wants.iter().flat_map(Wants::names).filter_map(|name| given.get(name)));
+            let files = given.flatten().filter_map(|given| given.file.clone()).collect();
+            (name, super::Service { network_drivers: drivers, given_files: files, ..service.into() })
         };
         super::Project { name: raw.name.clone(), services: raw.services.into_iter().map(service).collect() }
     }
@@ -132,14 +162,27 @@ impl From<Service> for super::Service {
             restart: policy.map(RestartPolicy::word).or(raw.restart),
             pull_policy: raw.pull_policy,
             depends_on: raw.depends_on.map(Needs::into_vec).unwrap_or_default(),
-            starts_with_compose: raw.secrets.or(raw.configs).or(raw.post_start).is_some(),
+            starts_with_compose: raw.secrets.is_some() || raw.configs.is_some() || raw.post_start.is_some(),
             replicas: raw.deploy.as_ref().and_then(|deploy| deploy.replicas).or(raw.scale),
             network_mode: raw.network_mode,
             network_drivers: Vec::new(),
+            given_files: Vec::new(),
             environment: raw.environment.map(Environment::into_map).unwrap_or_default(),
             published: raw.ports.iter().filter_map(Port::published).collect(),
             builds: raw.build.is_some(),
         }
+    }
+}
+
+impl Wants {
+    fn names(&self) -> Vec<&String> {
+        let Wants::List(list) = self else { return Vec::new() };
+        list.iter()
+            .filter_map(|want| match want {
+                Want::Short(name) | Want::Long { source: name } => Some(name),
+                Want::Other(_) => None,
+            })
+            .collect()
     }
 }
 

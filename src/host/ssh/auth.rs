@@ -103,7 +103,9 @@ impl Offers {
 
     fn add_file(&mut self, file: &KeyFile, passphrase: Option<&Secret>) -> Result<(), ConnectError> {
         let source = file.path.display().to_string();
-        let text = std::fs::read_to_string(&file.path).map_err(|cause| ConnectError::KeyFormat {
+        let read = std::fs::read(&file.path).map_err(|cause| cause.to_string());
+        let text = read.and_then(|bytes| crate::text::of_file(bytes).map_err(str::to_owned));
+        let text = text.map_err(|cause| ConnectError::KeyFormat {
             source: source.clone(),
             problem: format!("this private key cannot be read: {cause}"),
         })?;

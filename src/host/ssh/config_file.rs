@@ -75,7 +75,7 @@ impl ConfigReader<'_> {
             let path = self.path(value, config);
             let path = if path.is_absolute() { path } else { self.home.join(".ssh").join(path) };
             for file in files_like(&path) {
-                if let Ok(text) = std::fs::read_to_string(file) {
+                if let Some(Ok(text)) = std::fs::read(file).ok().map(crate::text::of_file) {
                     self.read(&text, config, true, depth + 1);
                 }
             }

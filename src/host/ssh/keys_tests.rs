@@ -79,7 +79,7 @@ fn what_pasting_breaks_is_mended() {
 }
 
 /// A P-256 key whose secret begins with a zero byte, which ssh-keygen makes once in 256 times; always the same one.
-fn short_key(passphrase: &str) -> String {
+fn short_key(passphrase: &str, cipher: &str) -> String {
     use std::os::unix::fs::PermissionsExt as _;
     let secret = (0u64..).map(|n| sha2::Sha256::digest(n.to_be_bytes())).find(|secret| secret[0] == 0).unwrap();
     // RFC 5915: version 1, the secret, the curve prime256v1
@@ -94,23 +94,29 @@ fn short_key(passphrase: &str) -> String {
     .unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
     // writes it anew, in its own format
-    let keygen = Command::new("ssh-keygen").args(["-q", "-p", "-P", "", "-N", passphrase, "-f"]).arg(&file).output();
+    let keygen = Command::new("ssh-keygen")
+        .args(["-q", "-p", "-P", "", "-N", passphrase, "-Z", cipher, "-f"])
+        .arg(&file)
+        .output();
     assert!(keygen.unwrap().status.success());
     std::fs::read_to_string(file).unwrap()
 }
 
 #[test]
 fn an_ecdsa_key_whose_secret_begins_with_zeros_is_read() {
-    let text = short_key("");
+    let text = short_key("", "aes256-ctr");
     assert!(text.starts_with("-----BEGIN OPENSSH"), "{text}");
     assert!(keys::decode_secret_key(&text, None).is_err(), "the library reads it by now: short_ecdsa.rs can go");
     let key = read(&text, None).unwrap();
     let signature = key.sign("file", HashAlg::Sha256, b"words").unwrap();
     key.public_key().verify("file", b"words", &signature).unwrap();
-    let locked = short_key("s3cret");
-    assert_eq!(read(&locked, Some("s3cret")).unwrap().public_key().key_data(), key.public_key().key_data());
-    assert!(matches!(read(&locked, Some("other")), Err(ConnectError::Passphrase { wrong: true, .. })));
-    assert!(matches!(read(&locked, None), Err(ConnectError::Passphrase { wrong: false, .. })));
+    for cipher in ["aes256-ctr", "aes256-cbc", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com"] {
+        let locked = short_key("s3cret", cipher);
+        let opened = read(&locked, Some("s3cret")).unwrap_or_else(|error| panic!("{cipher}: {error}"));
+        assert_eq!(opened.public_key().key_data(), key.public_key().key_data(), "{cipher}");
+        assert!(matches!(read(&locked, Some("other")), Err(ConnectError::Passphrase { wrong: true, .. })), "{cipher}");
+        assert!(matches!(read(&locked, None), Err(ConnectError::Passphrase { wrong: false, .. })), "{cipher}");
+    }
 }
 
 #[test]

@@ -84,7 +84,9 @@ fn config_text(path: Option<&Path>) -> Result<String, ConnectError> {
 /// The file's text; empty if there is none.
 fn read(path: &Path) -> Result<String, ConnectError> {
     match std::fs::read(path) {
-        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Ok(bytes) => {
+            Ok(crate::text::of_file(bytes.clone()).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into_owned()))
+        }
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
         Err(cause) => Err(ConnectError::Setting { problem: format!("{}: {cause}", path.display()) }),
     }

@@ -22,13 +22,15 @@ pub(super) fn read(mended: &str, passphrase: Option<&Secret>) -> Option<PrivateK
     }
     let (number, public) = (file.number()?, file.string()?);
     let private = file.string()?;
+    // of a cipher that authenticates; it is no part of the string
+    let tag = file.0.try_into().ok();
     (number == 1).then_some(())?;
     match PrivateKey::from_bytes(&bytes).ok().filter(PrivateKey::is_encrypted) {
         None => keypair(private, public),
         Some(locked) => {
             let (key, iv) = locked.kdf().derive_key_and_iv(locked.cipher(), passphrase?.expose()).ok()?;
             let mut opened = private.to_vec();
-            locked.cipher().decrypt(&key, &iv, &mut opened, None).ok()?;
+            locked.cipher().decrypt(&key, &iv, &mut opened, tag).ok()?;
             keypair(&opened, public)
         }
     }

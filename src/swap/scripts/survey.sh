@@ -52,15 +52,25 @@ warnings() {
   say compose-warned 0 "$warned"
   say compose-raw 0 "$("$@" config --no-interpolate 2>/dev/null)"
 }
+# absent: files of secrets and configs that are not there. What lies where this user can't look may be there all the same.
+absent() {
+  printf '%s\n' "$config" | sed -n "s/^  *file: [\"']\{0,1\}\(\/[^\"']*\).*/\1/p" | while IFS= read -r file; do
+    place=$file
+    until [ -e "$place" ] || [ -z "$place" ]; do place=${place%/*}; done
+    [ "$place" = "$file" ] || [ ! -x "$place/" ] || say absent 0 "$file"
+  done
+}
 read_compose() {
   if config_of docker compose; then
     say compose-v2 0 "$config"
+    absent
     warnings docker compose
   elif docker compose version >/dev/null 2>&1; then
     say compose-v2 1 "$warned"
   elif command -v docker-compose >/dev/null 2>&1; then
     if config_of docker-compose; then
       say compose-v1 0 "$config"
+      absent
       warnings docker-compose
     else
       say compose-v1 1 "$warned"
