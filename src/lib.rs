@@ -10,6 +10,7 @@ pub mod github;
 pub mod host;
 pub mod init;
 pub mod parallel;
+mod random;
 pub mod release;
 pub mod report;
 pub mod secret;

@@ -4,8 +4,8 @@ use super::serving::{Serving, Which};
 use super::terminal::Terminal;
 use super::{Exit, Run, Stop};
 use crate::cli;
+use crate::host::on_host;
 use crate::host::script::Script;
-use anyhow::Context as _;
 use futures_util::future::join_all;
 use tokio::io::AsyncWriteExt as _;
 
@@ -58,7 +58,7 @@ async fn with_terminal(serving: &Serving<'_>, options: &cli::Exec) -> Result<u32
     let script = script(serving, &flags, options);
     let (mut child, window) = serving.host.terminal(&script, &Terminal::kind(), Terminal::size()).await?;
     let ended = terminal.hand_through(&mut child, &window).await;
-    Ok(ended.with_context(|| format!("on {}, {WHY}", serving.host.name))?)
+    Ok(ended.map_err(|error| on_host(&serving.host.name, WHY, error))?)
 }
 
 async fn one(serving: &Serving<'_>, options: &cli::Exec) -> anyhow::Result<u32> {
@@ -78,7 +78,7 @@ async fn one(serving: &Serving<'_>, options: &cli::Exec) -> anyhow::Result<u32> 
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        ended = serving.print(&mut child) => ended.with_context(|| format!("on {}, {WHY}", serving.host.name)),
+        ended = serving.print(&mut child) => ended.map_err(|error| on_host(&serving.host.name, WHY, error)),
         () = give => unreachable!("it waits for ever"),
     }
 }

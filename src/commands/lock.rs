@@ -1,8 +1,8 @@
 //! The locks of a fleet, and what is seen under them.
 
 use super::{Exit, Run, Stop, cli_duration};
-use crate::host::Host;
 use crate::host::lock::{Asked, Holder, Lock, Overtaken, Wish};
+use crate::host::{Host, Kind, kind};
 use crate::report::Level;
 use crate::swap::observe::{Observation, state_paths};
 use crate::swap::torn::mend;
@@ -155,9 +155,9 @@ impl Run {
 
     async fn check_all(&self, locks: &[Lock]) -> Result<(), Stop> {
         for checked in join_all(locks.iter().map(Lock::check)).await {
-            checked.map_err(|error| match error.downcast_ref::<Overtaken>() {
-                Some(overtaken) => Stop::from(overtaken.clone()),
-                None => Stop::new(Exit::Unexpected, format!("{error:#}\nthe version is live, but whether another run has taken over can't be seen: nothing else was told or moved")),
+            checked.map_err(|error| match kind(&error) {
+                Kind::Overtaken(overtaken) => Stop::from(overtaken.clone()),
+                Kind::Lost | Kind::Other => Stop::new(Exit::Unexpected, format!("{error:#}\nthe version is live, but whether another run has taken over can't be seen: nothing else was told or moved")),
             })?;
         }
         Ok(())

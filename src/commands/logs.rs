@@ -3,9 +3,10 @@
 use super::serving::{Serving, Which};
 use super::{Exit, Run, Stop};
 use crate::cli;
+use crate::host::on_host;
 use crate::host::script::Script;
 use crate::report::Level;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use futures_util::future::join_all;
 
 /// Lines that are shown where nothing else is asked for.
@@ -75,7 +76,7 @@ async fn print(serving: &Serving<'_>, mut words: Vec<String>) -> Result<()> {
     let why = "to read a container's log";
     words.push(serving.container.clone());
     let mut child = serving.host.start(&Script::new(why, include_str!("logs.sh")).args(words)).await?;
-    let status = serving.print(&mut child).await.with_context(|| format!("on {}, {why}", serving.host.name))?;
+    let status = serving.print(&mut child).await.map_err(|error| on_host(&serving.host.name, why, error))?;
     if status != 0 {
         bail!("on {}, {why}: `docker logs` ended with {status}", serving.host.name);
     }

@@ -31,6 +31,7 @@ mod version;
 use crate::cancel::Cancel;
 use crate::cli::{Cli, Verb};
 use crate::config::{Config, ConfigError};
+use crate::host::{Kind, kind};
 use crate::release::version::VersionError;
 use crate::report::{Format, Level, Reporter};
 use std::sync::OnceLock;
@@ -126,9 +127,11 @@ impl Stop {
 
 impl From<anyhow::Error> for Stop {
     fn from(error: anyhow::Error) -> Stop {
-        let lost = matches!(error.downcast_ref(), Some(crate::host::ssh::ExecError::Disconnected));
-        let exit = if lost { Exit::Connection } else { Exit::Unexpected };
-        Stop::new(exit, format!("{error:#}"))
+        match kind(&error) {
+            Kind::Lost => Stop::new(Exit::Connection, format!("{error:#}")),
+            Kind::Overtaken(overtaken) => overtaken.clone().into(),
+            Kind::Other => Stop::new(Exit::Unexpected, format!("{error:#}")),
+        }
     }
 }
 

@@ -6,9 +6,9 @@ use super::session::variable;
 use super::ship::ToRelease;
 use super::{Exit, Run, Stop};
 use crate::cli;
-use crate::host::Host;
 use crate::host::docker::Login;
-use crate::host::lock::{Holder, Overtaken};
+use crate::host::lock::Holder;
+use crate::host::{Host, Kind, Unnamed, kind};
 use crate::parallel;
 use crate::release::version::{Compared, Version};
 use crate::report::outcome::ReleaseEnd;
@@ -308,12 +308,15 @@ impl Run {
         let each =
             hosts.iter().zip(&seen).map(|(host, seen)| recover::recover(host, seen, &state, holder, way, &self.cancel));
         let results = parallel::all(self.config.parallel, each).await;
-        let overtaken = |result: &anyhow::Result<()>| result.as_ref().err()?.downcast_ref::<Overtaken>().cloned();
-        if let Some(overtaken) = results.iter().find_map(overtaken) {
-            return Err(overtaken.into());
+        for error in results.iter().filter_map(|result| result.as_ref().err()) {
+            if let Kind::Overtaken(overtaken) = kind(error) {
+                return Err(overtaken.clone().into());
+            }
         }
-        let failed =
-            hosts.iter().zip(results).filter_map(|(host, result)| Some(format!("{}: {:#}", host.name, result.err()?)));
+        let failed = hosts
+            .iter()
+            .zip(results)
+            .filter_map(|(host, result)| Some(format!("{}: {}", host.name, Unnamed(&result.err()?))));
         let failed: Vec<String> = failed.collect();
         if failed.is_empty() { Ok((true, seen)) } else { Err(Stop::new(Exit::Stuck, failed.join("\n"))) }
     }
@@ -321,11 +324,8 @@ impl Run {
 
 /// Who this run is, for those who find the host locked.
 pub(super) fn holder(what: &str) -> Holder {
-    let mut id = [0u8; 16];
-    // a failure of the system's random source leaves zeros; the time keeps runs apart then
-    let _ = getrandom::fill(&mut id);
     let now = history::now();
-    let id = format!("{:032x}-{now}", u128::from_be_bytes(id));
+    let id = format!("{}-{now}", crate::random::some_word());
     let by = who();
     Holder { id, about: format!("{by}, {what}, since {now}"), by }
 }

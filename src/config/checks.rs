@@ -109,12 +109,8 @@ pub(super) fn fingerprint(text: &str) -> Result<String, String> {
 }
 
 fn bare_fingerprint(text: &str) -> Result<String, String> {
-    let base64 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
-    let bare = text.strip_suffix('=').unwrap_or(text);
-    match bare.strip_prefix("SHA256:") {
-        Some(hash) if hash.len() == 43 && hash.bytes().all(base64) => Ok(bare.to_owned()),
-        _ => Err("a fingerprint such as SHA256:2Jr1… (43 characters), as ssh-keygen -l prints it".to_owned()),
-    }
+    let expected = || "a fingerprint such as SHA256:2Jr1… (43 characters), as ssh-keygen -l prints it".to_owned();
+    crate::host::ssh::bare_fingerprint(text).ok_or_else(expected)
 }
 
 /// The text of known_hosts lines (three words or more a line), or else a file.
@@ -147,7 +143,7 @@ pub(super) fn local(root: &Path, text: &str) -> PathBuf {
 }
 
 /// Without the `.` parts, `..` kept; `.` when nothing is left.
-fn tidy(path: &Path) -> PathBuf {
+pub(crate) fn tidy(path: &Path) -> PathBuf {
     let clean: PathBuf = path.components().filter(|c| *c != std::path::Component::CurDir).collect();
     if clean.as_os_str().is_empty() { PathBuf::from(".") } else { clean }
 }

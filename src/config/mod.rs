@@ -22,6 +22,7 @@ mod tests;
 mod types;
 mod yaml;
 
+pub(crate) use checks::tidy;
 pub use error::ConfigError;
 pub use host::{Address, HostSettings};
 pub use image::{DOCKER_HUB, ImageName};

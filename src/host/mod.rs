@@ -3,6 +3,7 @@
 pub mod compose;
 pub mod container;
 pub mod docker;
+mod error;
 pub mod http;
 pub mod lock;
 pub mod nginx;
@@ -14,8 +15,10 @@ use crate::awake;
 use crate::report::text::inert;
 use crate::report::{Event, Reporter};
 use crate::secret::Secret;
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use docker::Docker;
+use error::{Cause, OnHost};
+pub(crate) use error::{Kind, Unnamed, kind, on_host};
 use http::{Answer, Ask};
 use script::Script;
 use ssh::{ExecError, ForwardError, Limits, Lines, Session};
@@ -88,7 +91,7 @@ impl Host {
         let limits = Limits::within(script.limit);
         let output = self.session.exec(&self.command(script)?, &stdin, limits).await;
         self.ran(script, began);
-        let output = output.with_context(|| format!("on {}, {}", self.name, script.why))?;
+        let output = output.map_err(|error| OnHost::new(&self.name, script.why, error))?;
         if output.status != 0 {
             return Err(self.failure(script, output.status, &output.stderr, &output.stdout));
         }
@@ -98,14 +101,15 @@ impl Host {
     /// Starts a script whose stdin stays open until the child is dropped. Limits and errors are the caller's.
     pub async fn start(&self, script: &Script) -> Result<ssh::Child> {
         self.ran(script, Instant::now());
-        self.session.spawn(&self.command(script)?).await.with_context(|| format!("on {}, {}", self.name, script.why))
+        let started = self.session.spawn(&self.command(script)?).await;
+        Ok(started.map_err(|error| OnHost::new(&self.name, script.why, error))?)
     }
 
     /// Starts a script with a terminal of this kind (`TERM`) and size.
     pub async fn terminal(&self, script: &Script, kind: &str, size: ssh::Size) -> Result<(ssh::Child, ssh::Window)> {
         self.ran(script, Instant::now());
         let started = self.session.terminal(&self.command(script)?, kind, size).await;
-        started.with_context(|| format!("on {}, {}", self.name, script.why))
+        Ok(started.map_err(|error| OnHost::new(&self.name, script.why, error))?)
     }
 
     /// Runs a script, giving each line of its output as it comes, up to 16 MiB; the rest is passed over.
@@ -135,8 +139,9 @@ impl Host {
         };
         let outcome = awake::timeout(script.limit, work).await;
         self.ran(script, began);
-        let outcome = outcome.unwrap_or_else(|_| Err(anyhow!("no end after {} s", script.limit.as_secs())));
-        outcome.with_context(|| format!("on {}, {}", self.name, script.why))?
+        let outcome =
+            outcome.unwrap_or_else(|_| Err(OnHost::new(&self.name, script.why, Cause::Late(script.limit)).into()));
+        outcome.map_err(|error: anyhow::Error| on_host(&self.name, script.why, error))?
     }
 
     /// `GET path` from `address:port` as the host reaches it, through the SSH connection.
@@ -216,6 +221,6 @@ impl Host {
         if script.fence.is_some() && status == lock::OVERTAKEN {
             return lock::Overtaken { host: self.name.clone(), by: said }.into();
         }
-        anyhow!("on {}, {}: {said} (exit status {status})", self.name, script.why)
+        OnHost::new(&self.name, script.why, Cause::Ended { said, status }).into()
     }
 }

@@ -1,6 +1,6 @@
 //! Looks at the compose file, nginx's conf and the Dockerfiles of a repository.
 
-use crate::config::ImageName;
+use crate::config::{ImageName, tidy};
 use crate::host::compose::Project;
 use crate::host::nginx::upstreams;
 use std::fs;
@@ -166,10 +166,6 @@ fn repository(image: &str) -> &str {
         Some((head, tail)) if !tail.contains('/') && head.parse::<ImageName>().is_ok() => head,
         _ => name,
     }
-}
-
-fn tidy(path: &Path) -> PathBuf {
-    path.components().filter(|part| *part != std::path::Component::CurDir).collect()
 }
 
 /// From `.git/HEAD`; `None` in a work tree of its own or on no branch.

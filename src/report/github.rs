@@ -84,7 +84,7 @@ impl GitHubLog {
 
     fn stop_commands(&mut self) {
         if self.stopped.is_none() {
-            let token = super::random_word();
+            let token = crate::random::some_word();
             self.line(&format!("::stop-commands::{token}"));
             self.stopped = Some(token);
         }

@@ -139,7 +139,7 @@ fn joined(pairs: &[(String, String)]) -> String {
 fn file_of(outputs: &[(&'static str, String)]) -> String {
     let mut text = String::new();
     for (name, value) in outputs {
-        let delimiter = format!("cutover-{}", super::random_word());
+        let delimiter = format!("cutover-{}", crate::random::some_word());
         let _ = writeln!(text, "{name}<<{delimiter}\n{value}\n{delimiter}");
     }
     text

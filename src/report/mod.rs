@@ -342,13 +342,3 @@ impl Reporter {
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-/// 128 random bits in hex. Where the system has none, the time: foreign text must not know the word beforehand.
-fn random_word() -> String {
-    let mut bits = [0u8; 16];
-    if getrandom::fill(&mut bits).is_err() {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        bits = now.map_or(0, |now| now.as_nanos()).to_be_bytes();
-    }
-    format!("{:032x}", u128::from_be_bytes(bits))
-}

@@ -1,9 +1,9 @@
 //! What a host has of an image before it is sent: layers, the store's kind, and how fast the link is.
 
 use super::image::{Encoding, Image};
-use crate::host::Host;
 use crate::host::script::{Script, sections};
 use crate::host::ssh::{Limits, Lines};
+use crate::host::{Host, on_host};
 use crate::release::digest::Digest;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use serde::Deserialize;
@@ -124,7 +124,7 @@ async fn measure(host: &Host) -> Result<f64> {
         Ok(MEASURED as f64 / began.elapsed().as_secs_f64().max(1e-6))
     };
     let measured = tokio::time::timeout(MEASURED_WITHIN, work).await.context("no end within 60 s");
-    measured.and_then(|measured| measured).with_context(|| format!("on {}, {}", host.name, script.why))
+    measured.and_then(|measured| measured).map_err(|error| on_host(&host.name, script.why, error))
 }
 
 fn read(said: &[u8]) -> Result<Has> {

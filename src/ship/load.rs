@@ -5,6 +5,7 @@ use super::image::{Blob, Encoding};
 use super::meter::Meter;
 use super::pull::finished;
 use super::send::Delivery;
+use crate::host::on_host;
 use crate::host::script::Script;
 use crate::host::ssh::Child;
 use anyhow::{Context as _, Result, anyhow};
@@ -40,7 +41,7 @@ pub(super) async fn load(
     };
     let loaded = tokio::time::timeout(LIMIT, work).await;
     let loaded = loaded.unwrap_or_else(|_| Err(anyhow!("no end after {} s", LIMIT.as_secs())));
-    loaded.with_context(|| format!("on {}, {}", delivery.host.name, script.why))
+    loaded.map_err(|error| on_host(&delivery.host.name, script.why, error))
 }
 
 /// Writes the archive: `manifest.json`, configuration, layers (Docker's image spec v1.2, "Combined Image JSON").

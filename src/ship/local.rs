@@ -74,7 +74,7 @@ impl LocalPlace {
     /// Has Docker push the image here: what is new in it, and the layers that are `wanted`.
     async fn hand_over(&self, wanted: Vec<Digest>) -> Result<Came, NotHanded> {
         let (classic, other) = (&self.classic, |error: std::io::Error| NotHanded::Other(error.into()));
-        let name = format!("cutover/{}", token().map_err(NotHanded::Other)?);
+        let name = format!("cutover/{}", word().map_err(NotHanded::Other)?);
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(other)?;
         let to = format!("127.0.0.1:{}/{name}", listener.local_addr().map_err(other)?.port());
         let budget = (classic.size / PART).max(LEAST);
@@ -131,7 +131,7 @@ impl LocalPlace {
 /// Lets Docker here learn the digests of an image's layers, which it does by pulling them once: as those of another
 /// image, since one that it has it does not pull.
 pub async fn teach(docker: &DockerCli, image: &Image, cache: &Cache, reporter: &Reporter) -> Result<()> {
-    let token = token()?;
+    let token = word()?;
     let blobs = (0..image.layers.len()).map(|at| image.encoded(at, Encoding::Plain, cache));
     let blobs = try_join_all(blobs).await?;
     let config = oci::bare_config(&image.config, &token)?;
@@ -165,8 +165,6 @@ async fn serve(listener: TcpListener, registry: Arc<Registry>) {
 }
 
 /// A name that nobody can guess.
-fn token() -> Result<String> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow!("no random bytes: {error}"))?;
-    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+fn word() -> Result<String> {
+    crate::random::word().map_err(|error| anyhow!("no random bytes: {error}"))
 }

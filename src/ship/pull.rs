@@ -6,9 +6,9 @@ use super::meter::Meter;
 use super::oci;
 use super::registry::Registry;
 use super::send::{Delivery, Obstacle};
-use crate::host::lock;
 use crate::host::script::Script;
 use crate::host::ssh::{Child, ForwardError, Limits, RemoteForward, whole};
+use crate::host::{lock, on_host};
 use crate::release::digest::Digest;
 use crate::report::text::one_line;
 use anyhow::{Context as _, Result, anyhow};
@@ -58,7 +58,7 @@ pub(super) async fn pull(
         0 if !delivery.host.session.is_closed() => {
             Obstacle::Way("Docker on the host does not reach the host's loopback".to_owned())
         }
-        _ => Obstacle::Failed(error.context(format!("on {}, {}", delivery.host.name, script.why))),
+        _ => Obstacle::Failed(on_host(&delivery.host.name, script.why, error)),
     })
 }
 

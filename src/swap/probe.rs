@@ -155,18 +155,11 @@ fn request(host: &Host, probe: &Probe) -> Ask {
     // what nobody has asked for is in no cache
     let path = if probe.guards.cached {
         let mark = if probe.path.contains('?') { '&' } else { '?' };
-        format!("{}{mark}cutover={}", probe.path, unique())
+        format!("{}{mark}cutover={}", probe.path, crate::random::some_word())
     } else {
         probe.path.clone()
     };
     Ask { tls: probe.tls, host: probe.host.clone(), path, headers: probe.headers().into_iter().chain(secret).collect() }
-}
-
-fn unique() -> String {
-    let mut bits = [0u8; 8];
-    // a failure of the system's random source leaves zeros: then an old answer may come
-    let _ = getrandom::fill(&mut bits);
-    format!("{:016x}", u64::from_be_bytes(bits))
 }
 
 /// What these names mean in nginx's container, where that can be asked.

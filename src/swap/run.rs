@@ -8,11 +8,11 @@ use super::probe::{Counts, Place};
 use super::shell;
 use super::story::Step;
 use super::watch::Watch;
-use crate::host::Host;
 use crate::host::container::Container;
 use crate::host::docker::Login;
 use crate::host::lock::Holder;
 use crate::host::script::{Fence, Script};
+use crate::host::{Host, Unnamed};
 use crate::report::text::one_line;
 use anyhow::{Context as _, Result, bail};
 use std::collections::{BTreeMap, BTreeSet};
@@ -208,11 +208,9 @@ impl HostSwap<'_> {
 
     /// Why it failed on this host, and the last lines of what did.
     pub(super) fn why(&self, error: &anyhow::Error) -> String {
-        let why = format!("{error:#}");
-        let own = format!("on {}, ", self.host.name);
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         let lines: String = said.iter().map(|line| format!("\n│ {}", one_line(line, 400))).collect();
-        format!("{}{lines}", why.strip_prefix(&own).unwrap_or(&why))
+        format!("{}{lines}", Unnamed(error))
     }
 
     /// Keeps the last lines of what failed.

@@ -3,6 +3,7 @@
 use super::run::HostSwap;
 use super::step;
 use super::story::{self, Step};
+use crate::host::Unnamed;
 use crate::host::lock::Overtaken;
 use crate::host::script::Script;
 use crate::report::Level;
@@ -42,7 +43,7 @@ pub async fn one(swap: &mut HostSwap<'_>, reason: &str, hurried: bool) -> Result
         match step::undo(swap, step).await {
             Ok(()) => drop(running.undone(what)),
             Err(error) => {
-                let text = format!("{what}: {error:#}");
+                let text = format!("{what}: {}", Unnamed(&error));
                 running.failed(&text);
                 if let Some(overtaken) = error.downcast_ref::<Overtaken>() {
                     return Err(overtaken.clone());
@@ -57,7 +58,11 @@ pub async fn one(swap: &mut HostSwap<'_>, reason: &str, hurried: bool) -> Result
         && (swap.begun != [Step::Pull] || !swap.host.session.is_closed())
         && let Err(error) = step::record::put_back(swap, reason).await
     {
-        swap.host.reporter.note(Level::Warning, &swap.host.name, format!("the journal can't be closed: {error:#}"));
+        swap.host.reporter.note(
+            Level::Warning,
+            &swap.host.name,
+            format!("the journal can't be closed: {}", Unnamed(&error)),
+        );
     }
     Ok(left)
 }

@@ -41,6 +41,7 @@ pub use session::{Session, Window};
 pub use stated::{bind, unbound};
 pub use stream::{Child, SshStream};
 pub use target::{Target, TargetError};
+pub(crate) use trust::bare_fingerprint;
 
 use crate::secret::Secret;
 

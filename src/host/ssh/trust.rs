@@ -2,6 +2,7 @@
 use std::borrow::Cow;
 
 use russh::Preferred;
+use russh::keys::ssh_key::Fingerprint;
 use russh::keys::ssh_key::certificate::CertType;
 use russh::keys::{Algorithm, Certificate, HashAlg, PublicKey, PublicKeyOrCertificate};
 
@@ -194,17 +195,22 @@ fn is_sha1(algorithm: &Algorithm) -> bool {
 /// # Errors
 /// A text without a SHA-256 fingerprint, which is named.
 pub(super) fn parse_fingerprint(text: &str) -> Result<String, ConnectError> {
-    let print = super::stated::print_of(text).trim_end_matches('=');
-    match print.parse::<russh::keys::ssh_key::Fingerprint>() {
-        Ok(print) => Ok(print.to_string()),
-        Err(_) => Err(ConnectError::Setting {
-            problem: format!(
-                "`{}` is not a host key fingerprint; expected `SHA256:` and 43 characters, as `ssh-keygen -lf KEY.pub` \
-                 prints it",
-                one_line(text, 80)
-            ),
-        }),
+    bare_fingerprint(super::stated::print_of(text)).ok_or_else(|| ConnectError::Setting {
+        problem: format!(
+            "`{}` is not a host key fingerprint; expected `SHA256:` and 43 characters, as `ssh-keygen -lf KEY.pub` \
+             prints it",
+            one_line(text, 80)
+        ),
+    })
+}
+
+/// `SHA256:` and 43 characters of base64, padded or not, as it is written elsewhere; `None` for anything else.
+pub(crate) fn bare_fingerprint(text: &str) -> Option<String> {
+    let print: Fingerprint = text.trim_end_matches('=').parse().ok()?;
+    if !print.is_sha256() {
+        return None;
     }
+    Some(print.to_string())
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use super::plan::Plan;
 use super::run::HostSwap;
 use super::story::Step;
 use crate::cancel::Cancel;
+use crate::host::Unnamed;
 use anyhow::Result;
 use std::time::Instant;
 
@@ -53,7 +54,7 @@ pub async fn take(swap: &mut HostSwap<'_>, step: Step, cancel: &Cancel) -> Resul
     let result = run(swap, step, cancel).await;
     let took = match &result {
         Ok(text) => running.done(text),
-        Err(error) => running.failed(format!("{error:#}")),
+        Err(error) => running.failed(Unnamed(error).to_string()),
     };
     swap.seconds.insert(step.name(), took.as_secs_f64());
     result.map(|_| ())
