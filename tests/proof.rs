@@ -230,6 +230,27 @@ fn a_name_that_means_two_containers_to_nginx_is_refused_before_anybody_is_sent_t
 }
 
 #[test]
+fn a_name_is_looked_up_with_getent_where_nginxs_image_has_it() {
+    let bench = Bench::reference(Kind::V2);
+    let image = bench.image("v0.9.0", &[]);
+    bench.image("v1.1.0", &[]);
+    let getent = "docker cp -L /usr/bin/getent nginx:/usr/bin/getent && docker exec -u 0 nginx sh -c \
+                  'rm -f $(command -v curl); ! command -v curl && getent ahostsv4 blue'";
+    bench.project.ok(getent).unwrap();
+    // no request gets through, so that the name has to prove it
+    let conf = bench.project.conf().unwrap().replacen("location / {", "allow 192.0.2.1; deny all;\n  location / {", 1);
+    bench.instance.write(&bench.project.path("nginx/default.conf"), &conf).unwrap();
+    bench.project.ok("chmod a+r nginx/*; docker exec nginx nginx -s reload").unwrap();
+    let other =
+        format!("docker run -d --network backend_default --network-alias green --name other {}", image.by_digest());
+    bench.project.ok(&other).unwrap();
+    bench.cutover(&["deploy", "--version", "v1.1.0"]).expect(3).says("in the nginx container green means ");
+    bench.project.ok("docker rm -f other").unwrap();
+    let ran = bench.cutover(&["deploy", "--version", "v1.1.0"]).expect(0);
+    ran.says("nginx's workers are new, and green means ").says(" to them, which is green");
+}
+
+#[test]
 fn a_project_that_runs_under_another_name_or_beside_its_nginx_is_not_taken_for_one_that_does_not_run() {
     let bench = Bench::idle(Kind::V2, Options::default());
     let image = bench.image("v1.0.0", &[]);
