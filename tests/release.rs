@@ -248,6 +248,22 @@ fn a_version_is_one_commits_and_neither_a_dependencys_nor_a_leap_nor_that_of_a_t
 
 /// The slots that the release saw before its build are no longer the ones to go by.
 #[test]
+fn an_image_that_names_its_commit_is_of_that_commit() {
+    let bench = Bench::reference(Kind::V2);
+    let image = bench.image("v1.1.0", &[]);
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let build = format!(
+        "printf 'FROM {}\\nLABEL org.opencontainers.image.revision={commit}\\n' | docker build -q -t {1}:v1.2.0 - && docker push -q {1}:v1.2.0",
+        image.by_digest(),
+        bench.repository
+    );
+    Lab::up().unwrap().sh(&build).unwrap();
+    bench.cutover(&["deploy", "--version", "v1.2.0"]).expect(0);
+    let history = bench.cutover(&["history", "--json"]).expect(0).result();
+    assert_eq!(history["hosts"][0]["releases"][0]["commit"], commit, "{history}");
+}
+
+#[test]
 fn a_release_that_another_one_overtakes_looks_at_the_hosts_again() {
     let bench = Bench::reference(Kind::V2);
     let tree = bench.work_tree("v1.2.0", "v1.2.0");
