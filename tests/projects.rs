@@ -169,7 +169,7 @@ fn two_projects_on_one_host_release_at_the_same_time_and_leave_each_other_alone(
     };
 
     // the lock of one is held, and the other releases all the same
-    api.image("v1.1.0", &[("START_DELAY_MS", "5000")]);
+    api.image("v1.1.0", &[("START_DELAY_MS", "15000")]);
     shop.image("v5.1.0", &[]);
     let mut running = Running::start(&api, &["deploy", "--version", "v1.1.0", "--json"]);
     assert!(running.until("health", Moment::Before));
