@@ -47,7 +47,7 @@ impl YamlNode {
 /// Reads one document. `None`: there is nothing in it but comments.
 pub(super) fn read(text: &str) -> Result<Option<YamlNode>, Wrong> {
     let parser = Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
-    let mut reader = YamlReader { parser, text, anchors: HashMap::new(), read: Size::default() };
+    let mut reader = YamlReader { parser, text, anchors: HashMap::new(), read: YamlSize::default() };
     let mut root = None;
     while let Some((event, at)) = reader.next()? {
         match event {
@@ -68,7 +68,7 @@ const DEEPEST: usize = 32;
 
 /// Of values, and what their texts take.
 #[derive(Clone, Copy, Default)]
-struct Size {
+struct YamlSize {
     nodes: usize,
     bytes: usize,
 }
@@ -77,8 +77,8 @@ struct YamlReader<'a, I: serde_saphyr::granit_parser::BorrowedInput<'a>> {
     parser: Parser<'a, I>,
     text: &'a str,
     /// Each with its size.
-    anchors: HashMap<usize, (YamlNode, Size)>,
-    read: Size,
+    anchors: HashMap<usize, (YamlNode, YamlSize)>,
+    read: YamlSize,
 }
 
 impl<'a, I: serde_saphyr::granit_parser::BorrowedInput<'a>> YamlReader<'a, I> {
@@ -95,14 +95,14 @@ impl<'a, I: serde_saphyr::granit_parser::BorrowedInput<'a>> YamlReader<'a, I> {
     }
 
     fn node(&mut self, event: Event<'a>, at: At, depth: usize) -> Result<YamlNode, Wrong> {
-        self.count(Size { nodes: 1, bytes: 0 }, at)?;
+        self.count(YamlSize { nodes: 1, bytes: 0 }, at)?;
         if depth > DEEPEST {
             return Err(Wrong::new(at, format!("nested too deep; expected at most {DEEPEST} levels")));
         }
         let before = self.read;
         let (anchor, tag, value) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                self.count(Size { nodes: 0, bytes: text.len() }, at)?;
+                self.count(YamlSize { nodes: 0, bytes: text.len() }, at)?;
                 (anchor, tag, scalar(&text, style))
             }
             Event::SequenceStart(_, anchor, tag) => (anchor, tag, self.list(depth)?),
@@ -116,15 +116,15 @@ impl<'a, I: serde_saphyr::granit_parser::BorrowedInput<'a>> YamlReader<'a, I> {
         let node = YamlNode { at, value };
         if anchor > 0 {
             // itself, as it is kept once more
-            let size = Size { nodes: self.read.nodes - before.nodes + 1, bytes: self.read.bytes - before.bytes };
-            self.count(Size { nodes: 0, bytes: size.bytes }, at)?;
+            let size = YamlSize { nodes: self.read.nodes - before.nodes + 1, bytes: self.read.bytes - before.bytes };
+            self.count(YamlSize { nodes: 0, bytes: size.bytes }, at)?;
             self.anchors.insert(anchor, (node.clone(), size));
         }
         Ok(node)
     }
 
     /// Counts before anything is copied.
-    fn count(&mut self, more: Size, at: At) -> Result<(), Wrong> {
+    fn count(&mut self, more: YamlSize, at: At) -> Result<(), Wrong> {
         self.read.nodes += more.nodes;
         self.read.bytes += more.bytes;
         if self.read.nodes > MOST_NODES {
@@ -160,7 +160,7 @@ impl<'a, I: serde_saphyr::granit_parser::BorrowedInput<'a>> YamlReader<'a, I> {
             let key = match self.next_inside()? {
                 (Event::MappingEnd, _) => return Ok(Value::Map(entries)),
                 (Event::Scalar(text, ..), at) => {
-                    self.count(Size { nodes: 0, bytes: text.len() }, at)?;
+                    self.count(YamlSize { nodes: 0, bytes: text.len() }, at)?;
                     Key { at, text: text.into_owned() }
                 }
                 (_, at) => return Err(Wrong::new(at, "a key that is no text; expected a name and a colon")),

@@ -5,7 +5,6 @@ use super::login_dir::LoginDir;
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::File;
-use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -128,8 +127,9 @@ impl DockerCli {
         done.map(drop)
     }
 
-    /// The directory of this run's login, for a caller that runs docker itself.
-    pub fn config_dir(&self) -> Option<&Path> {
+    /// The directory of this run's login.
+    #[cfg(test)]
+    pub(super) fn config_dir(&self) -> Option<&std::path::Path> {
         self.login.as_ref().map(|(dir, _)| dir.path())
     }
 

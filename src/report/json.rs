@@ -8,15 +8,15 @@ use std::time::Duration;
 
 /// What a verb was asked for.
 #[derive(Serialize)]
-pub(super) struct Ended<'a> {
+pub(super) struct ResultLine<'a> {
     event: &'static str,
     #[serde(flatten)]
     outcome: &'a Outcome,
 }
 
-impl Ended<'_> {
-    pub(super) fn new(outcome: &Outcome) -> Ended<'_> {
-        Ended { event: "result", outcome }
+impl ResultLine<'_> {
+    pub(super) fn new(outcome: &Outcome) -> ResultLine<'_> {
+        ResultLine { event: "result", outcome }
     }
 }
 
@@ -43,7 +43,7 @@ mod tests {
     use serde_json::json;
 
     fn of(outcome: &Outcome) -> Value {
-        serde_json::to_value(Ended::new(outcome)).unwrap()
+        serde_json::to_value(ResultLine::new(outcome)).unwrap()
     }
 
     #[test]

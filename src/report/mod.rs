@@ -175,7 +175,7 @@ impl Format {
 }
 
 enum Sink {
-    Terminal(terminal::Terminal),
+    Terminal(terminal::Screen),
     Plain,
     GitHub(github::GitHubLog),
     Json,
@@ -199,7 +199,7 @@ impl Reporter {
     /// A reporter in this format; `verbose` shows every remote command.
     pub fn new(format: Format, verbose: bool) -> Self {
         let sink = match format {
-            Format::Terminal => Sink::Terminal(terminal::Terminal::new()),
+            Format::Terminal => Sink::Terminal(terminal::Screen::new()),
             Format::Plain => Sink::Plain,
             Format::GitHub => Sink::GitHub(github::GitHubLog::new(Box::new(io::stderr()))),
             Format::Json => Sink::Json,
@@ -277,7 +277,7 @@ impl Reporter {
             Sink::Terminal(terminal) => terminal.ended(&text()),
             Sink::Plain => plain::out(&text()),
             Sink::GitHub(github) => github.ended(&text()),
-            Sink::Json => json::show(&json::Ended::new(outcome), at, |data| lock(&self.0.redaction).value(data)),
+            Sink::Json => json::show(&json::ResultLine::new(outcome), at, |data| lock(&self.0.redaction).value(data)),
         }
     }
 

@@ -7,14 +7,14 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::HashMap;
 use std::time::Duration;
 
-pub(super) struct Terminal {
+pub(super) struct Screen {
     all: MultiProgress,
     running: HashMap<String, ProgressBar>,
 }
 
-impl Terminal {
+impl Screen {
     pub(super) fn new() -> Self {
-        Terminal { all: MultiProgress::new(), running: HashMap::new() }
+        Screen { all: MultiProgress::new(), running: HashMap::new() }
     }
 
     pub(super) fn show(&mut self, event: &Event) {

@@ -13,7 +13,6 @@ async fn a_known_key_connects_and_is_reported() {
     let sshd = Sshd::start("");
     let session = sshd.connect().await;
     assert!(session.fingerprint().starts_with("SHA256:"));
-    assert!(session.server_version().starts_with("OpenSSH_"), "{}", session.server_version());
     assert_eq!(session.place(), format!("127.0.0.1:{}", sshd.port));
     assert_eq!(session.user(), *USER);
 }

@@ -30,8 +30,6 @@ impl From<russh::Error> for Fault {
 pub(super) struct Learned {
     /// The fingerprint that was verified; `None` until then.
     pub(super) fingerprint: Option<String>,
-    /// The server's software, from its identification line.
-    pub(super) server: Option<String>,
     /// The words of its disconnect message.
     pub(super) goodbye: Option<String>,
 }
@@ -60,17 +58,6 @@ impl client::Handler for Client {
         let fingerprint = self.trust.check(presented, now).map_err(|cause| Fault::Ours(Box::new(cause)))?;
         lock(&self.learned).fingerprint = Some(fingerprint);
         Ok(true)
-    }
-
-    async fn kex_done(
-        &mut self,
-        _shared_secret: Option<&[u8]>,
-        _names: &russh::Names,
-        session: &mut client::Session,
-    ) -> Result<(), Fault> {
-        let id = String::from_utf8_lossy(session.remote_sshid());
-        lock(&self.learned).server = Some(one_line(id.trim_start_matches("SSH-2.0-"), 80));
-        Ok(())
     }
 
     async fn disconnected(&mut self, reason: DisconnectReason<Fault>) -> Result<(), Fault> {

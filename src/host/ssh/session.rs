@@ -159,11 +159,6 @@ impl Session {
         lock(&self.inner.learned).fingerprint.clone().unwrap_or_default()
     }
 
-    /// The server's software, such as `OpenSSH_9.2p1 Debian-2`, made inert.
-    pub fn server_version(&self) -> String {
-        lock(&self.inner.learned).server.clone().unwrap_or_default()
-    }
-
     /// What the server said when it ended the connection, made inert.
     pub fn goodbye(&self) -> Option<String> {
         lock(&self.inner.learned).goodbye.clone()
