@@ -133,8 +133,8 @@ fn files_are_written_whole_and_through_nothing_that_is_there_already() {
         include_str!("../src/host/alone.sh"),
         include_str!("../src/host/fence.sh"),
         include_str!("../src/host/say.sh"),
-        include_str!("../src/swap/shell/core.sh"),
-        include_str!("../src/swap/shell/nginx.sh"),
+        include_str!("../src/host/core.sh"),
+        include_str!("../src/router/nginx.sh"),
         r#"
 set -e
 mkdir "$state/../conf" && cd "$state/../conf"

@@ -313,7 +313,7 @@ async fn a_full_disk_on_the_host_is_said_and_mended() {
                  --bridge none --iptables=false --storage-driver vfs > /lab/small.log 2>&1 & \
                  for i in $(seq 100); do [ -S /run/small.sock ] && break; sleep 0.1; done; chgrp docker /run/small.sock; chmod 660 /run/small.sock";
     link.instance.root(small).unwrap();
-    link.host.set_environment(&[("DOCKER_HOST", "unix:///run/small.sock")]);
+    link.host.find_docker_by(&[("DOCKER_HOST", "unix:///run/small.sock".to_owned())]);
     let image = link.read(&Layout::of(&[layer("a", 40 << 20)]));
     let error = format!("{:#}", link.send(&image, "v1").await.unwrap_err());
     assert!(error.contains("no space left on device"), "{error}");

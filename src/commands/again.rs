@@ -7,8 +7,8 @@ use crate::host::script::Script;
 use crate::parallel;
 use crate::release::version::Version;
 use crate::secret::Secret;
+use crate::see::{Observation, state_paths};
 use crate::swap::env_file;
-use crate::swap::observe::{Observation, state_paths};
 
 /// The file that was kept with the version, else the one that is there.
 const READ: &str = "# Prints the env file that a version was released with. Words: where it is kept, the file.\n\

@@ -3,8 +3,8 @@
 use super::{Exit, Run, Stop};
 use crate::report::Outcome;
 use crate::report::outcome::{HostCheck, ServiceCheck};
-use crate::swap::findings::{Finding, Weight};
-use crate::swap::observe::{Observation, ServiceSeen};
+use crate::see::judge::findings::{Finding, Weight};
+use crate::see::{Observation, ServiceSeen};
 
 /// Sessions that a release has open at the same time, one of them kept for putting back. Where sshd opens fewer on one
 /// connection, it makes further ones.

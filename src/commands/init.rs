@@ -7,7 +7,7 @@ use crate::init::{
     ACTION, Choices, ChosenService, KEEPALIVE, Pair, ProjectFound, configuration, how_to_go_on, look, pinned, workflow,
 };
 use crate::report::{Level, Outcome, Reporter};
-use crate::swap::observe::GUARD;
+use crate::see::GUARD;
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};

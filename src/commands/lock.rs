@@ -4,7 +4,7 @@ use super::{Exit, Run, Stop, cli_duration};
 use crate::host::lock::{Asked, Holder, Lock, Overtaken, Wish};
 use crate::host::{Host, Kind, kind};
 use crate::report::Level;
-use crate::swap::observe::{Observation, state_paths};
+use crate::see::{Observation, state_paths};
 use crate::swap::torn::mend;
 use futures_util::future::join_all;
 use std::collections::HashMap;

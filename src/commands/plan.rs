@@ -8,7 +8,7 @@ use crate::release::build::reference;
 use crate::report::outcome::{HostPlan, PlannedStep};
 use crate::report::{Level, Outcome};
 use crate::swap::deliver::Shipment;
-use crate::swap::plan::Release;
+use crate::swap::planning::Release;
 use crate::swap::story::Step;
 use crate::swap::{step, story};
 

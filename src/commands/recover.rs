@@ -7,7 +7,7 @@ use crate::cli;
 use crate::host::Host;
 use crate::release::Version;
 use crate::report::Outcome;
-use crate::swap::observe::{Observation, ServiceSeen};
+use crate::see::{Observation, ServiceSeen};
 use crate::swap::recover::{Way, way};
 
 impl Run {

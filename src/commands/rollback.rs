@@ -7,11 +7,11 @@ use super::{Exit, Run, Stop};
 use crate::cli;
 use crate::release::Version;
 use crate::report::Level;
+use crate::see::Observation;
 use crate::swap::back::{self, From, Possible};
 use crate::swap::deliver::Shipment;
 use crate::swap::history;
-use crate::swap::observe::Observation;
-use crate::swap::plan::Release;
+use crate::swap::planning::Release;
 use std::time::Instant;
 
 /// Goes back on every host.

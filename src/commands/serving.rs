@@ -5,7 +5,7 @@ use crate::host::Host;
 use crate::host::ssh::{Child, ExecError, Limits, Lines};
 use crate::report::Event;
 use crate::report::finding;
-use crate::swap::observe::{Observation, ServiceSeen};
+use crate::see::{Observation, ServiceSeen};
 use std::time::Duration;
 
 /// How long somebody may look on.

@@ -8,10 +8,10 @@ use crate::parallel;
 use crate::release::login::Credentials;
 use crate::report::{Level, finding};
 use crate::secret::Secret;
+use crate::see::judge::findings::{Finding, Weight};
+use crate::see::judge::host::HISTORY;
+use crate::see::{Observation, observe};
 use crate::swap::env_file::Given;
-use crate::swap::findings::{Finding, Weight};
-use crate::swap::observe::{Observation, observe};
-use crate::swap::refusals::HISTORY;
 use std::path::{Path, PathBuf};
 
 const KEY: &str = "CUTOVER_SSH_KEY";

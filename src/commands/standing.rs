@@ -6,7 +6,7 @@ use crate::host::Host;
 use crate::release::Version;
 use crate::report::outcome::ReleaseEnd;
 use crate::report::{Level, Outcome};
-use crate::swap::observe::{Observation, ServiceSeen};
+use crate::see::{Observation, ServiceSeen};
 
 impl Run {
     /// Refuses a version that leaves out a major one, unless that is allowed: it is hardly this app's.

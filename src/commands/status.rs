@@ -4,8 +4,8 @@ use super::{Exit, Run, Stop};
 use crate::host::Host;
 use crate::report::outcome::{Earlier, HostStatus, ServiceStatus, Unfinished};
 use crate::report::{Outcome, finding};
+use crate::see::{Live, Observation, ServiceSeen};
 use crate::swap::back::{From, Possible};
-use crate::swap::observe::{Live, Observation, ServiceSeen};
 
 /// Prints it.
 pub(super) async fn status(run: &Run) -> Result<Exit, Stop> {

@@ -6,6 +6,7 @@ mod unset;
 use crate::secret::Secret;
 use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -144,6 +145,43 @@ impl Project {
 }
 
 pub use unset::{Unset, unset};
+
+/// Which compose the host has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compose {
+    /// The `docker compose` plugin.
+    V2,
+    /// The `docker-compose` program.
+    V1,
+}
+
+impl Compose {
+    /// As the scripts call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Compose::V2 => "v2",
+            Compose::V1 => "v1",
+        }
+    }
+}
+
+/// As which project, and by which files, compose is called.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    /// The project's name; empty where compose is to find it.
+    pub project: String,
+    /// The files as `COMPOSE_FILE` has them; empty where compose is to find them.
+    pub files: String,
+}
+
+impl Scope {
+    /// The variables that say so (Compose, "Set or change pre-defined environment variables").
+    pub fn variables(&self) -> Vec<String> {
+        let all = [("COMPOSE_FILE", &self.files), ("COMPOSE_PROJECT_NAME", &self.project)];
+        all.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name}={value}")).collect()
+    }
+}
 
 /// Reads YAML of a host. What it prints may ask for any number of copies of its longest text: they are bounded.
 fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_saphyr::Error> {

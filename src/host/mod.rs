@@ -39,7 +39,7 @@ pub struct Host {
     pub session: Arc<Session>,
     /// Where events go.
     pub reporter: Reporter,
-    /// Words before every script: `env NAME=value …`.
+    /// Variables without which `docker` isn't found there, or finds no engine: `NAME=value`.
     environment: Mutex<Vec<String>>,
     /// Headers that a request through nginx brings along where its probe says so.
     headers: Vec<(String, Secret)>,
@@ -64,8 +64,8 @@ impl Host {
         &self.headers
     }
 
-    /// Gives every later script these environment variables and no others.
-    pub fn set_environment(&self, variables: &[(&str, &str)]) {
+    /// Has every later script find `docker` and its engine by these environment variables and no others.
+    pub fn find_docker_by(&self, variables: &[(&str, String)]) {
         let variables = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
         *self.environment.lock().unwrap_or_else(PoisonError::into_inner) = variables;
     }
@@ -76,9 +76,7 @@ impl Host {
             return Ok(docker);
         }
         let environment = self.environment.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let needed =
-            environment.into_iter().filter(|pair| pair.starts_with("PATH=") || pair.starts_with("DOCKER_HOST="));
-        let stdio = ssh::Command::new("env").args(needed).args(["docker", "system", "dial-stdio"]).line()?;
+        let stdio = ssh::Command::new("env").args(environment).args(["docker", "system", "dial-stdio"]).line()?;
         let docker = Docker::over(Arc::clone(&self.session), engine, stdio)?;
         Ok(self.docker.get_or_init(|| docker))
     }
@@ -198,7 +196,7 @@ impl Host {
     fn command(&self, script: &Script) -> Result<String> {
         let environment = self.environment.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // a shell may look at it only when it starts, and the length of a text is in bytes only with it
-        let command = ssh::Command::new("env").arg("LC_ALL=C").args(environment);
+        let command = ssh::Command::new("env").arg("LC_ALL=C").args(environment).args(&script.environment);
         let command = command.arg("sh").args(script.shell_words());
         Ok(command.line()?)
     }

@@ -1,5 +1,6 @@
 //! Shell scripts for the host: constant text, words as arguments, a reason to show when they fail.
 
+use super::compose::Scope;
 use crate::secret::Secret;
 use anyhow::{Result, bail};
 use std::time::Duration;
@@ -13,6 +14,8 @@ pub struct Script {
     pub parts: Vec<&'static str>,
     /// The text, after them; `$1`, `$2`, … are `words`.
     pub text: &'static str,
+    /// Environment variables, as `NAME=value`.
+    pub environment: Vec<String>,
     /// Values by name, as `NAME=VALUE`.
     pub named: Vec<String>,
     /// Under whose lock it runs, where it changes something.
@@ -41,14 +44,17 @@ const FENCED: &str = concat!(include_str!("alone.sh"), include_str!("fence.sh"))
 /// What comes before a script that has values by name.
 const NAMED: &str = include_str!("named.sh");
 
+/// What every step of a swap starts with: the fence, the journal, and files that are written whole.
+pub(crate) const CORE: &str = include_str!("core.sh");
+
 /// A part for scripts that print [`sections`] or go through a [`Script::list`].
 pub const SAY: &str = include_str!("say.sh");
 
 impl Script {
     /// A script with no arguments yet, allowed 60 s.
     pub fn new(why: &'static str, text: &'static str) -> Self {
-        let (parts, named, words) = (Vec::new(), Vec::new(), Vec::new());
-        Script { why, parts, text, named, fence: None, words, stdin: None, limit: Duration::from_secs(60) }
+        let (parts, environment, named, words) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Script { why, parts, text, environment, named, fence: None, words, stdin: None, limit: Duration::from_secs(60) }
     }
 
     /// Adds one positional argument.
@@ -79,6 +85,12 @@ impl Script {
     pub fn list<T: AsRef<str>>(self, name: &'static str, entries: impl IntoIterator<Item = T>) -> Self {
         let lines: String = entries.into_iter().map(|entry| format!("{}\n", entry.as_ref())).collect();
         self.set(name, lines.trim_end_matches('\n'))
+    }
+
+    /// Has compose called so in it.
+    pub fn scope(mut self, scope: &Scope) -> Self {
+        self.environment.extend(scope.variables());
+        self
     }
 
     /// Has it run under this lock: its text is to call `fence` before it changes anything.

@@ -2,8 +2,8 @@
 //! of [`super::words`], a job as [`Facts`].
 
 use crate::release::Version;
-use crate::swap::evidence::Evidence;
-use crate::swap::findings::Finding;
+use crate::see::interpret::evidence::Evidence;
+use crate::see::judge::findings::Finding;
 use crate::swap::history::Record;
 use crate::swap::plan::Plan;
 use serde::{Serialize, Serializer};

@@ -5,7 +5,7 @@ use super::outcome::{
     ServiceStatus, VersionEnd,
 };
 use super::text::one_line;
-use crate::swap::findings::{Finding, Weight};
+use crate::see::judge::findings::{Finding, Weight};
 use crate::swap::history::{self, Record};
 
 /// The whole text; empty where it was all said already.

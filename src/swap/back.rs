@@ -1,7 +1,7 @@
 //! What a service can be taken back to. `status` shows it, `rollback` goes by it.
 
 use super::history::{self, Owner, Record, ServiceRecord};
-use super::observe::{Observation, ServiceSeen};
+use crate::see::seen::{Observation, ServiceSeen};
 use serde::Serialize;
 
 /// A version that a service can be taken back to.

@@ -1,8 +1,8 @@
 //! Images that come from here over SSH, and what the hosts have of them.
 
-use super::observe::state_paths;
 use crate::config::Config;
 use crate::host::Host;
+use crate::see::seen::state_paths;
 use crate::ship::{Cache, Has, Image as Shipped};
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, HashMap};

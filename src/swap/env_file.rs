@@ -1,7 +1,7 @@
 //! The env file: secrets from here on the host, where compose reads them back byte for byte.
 
 use super::plan::Plan;
-use super::survey::Compose;
+use crate::host::compose::Compose;
 use crate::secret::Secret;
 use crate::text::digest;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,6 +1,6 @@
 //! What an unfinished swap left on the host: its plan, then a line before and after each step.
 
-use super::plan::Plan;
+use super::plan::{FORMAT, Plan};
 use super::story::Step;
 use serde::Deserialize;
 
@@ -9,12 +9,20 @@ use serde::Deserialize;
 pub struct Journal {
     /// What was to be done, with everything that undoing needs. `None`: it can't be read.
     pub plan: Option<Plan>,
+    /// Its format, where only a newer cutover reads that.
+    pub newer: Option<u32>,
     /// Steps that were begun, in order.
     pub begun: Vec<Step>,
     /// Putting back had begun.
     pub back: bool,
     /// Every host was confirmed.
     pub confirmed: bool,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default)]
+    format: u32,
 }
 
 #[derive(Deserialize)]
@@ -28,12 +36,15 @@ impl Journal {
     /// line after that which can't be read, torn by a crash, is passed over.
     pub fn read(text: &str) -> Journal {
         let mut lines = text.lines();
-        let plan = lines.next().and_then(|first| serde_json::from_str(first).ok());
+        let first = lines.next().unwrap_or_default();
+        let format = serde_json::from_str::<Head>(first).map_or(0, |head| head.format);
+        let newer = (format > FORMAT).then_some(format);
+        let plan = if newer.is_some() { None } else { serde_json::from_str(first).ok() };
         let lines: Vec<Line> = lines.filter_map(|line| serde_json::from_str(line).ok()).collect();
         let begun = lines.iter().filter(|line| line.state == "begin").map(|line| line.step).collect();
         let back = lines.iter().any(|line| line.state == "back");
         let confirmed = lines.iter().any(|line| (line.step, line.state.as_str()) == (Step::Confirm, "end"));
-        Journal { plan, begun, back, confirmed }
+        Journal { plan, newer, begun, back, confirmed }
     }
 
     /// The new version was confirmed on every host, so the swap is to be finished and not undone. Journals of before the
@@ -72,6 +83,13 @@ mod tests {
         let confirmed = routed + "{\"step\":\"confirm\",\"state\":\"end\"}\n";
         assert!(Journal::read(&confirmed).is_confirmed());
         assert!(!Journal::read(&(confirmed + "{\"step\":\"route\",\"state\":\"back\"}\n")).is_confirmed());
+    }
+
+    #[test]
+    fn a_format_of_later_is_no_damage() {
+        let journal =
+            Journal::read("{\"id\":\"4711\",\"format\":99,\"other\":[]}\n{\"step\":\"route\",\"state\":\"begin\"}\n");
+        assert_eq!((journal.plan, journal.newer), (None, Some(99)));
     }
 
     #[test]

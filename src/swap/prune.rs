@@ -2,7 +2,7 @@
 //! removing the tag takes the image only where nothing else names it, so no project or environment touches another's.
 
 use super::history::Outcome;
-use super::observe::{Observation, ServiceSeen};
+use crate::see::seen::{Observation, ServiceSeen};
 
 /// The tag that keeps a release's image: `IMAGE:cutover-PROJECT[-ENVIRONMENT]-vX.Y.Z`.
 pub fn keep_tag(image: &str, prefix: &str, version: &str) -> String {

@@ -2,16 +2,20 @@
 
 use super::history::Outcome;
 use super::journal::Journal;
-use super::observe::Observation;
+use super::plan::FORMAT;
 use super::run::HostSwap;
 use super::story::{self, Phase, Step};
-use super::{shell, step, undo};
+use super::{step, undo};
 use crate::cancel::Cancel;
 use crate::host::Host;
+use crate::host::compose::Scope;
 use crate::host::lock::Holder;
+use crate::host::script::CORE;
+use crate::host::script::SAY;
 use crate::host::script::{Fence, Script};
 use crate::report::Level;
 use crate::report::text::inert;
+use crate::see::seen::Observation;
 use anyhow::{Context as _, Result, bail};
 use std::sync::atomic::AtomicBool;
 
@@ -61,8 +65,17 @@ pub async fn recover(
     cancel: &Cancel,
 ) -> Result<()> {
     let Some(journal) = &seen.journal else { return Ok(()) };
+    if let Some(format) = journal.newer {
+        bail!(
+            "an unfinished swap is of a newer cutover (its journal has format {format}, this one reads up to {FORMAT}): recover \
+             it with that one"
+        );
+    }
     let Some(plan) = &journal.plan else { return set_aside(host, state, holder).await };
     let mut swap = HostSwap::new(host, plan, state, holder);
+    if plan.scope == Scope::default() {
+        swap.scope = seen.scope.clone();
+    }
     swap.begun = journal.begun.clone();
     swap.written = AtomicBool::new(journal.is_confirmed());
     swap.nginx.container = seen.nginx.running.as_ref().map(|container| container.id.clone());
@@ -93,7 +106,7 @@ pub async fn recover(
 async fn set_aside(host: &Host, state: &str, holder: &Holder) -> Result<()> {
     let fence = Fence { state: state.to_owned(), holder: holder.id.clone() };
     let script = Script::new("to set the journal aside", include_str!("step/set-aside.sh"));
-    let name = host.run(&script.with(&[shell::SAY, shell::CORE]).fenced(&fence)).await?;
+    let name = host.run(&script.with(&[SAY, CORE]).fenced(&fence)).await?;
     let text = format!(
         "the journal of an unfinished swap can't be read, so nothing was undone by it; it is {} now. `cutover status` shows \
          what is live",

@@ -4,18 +4,21 @@ use super::deliver::Shipment;
 use super::env_file::Given;
 use super::history::{self, Outcome, Record, ServiceRecord};
 use super::plan::{Plan, ServicePlan};
-use super::probe::{Counts, Place};
-use super::shell;
 use super::story::Step;
-use super::watch::Watch;
+use super::watch::{self, End, Watch};
+use crate::host::compose::Scope;
 use crate::host::container::Container;
 use crate::host::docker::Login;
 use crate::host::lock::Holder;
+use crate::host::script::CORE;
+use crate::host::script::SAY;
 use crate::host::script::{Fence, Script};
 use crate::host::{Host, Unnamed};
 use crate::report::text::one_line;
+use crate::see::read::traffic::{Counts, Place};
 use anyhow::{Context as _, Result, bail};
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::pending;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -34,6 +37,8 @@ pub struct HostSwap<'a> {
     pub plan: &'a Plan,
     /// The plan's services, and what has become of each.
     pub services: Vec<ServiceSwap<'a>>,
+    /// As what the compose project is called.
+    pub scope: Scope,
     /// cutover's state directory on the host.
     pub state: String,
     /// The id under which this run holds the lock.
@@ -116,6 +121,7 @@ impl<'a> HostSwap<'a> {
             host,
             plan,
             services: plan.services.iter().map(ServiceSwap::new).collect(),
+            scope: plan.scope.clone(),
             state: state.to_owned(),
             holder: holder.id.clone(),
             by: holder.by.clone(),
@@ -139,7 +145,8 @@ impl<'a> HostSwap<'a> {
 impl HostSwap<'_> {
     /// A script of the swap: it runs only while this run holds the lock.
     pub(super) fn script(&self, why: &'static str, text: &'static str) -> Script {
-        Script::new(why, text).with(&[shell::SAY, shell::CORE]).fenced(&self.fence()).limit(Duration::from_secs(180))
+        let script = Script::new(why, text).with(&[SAY, CORE]).scope(&self.scope);
+        script.fenced(&self.fence()).limit(Duration::from_secs(180))
     }
 
     /// The lock under which this run changes the host.
@@ -216,6 +223,49 @@ impl HostSwap<'_> {
     /// Keeps the last lines of what failed.
     pub(super) fn keep_said(&self, lines: impl IntoIterator<Item = String>) {
         *self.said.lock().unwrap_or_else(PoisonError::into_inner) = lines.into_iter().collect();
+    }
+}
+
+/// Whether the new slots still run.
+impl HostSwap<'_> {
+    /// Watches them from now on.
+    pub(super) fn watch(&mut self) -> Result<()> {
+        let docker = self.host.docker(&self.plan.engine)?.clone();
+        let slots = self.services.iter().filter_map(|each| Some((each.started.as_ref()?, each.plan.to.slot.as_str())));
+        self.watch = Some(watch::watch(docker, &slots.collect::<Vec<_>>())?);
+        Ok(())
+    }
+
+    /// Waits until a new slot ends. Not being told how they fare is no proof that one did.
+    pub(super) async fn end_of_any(&self) -> End {
+        match &self.watch {
+            Some(watch) => match watch.clone().await {
+                Ok(end) => end,
+                Err(_) => pending().await,
+            },
+            None => pending().await,
+        }
+    }
+
+    /// The new slot that ended since it was started, if one certainly did: the old one must not be stopped then. The host
+    /// is asked, since what a watch has to say may still be on its way.
+    pub(super) async fn ended(&self) -> Option<(String, String)> {
+        const RUNS: &str = "docker inspect -f '{{.Id}} {{.RestartCount}} {{.State.Status}}' \"$@\"";
+        let started = || self.services.iter().filter_map(|service| service.started.as_ref());
+        let ids = started().map(|container| &container.id);
+        let output = self.host.run(&Script::new("to see that the new slot runs", RUNS).args(ids)).await.ok()?;
+        let output = String::from_utf8_lossy(&output).into_owned();
+        for service in &self.services {
+            let Some(new) = &service.started else { continue };
+            let line = output.lines().find_map(|line| line.strip_prefix(&new.id))?;
+            let (restarts, status) = line.trim_start().split_once(' ')?;
+            let crashed = restarts.parse::<i64>().ok()? > new.restart_count;
+            if crashed || !matches!(status, "running" | "restarting" | "paused") {
+                let text = format!("{} ended after it was confirmed", service.plan.to.slot);
+                return Some((self.host.name.clone(), text));
+            }
+        }
+        None
     }
 }
 

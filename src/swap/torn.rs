@@ -1,11 +1,13 @@
 //! nginx's file as a power cut can leave it where it is mounted alone: half written, so that nothing can be observed.
 
 use super::journal::Journal;
-use super::shell;
 use super::story::Step;
 use crate::host::Host;
 use crate::host::lock::Holder;
+use crate::host::script::CORE;
+use crate::host::script::SAY;
 use crate::host::script::{Fence, Script, sections};
+use crate::router::NGINX;
 use anyhow::Result;
 
 /// Makes the file of an unfinished swap what it was before that, if it is torn. Gives its path then. The lock is held.
@@ -19,7 +21,7 @@ pub async fn mend(host: &Host, state: &str, holder: &Holder) -> Result<Option<St
     let Some(conf) = journal.plan.map(|plan| plan.conf).filter(|conf| conf.in_place) else { return Ok(None) };
     let fence = Fence { state: state.to_owned(), holder: holder.id.clone() };
     let script = Script::new("to mend a file that was half written", include_str!("step/mend.sh"))
-        .with(&[shell::SAY, shell::CORE, shell::NGINX])
+        .with(&[SAY, CORE, NGINX])
         .fenced(&fence)
         .set("file", &conf.path);
     let said = sections(&host.run(&script).await?)?;

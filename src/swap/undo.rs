@@ -71,7 +71,7 @@ pub async fn one(swap: &mut HostSwap<'_>, reason: &str, hurried: bool) -> Result
 /// can't be seen, the one of before is the best guess.
 async fn find_nginx(swap: &mut HostSwap<'_>) {
     let Some(nginx) = &swap.nginx.container else { return };
-    let script = Script::new("to find nginx", include_str!("step/nginx_now.sh"));
+    let script = Script::new("to find nginx", include_str!("step/nginx_now.sh")).scope(&swap.scope);
     if let Ok(found) = swap.host.run(&script.args([nginx, &swap.plan.nginx.service])).await {
         swap.nginx.container =
             Some(String::from_utf8_lossy(&found).trim().to_owned()).filter(|found| !found.is_empty());

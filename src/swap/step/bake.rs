@@ -4,10 +4,11 @@ use crate::awake;
 use crate::cancel::Cancel;
 use crate::config::Bake;
 use crate::report::{Event, Level};
-use crate::swap::evidence::Evidence;
+use crate::see::interpret::evidence::Evidence;
+use crate::see::read::traffic;
+use crate::swap::health;
 use crate::swap::plan::Plan;
 use crate::swap::run::{HostSwap, ServiceSwap};
-use crate::swap::{health, probe};
 use anyhow::{Result, bail};
 use std::time::{Duration, Instant};
 
@@ -77,7 +78,7 @@ async fn look(swap: &HostSwap<'_>, nginx: &str, service: &ServiceSwap<'_>) -> Re
     let answer = match (through, slot.address()) {
         (Some(asked), _) => {
             let asked = crate::host::nginx::Probe { path: path.clone(), ..asked.clone() };
-            probe::ask(swap.host, nginx, &asked).await?
+            traffic::ask(swap.host, nginx, &asked).await?
         }
         (None, Some(address)) => health::ask(swap.host, service, address).await?,
         (None, None) => return Ok(()),

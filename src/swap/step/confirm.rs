@@ -1,11 +1,11 @@
 //! Proof that the new version is live, of the kind that worked before the switch.
 
 use crate::host::nginx::Probe;
-use crate::swap::evidence::{Evidence, FURTHEST_APART};
+use crate::router::NGINX;
+use crate::see::interpret::evidence::{Evidence, FURTHEST_APART};
+use crate::see::read::traffic::{self, Counts, Place, Question, Received, resolve};
 use crate::swap::plan::{OldSlot, Plan};
-use crate::swap::probe::{self, Counts, Place, Question, Received, resolve};
 use crate::swap::run::{HostSwap, ServiceSwap};
-use crate::swap::shell;
 use anyhow::{Result, bail};
 use futures_util::future::try_join_all;
 use std::time::{Duration, Instant};
@@ -157,7 +157,7 @@ impl Proof<'_> {
     async fn is_without_old_workers(&self) -> Result<bool> {
         let script = self.swap.script("to see whether nginx has old workers", include_str!("leaving.sh"));
         let nginx = self.swap.nginx.container.as_deref().unwrap_or_default();
-        let printed = self.swap.host.run(&script.with(&[shell::NGINX]).set("nginx", nginx)).await?;
+        let printed = self.swap.host.run(&script.with(&[NGINX]).set("nginx", nginx)).await?;
         Ok(printed.trim_ascii() == b"0")
     }
 
@@ -209,7 +209,7 @@ pub async fn serves(swap: &HostSwap<'_>) -> Option<String> {
     for service in &swap.plan.services {
         let (old, probe) = (service.from.as_ref()?, service.probe.as_ref()?);
         let tried = service.evidence <= Evidence::Other && probe.guards.one_every.is_none();
-        let answer = if tried { probe::ask(swap.host, nginx, probe).await.ok()? } else { return None };
+        let answer = if tried { traffic::ask(swap.host, nginx, probe).await.ok()? } else { return None };
         all.push((answer.status < 500).then(|| format!("{} answers {} through nginx", old.slot, answer.status))?);
     }
     Some(all.join(", "))

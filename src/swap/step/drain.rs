@@ -2,9 +2,9 @@
 
 use crate::cancel::{Cancel, Signal};
 use crate::report::{Event, Level};
+use crate::router::NGINX;
 use crate::swap::plan::Plan;
 use crate::swap::run::{Drained, HostSwap};
-use crate::swap::shell;
 use anyhow::{Context as _, Result, bail};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -43,7 +43,7 @@ pub(super) async fn workers(swap: &HostSwap<'_>, nginx: &str, timeout: Duration,
     };
     let script = swap
         .script("to let old requests finish", include_str!("drain.sh"))
-        .with(&[shell::NGINX])
+        .with(&[NGINX])
         .set("nginx", nginx)
         .set("seconds", timeout.as_secs().to_string())
         .set("how", how)

@@ -1,8 +1,8 @@
 //! Idle keep-alive connections outlive nginx's reload.
 
 use crate::report::Level;
+use crate::router::NGINX;
 use crate::swap::run::{HostSwap, RELOAD_SECONDS};
-use crate::swap::shell;
 use anyhow::Result;
 
 pub(super) fn explain() -> String {
@@ -13,7 +13,7 @@ pub(super) async fn run(swap: &HostSwap<'_>) -> Result<String> {
     let (Some(file), Some(nginx)) = (&swap.plan.nginx.guard, &swap.nginx.container) else { return Ok(String::new()) };
     let script = swap
         .script("to let idle connections outlive a reload", include_str!("guard.sh"))
-        .with(&[shell::NGINX])
+        .with(&[NGINX])
         .set("file", file)
         .set("nginx", nginx)
         .set("seconds", RELOAD_SECONDS.to_string())
@@ -36,7 +36,7 @@ pub(super) async fn undo(swap: &HostSwap<'_>) -> Result<()> {
     let (Some(file), Some(nginx)) = (&swap.plan.nginx.guard, &swap.nginx.container) else { return Ok(()) };
     let script = swap
         .script("to remove the guard", include_str!("guard_back.sh"))
-        .with(&[shell::NGINX])
+        .with(&[NGINX])
         .set("file", file)
         .set("nginx", nginx)
         .set("seconds", RELOAD_SECONDS.to_string());

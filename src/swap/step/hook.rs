@@ -1,9 +1,9 @@
 //! The release's own command, such as a migration, runs in the new image.
 
 use super::host_hook;
+use crate::slots::COMPOSE;
 use crate::swap::plan::Plan;
 use crate::swap::run::HostSwap;
-use crate::swap::shell;
 use crate::swap::story::Step;
 use anyhow::{Context as _, Result};
 
@@ -17,7 +17,7 @@ pub(super) async fn run(swap: &HostSwap<'_>) -> Result<String> {
     let hook = swap.plan.hook.as_ref().context("no command to run")?;
     let script = swap
         .script("to run the release's own command", include_str!("hook.sh"))
-        .with(&[shell::COMPOSE])
+        .with(&[COMPOSE])
         .set("compose", swap.plan.compose.word())
         .set("directory", &swap.plan.directory)
         .list("tags", swap.tags()?)

@@ -2,11 +2,12 @@
 
 use super::{guard, start};
 use crate::host::container::Container;
-use crate::swap::making;
+use crate::router::NGINX;
+use crate::see::read::traffic::Place;
+use crate::slots::COMPOSE;
+use crate::slots::making;
 use crate::swap::plan::Plan;
-use crate::swap::probe::Place;
 use crate::swap::run::{HostSwap, RELOAD_SECONDS};
-use crate::swap::shell;
 use crate::swap::story::Step;
 use anyhow::Result;
 
@@ -20,7 +21,7 @@ pub(super) async fn run(swap: &mut HostSwap<'_>) -> Result<String> {
     let [named, missing] = making::words(&plan.makings, std::iter::once(&plan.nginx.service), &made);
     let script = swap
         .script("to start nginx", include_str!("nginx_up.sh"))
-        .with(&[shell::COMPOSE, shell::NGINX])
+        .with(&[COMPOSE, NGINX])
         .set("compose", plan.compose.word())
         .set("directory", &plan.directory)
         .set("service", &plan.nginx.service)
@@ -40,6 +41,6 @@ pub(super) async fn run(swap: &mut HostSwap<'_>) -> Result<String> {
 }
 
 pub(super) async fn undo(swap: &HostSwap<'_>) -> Result<()> {
-    let script = swap.script("to stop nginx again", include_str!("nginx_up_back.sh")).with(&[shell::COMPOSE]);
+    let script = swap.script("to stop nginx again", include_str!("nginx_up_back.sh")).with(&[COMPOSE]);
     swap.run(script.set("service", &swap.plan.nginx.service)).await
 }

@@ -2,9 +2,11 @@
 
 use crate::host::script::{Script, Section, sections};
 use crate::report::Level;
+use crate::router::NGINX;
+use crate::router::TRAFFIC;
+use crate::slots::COMPOSE;
 use crate::swap::plan::{OldSlot, Plan};
 use crate::swap::run::{HostSwap, RELOAD_SECONDS};
-use crate::swap::shell;
 use anyhow::Result;
 use std::time::Duration;
 
@@ -60,7 +62,7 @@ fn script(swap: &HostSwap<'_>) -> Script {
     let since = drained.map_or(Duration::ZERO, |drained| drained.at.elapsed());
     let timeout = swap.stop_timeout();
     swap.script("to stop the old slot", include_str!("retire.sh"))
-        .with(&[shell::COMPOSE, shell::NGINX, shell::TRAFFIC])
+        .with(&[COMPOSE, NGINX, TRAFFIC])
         .set("at", swap.nginx.place.as_nginx())
         .list("old", old().map(|(old, port): (&OldSlot, u16)| old.place().as_slot(port, &old.slot)))
         .set("since", (since.as_millis() / 10).to_string())

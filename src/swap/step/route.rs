@@ -2,10 +2,11 @@
 
 use super::drain;
 use crate::host::script::{Script, sections};
+use crate::router::NGINX;
+use crate::router::TRAFFIC;
+use crate::see::read::traffic::counts;
 use crate::swap::plan::{ConfPlan, Plan};
-use crate::swap::probe::counts;
 use crate::swap::run::{HostSwap, RELOAD_SECONDS, ServiceSwap};
-use crate::swap::shell;
 use crate::swap::story::Step;
 use crate::text::digest;
 use anyhow::Result;
@@ -48,7 +49,7 @@ pub(super) async fn undo(swap: &HostSwap<'_>) -> Result<()> {
 fn script(swap: &HostSwap<'_>, conf: &ConfPlan, from: &[&str], to: &str) -> Script {
     let from: Vec<String> = from.iter().map(|text| digest(text)).collect();
     swap.script("to point nginx at the new slot", include_str!("route.sh"))
-        .with(&[shell::NGINX, shell::TRAFFIC])
+        .with(&[NGINX, TRAFFIC])
         .set("step", Step::Route.name())
         .set("file", &conf.path)
         .set("now", from.join(" "))

@@ -5,10 +5,11 @@ use crate::host::container::Container;
 use crate::host::script::{Script, Section, sections};
 use crate::report::Level;
 use crate::report::text::one_line;
-use crate::swap::making;
+use crate::router::TRAFFIC;
+use crate::slots::COMPOSE;
+use crate::slots::making;
 use crate::swap::plan::Plan;
 use crate::swap::run::{HostSwap, ServiceSwap};
-use crate::swap::shell;
 use crate::text::digest;
 use anyhow::{Context as _, Result, bail};
 use std::time::Duration;
@@ -67,7 +68,7 @@ fn script(swap: &HostSwap<'_>) -> Result<Script> {
     let idle = idle.filter_map(|(to, port)| Some(to.running.as_ref()?.as_slot(port, &to.slot)));
     let script = swap
         .script("to start the idle slot", include_str!("start.sh"))
-        .with(&[shell::COMPOSE, shell::TRAFFIC])
+        .with(&[COMPOSE, TRAFFIC])
         .set("at", swap.nginx.place.as_nginx())
         .list("idle", idle)
         .set("file", &plan.conf.path)
@@ -109,7 +110,7 @@ pub(super) async fn undo(swap: &HostSwap<'_>) -> Result<()> {
     let tags = services.iter().flat_map(|service| &service.tags);
     let script = swap
         .script("to remove the new slot", include_str!("start_back.sh"))
-        .with(&[shell::COMPOSE])
+        .with(&[COMPOSE])
         .set("grace", swap.stop_timeout().as_secs().to_string())
         .list("slots", services.iter().map(|service| slot(&service.to)))
         .list("needs", swap.plan.needs.iter().cloned())

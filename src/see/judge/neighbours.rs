@@ -2,8 +2,8 @@
 //! are not this project's alone.
 
 use super::findings::Findings;
-use super::observe::{Observation, ServiceSeen, SlotSeen};
 use crate::host::container::{Container, same_reference};
+use crate::see::seen::{Observation, ServiceSeen, SlotSeen};
 
 impl ServiceSeen {
     /// The slot that runs although the other one serves.
@@ -14,7 +14,7 @@ impl ServiceSeen {
 }
 
 /// Says what was found.
-pub(super) fn judge(seen: &Observation, containers: &[Container], findings: &mut Findings) {
+pub(crate) fn judge(seen: &Observation, containers: &[Container], findings: &mut Findings) {
     for service in &seen.services {
         if seen.journal.is_none() {
             of_both(service, findings);
@@ -51,7 +51,7 @@ fn of_reference(seen: &Observation, slot: &SlotSeen, containers: &[Container], f
     }
     let others = containers.iter().filter(|container| {
         let project = container.label("com.docker.compose.project");
-        project != seen.project && same_reference(&container.config.image, &slot.reference)
+        project != seen.scope.project && same_reference(&container.config.image, &slot.reference)
     });
     let mut others: Vec<String> = others
         .map(|container| {
@@ -75,7 +75,7 @@ fn of_reference(seen: &Observation, slot: &SlotSeen, containers: &[Container], f
         let todo = format!(
             "give one of the projects a tag of its own: docker tag {} {}, and the same in its compose file",
             slot.reference,
-            of_its_own(&slot.reference, &seen.project)
+            of_its_own(&slot.reference, &seen.scope.project)
         );
         findings.refuse(about, what, todo);
     }

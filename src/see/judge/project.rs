@@ -1,12 +1,12 @@
 //! What of the compose project, and of its neighbours on the host, stands in the way of a release.
 
 use super::findings::Findings;
-use super::observe::{Observation, ServiceSeen};
 use crate::host::compose::{Project, Service};
 use crate::host::container::Container;
+use crate::see::seen::{Observation, ServiceSeen};
 
 /// Whether the slots can run side by side, and nginx can be started.
-pub(super) fn of_project(seen: &Observation, project: &Project, containers: &[Container], findings: &mut Findings) {
+pub(crate) fn of_project(seen: &Observation, project: &Project, containers: &[Container], findings: &mut Findings) {
     for service in &seen.services {
         let [one, two] = &service.slots;
         if let (Some(blue), Some(green)) = (project.services.get(&one.service), project.services.get(&two.service)) {
@@ -76,14 +76,14 @@ fn of_nginx_ports(seen: &Observation, project: &Project, containers: &[Container
     let Some(nginx) = project.services.get(&seen.nginx.service).filter(|_| seen.nginx.running.is_none()) else {
         return;
     };
-    for other in containers.iter().filter(|container| !container.is_of(&seen.project, &seen.nginx.service)) {
+    for other in containers.iter().filter(|container| !container.is_of(&seen.scope.project, &seen.nginx.service)) {
         let taken = other.host_ports().into_iter().find(|port| nginx.published.contains(port));
         if let Some(port) = taken {
             let label = other.label("com.docker.compose.project");
             let what = format!(
                 "{} does not run in the project {}, and {} of the project {label} has its port {port} of the host",
                 seen.nginx.service,
-                seen.project,
+                seen.scope.project,
                 other.own_name()
             );
             let todo = format!(

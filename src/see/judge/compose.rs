@@ -1,59 +1,16 @@
 //! Diagnoses of the compose project: what its slots are made with, and what the host gives to it or does not.
 
 use super::findings::Findings;
-use super::found::Found;
-use super::look::Look;
-use super::observe::{Observation, ServiceSeen, SlotSeen};
-use super::survey::Survey;
 use crate::config::{Config, EnvContent};
 use crate::host::compose::{Project, Service};
+use crate::see::interpret::project::Found;
+use crate::see::read::files::Look;
+use crate::see::read::survey::Survey;
+use crate::see::seen::{Observation, ServiceSeen, SlotSeen};
 use std::collections::BTreeSet;
 
-/// Whose Docker it is, and whose state. False where nothing else can be looked at.
-pub(super) fn of_host(survey: &Survey, config: &Config, findings: &mut Findings) -> bool {
-    let user = survey.user.split(' ').next().unwrap_or("the user");
-    let directory = survey.directory.as_deref().unwrap_or(&config.directory);
-    match survey.kind.as_deref() {
-        Some("podman") => {
-            let what = "`docker` is podman's on this host, and cutover speaks to Docker's own engine only";
-            let todo = "install Docker Engine (package docker-ce or docker.io) in place of podman-docker";
-            findings.refuse("docker", what, todo);
-            return false;
-        }
-        Some("snap") if !directory.starts_with("/home/") => {
-            let what = format!("Docker is snap's, which can read nothing outside /home, and so not {directory}");
-            let todo = "move the project into a home directory, or install Docker Engine from Docker's own packages";
-            findings.refuse("docker", what, todo);
-            return false;
-        }
-        _ => {}
-    }
-    if let Some((_, host)) = survey.variables.iter().find(|(name, _)| *name == "DOCKER_HOST")
-        && host.contains("/run/user/")
-    {
-        let what =
-            format!("Docker is rootless ({host}): its networks can't be reached from the host, as a release must");
-        findings.refuse("docker", what, "run the project with the system's Docker Engine");
-        return false;
-    }
-    if let Some(closed) = &survey.closed {
-        let what = format!("{user} can't read and write cutover's state: {closed}");
-        findings.refuse("state", what, state_todo(user, directory));
-        return false;
-    }
-    true
-}
-
-fn state_todo(user: &str, directory: &str) -> String {
-    format!(
-        "for {user} alone: sudo install -d -o {user} -m 700 {directory}/.cutover; for a group whose members all release: \
-         sudo install -d -g GROUP -m 2770 {directory}/.cutover, and for what is in there already sudo chgrp -R GROUP and \
-         chmod -R g+rwX"
-    )
-}
-
 /// Variables that compose takes as empty, where a slot or what it needs uses them.
-pub(super) fn of_unset(survey: &Survey, project: &Project, slots: &[&str], config: &Config, findings: &mut Findings) {
+pub(crate) fn of_unset(survey: &Survey, project: &Project, slots: &[&str], config: &Config, findings: &mut Findings) {
     let needs = project.needs_of(slots, &|_| false);
     let ours = |service: &String| {
         slots.is_empty() || slots.contains(&service.as_str()) || needs.iter().any(|need| need.service == *service)
@@ -96,7 +53,7 @@ fn is_delivered(config: &Config, name: &str) -> bool {
 }
 
 /// What the slots are made with.
-pub(super) fn of_slots(
+pub(crate) fn of_slots(
     found: &Found<'_>,
     project: &Project,
     project_name: &str,
@@ -168,7 +125,7 @@ fn of_network(slot: &str, service: &Service, findings: &mut Findings) {
 }
 
 /// Where the running container has another value than the new one would get: the names alone, since values are secrets.
-pub(super) fn of_environment(seen: &Observation, project: &Project, look: &Look, findings: &mut Findings) {
+pub(crate) fn of_environment(seen: &Observation, project: &Project, look: &Look, findings: &mut Findings) {
     for service in &seen.services {
         if let Some(slot) = service.live.slot() {
             of_values(service, &service.slots[slot], project, look, findings);
@@ -217,7 +174,7 @@ fn of_values(service: &ServiceSeen, slot: &SlotSeen, project: &Project, look: &L
 mod tests {
     use super::*;
     use crate::host::compose::Unset;
-    use crate::swap::findings::Weight;
+    use crate::see::judge::findings::Weight;
 
     fn findings_of(survey: &Survey, config: &str) -> Vec<(Weight, String)> {
         let text = format!("image: a/b\nhost: a@b.example\ndirectory: /srv/app\n{config}");

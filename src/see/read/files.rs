@@ -1,11 +1,11 @@
 //! nginx's configuration as files and as its container sees it, and what the slots have received so far.
 
-use super::probe::{Counts, counts};
-use super::shell;
 use crate::host::Host;
 use crate::host::container::Image;
 use crate::host::nginx::{Directive, parse};
 use crate::host::script::{SAY, Script, sections};
+use crate::router::TRAFFIC;
+use crate::see::read::traffic::{Counts, counts};
 use anyhow::Result;
 use std::time::Instant;
 
@@ -68,8 +68,8 @@ pub async fn look(host: &Host, mut ask: Ask, known: Option<Nginx>) -> Result<Loo
     if known.is_some() {
         ask.nginx = None;
     }
-    let script = Script::new("to read nginx's configuration", include_str!("scripts/look.sh"))
-        .with(&[SAY, shell::TRAFFIC])
+    let script = Script::new("to read nginx's configuration", include_str!("files.sh"))
+        .with(&[SAY, TRAFFIC])
         .set("nginx", ask.nginx.as_deref().unwrap_or_default())
         .list("slots", ask.pids.iter().map(i64::to_string))
         .args(&ask.paths)

@@ -1,8 +1,7 @@
 //! Which slot serves, and how that can be seen. What works while looking is what is demanded after a switch.
 
-use super::observe::Live;
-use super::probe::{Counts, Question, Received, ask_directly};
 use crate::host::nginx::Probe;
+use crate::see::read::traffic::{Counts, Question, Received, ask_directly};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
@@ -13,7 +12,7 @@ const REQUESTS: usize = 3;
 const MOST_TRIED: usize = 5;
 
 /// Requests that must be further apart than this would take too long.
-pub(super) const FURTHEST_APART: Duration = Duration::from_secs(2);
+pub(crate) const FURTHEST_APART: Duration = Duration::from_secs(2);
 
 /// How long clients' requests are counted where none of ours gets through, and how many let one expect the next in time.
 const WATCHED: Duration = Duration::from_secs(1);
@@ -36,6 +35,28 @@ pub enum Evidence {
     Untried,
 }
 
+/// Which slot serves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Live {
+    /// It received what nginx was asked for.
+    Proved(usize),
+    /// The configuration file names it and it runs, but nothing was seen to reach it.
+    Assumed(usize),
+    /// No slot serves.
+    #[default]
+    None,
+}
+
+impl Live {
+    /// The slot, however it is known.
+    pub fn slot(self) -> Option<usize> {
+        match self {
+            Live::Proved(slot) | Live::Assumed(slot) => Some(slot),
+            Live::None => None,
+        }
+    }
+}
+
 /// What was seen of one service.
 #[derive(Debug, Clone, Default)]
 pub struct Looked {
@@ -56,21 +77,21 @@ pub struct Looked {
 }
 
 /// What to look at.
-pub(super) struct Looking<'a> {
-    pub(super) question: Question<'a>,
+pub(crate) struct Looking<'a> {
+    pub(crate) question: Question<'a>,
     /// The slot that nginx's file names.
-    pub(super) in_conf: usize,
+    pub(crate) in_conf: usize,
     /// What each slot had received before.
-    pub(super) before: [Option<Counts>; 2],
+    pub(crate) before: [Option<Counts>; 2],
     /// When that was.
-    pub(super) since: Instant,
+    pub(crate) since: Instant,
     /// Requests that lead to the service, plainest first.
-    pub(super) candidates: &'a [Probe],
+    pub(crate) candidates: &'a [Probe],
 }
 
 impl Looking<'_> {
     /// Tries the candidates one after the other until one gets through to a slot.
-    pub(super) async fn look(mut self) -> Looked {
+    pub(crate) async fn look(mut self) -> Looked {
         let runs = self.question.slots[self.in_conf].is_some();
         let mut looked =
             Looked { live: if runs { Live::Assumed(self.in_conf) } else { Live::None }, ..Looked::default() };

@@ -1,17 +1,18 @@
 //! What of nginx's words, and of where requests really go, stands in the way of a release.
 
-use super::evidence::Evidence;
 use super::findings::Findings;
-use super::found::Found;
-use super::observe::{Live, Observation, ServiceSeen};
-use super::probe::resolve;
 use crate::host::Host;
 use crate::host::container::Container;
 use crate::host::nginx::{Place, Routes, Upstream};
+use crate::see::interpret::evidence::Evidence;
+use crate::see::interpret::evidence::Live;
+use crate::see::interpret::project::Found;
+use crate::see::read::traffic::resolve;
+use crate::see::seen::{Observation, ServiceSeen};
 use anyhow::Result;
 
 /// Every word that names a slot must be one that a release changes: those in the service's upstream.
-pub(super) fn of_words(
+pub(crate) fn of_words(
     found: &Found<'_>,
     routes: &Routes,
     upstream: &Upstream,
@@ -53,7 +54,7 @@ fn users(found: &Found<'_>, routes: &Routes, upstream: &Upstream, names: &[Vec<S
 }
 
 /// What was seen while nginx was asked. An unfinished swap is put right before this counts.
-pub(super) async fn of_looked(
+pub(crate) async fn of_looked(
     host: &Host,
     seen: &Observation,
     containers: &[Container],

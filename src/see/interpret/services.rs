@@ -1,26 +1,27 @@
 //! What the compose project and nginx's file say together: each service's slots, and the upstream that routes to it.
 
-use super::discover;
-use super::evidence::Looked;
-use super::findings::Findings;
-use super::found::{Found, Slot};
-use super::history::Owner;
-use super::look::Look;
-use super::observe::{ConfSeen, Live, ServiceSeen, SlotSeen};
-use super::prune::kept_version;
 use crate::config::{Config, ProbeStated, ServiceSettings};
 use crate::host::container::{Container, Image};
 use crate::host::nginx::{Guards, Probe, Routes, Upstream};
 use crate::release::version::Version;
+use crate::see::interpret::discover;
+use crate::see::interpret::evidence::Live;
+use crate::see::interpret::evidence::Looked;
+use crate::see::interpret::project::{Found, Slot};
+use crate::see::judge::findings::Findings;
+use crate::see::read::files::Look;
+use crate::see::seen::{ConfSeen, ServiceSeen, SlotSeen};
+use crate::swap::history::Owner;
+use crate::swap::prune::kept_version;
 use std::time::Duration;
 
-pub(super) struct PutTogether {
-    pub(super) services: Vec<ServiceSeen>,
-    pub(super) conf: ConfSeen,
+pub(crate) struct PutTogether {
+    pub(crate) services: Vec<ServiceSeen>,
+    pub(crate) conf: ConfSeen,
 }
 
 /// `None` where a finding refuses a release.
-pub(super) fn put_together(
+pub(crate) fn put_together(
     config: &Config,
     found: &Found<'_>,
     look: &Look,
@@ -91,7 +92,7 @@ pub(super) fn put_together(
     let names = found.names_inside(&path, look);
     let read_as = |name: &&String| matches!(&look.dump, Some(Ok(files)) if files.iter().any(|(read, _)| read == *name));
     let inside = names.iter().find(read_as).cloned().unwrap_or(inside);
-    super::refusals::of_conf(&path, &text, &inside, in_place, look, findings);
+    crate::see::judge::conf::of_conf(&path, &text, &inside, in_place, look, findings);
     Some(PutTogether { services, conf: ConfSeen { path, text, in_place } })
 }
 
@@ -133,7 +134,7 @@ fn service_seen(
         }
     };
     let names = slots.each_ref().map(|slot| slot.names.clone());
-    super::refusals_route::of_words(found, routes, upstream, &names, findings);
+    crate::see::judge::route::of_words(found, routes, upstream, &names, findings);
     let word = routes.slot_words(&names).into_iter().find(|word| word.upstream.as_ref() == Some(&upstream.name));
     if let Some(stated) = service.port.filter(|stated| *stated != server.port) {
         let what = format!("`port: {stated}` in cutover.yml, but nginx sends requests to port {}", server.port);

@@ -1,34 +1,13 @@
 //! What is on a host, read by one remote script and told apart here.
 
-use super::history::{self, Record};
-use super::journal::Journal;
-use super::look::Nginx;
 use crate::host::Host;
-use crate::host::compose::{self, Project, Unset};
+use crate::host::compose::{self, Compose, Project, Scope, Unset};
 use crate::host::container::Container;
 use crate::host::script::{SAY, Script, sections};
+use crate::see::read::files::Nginx;
+use crate::swap::history::{self, Record};
+use crate::swap::journal::Journal;
 use anyhow::Result;
-use serde::{Deserialize, Serialize};
-
-/// Which compose the host has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Compose {
-    /// The `docker compose` plugin.
-    V2,
-    /// The `docker-compose` program.
-    V1,
-}
-
-impl Compose {
-    /// As the scripts call it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Compose::V2 => "v2",
-            Compose::V1 => "v1",
-        }
-    }
-}
 
 /// Free space where the engine keeps images.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,10 +59,11 @@ pub struct Survey {
     pub journal: Option<Journal>,
 }
 
-/// Surveys a host. `directory` is the project's, `state` that of cutover in it, `nginx` a compose service.
-pub async fn survey(host: &Host, directory: &str, state: &str, nginx: &str) -> Result<Survey> {
-    let script = Script::new("to see what is on the host", include_str!("scripts/survey.sh"));
-    let script = script.with(&[SAY]).args([directory, state, nginx]);
+/// Surveys a host. `directory` is the project's, `scope` what is stated of it, `state` that of cutover in it, `nginx` a compose
+/// service.
+pub async fn survey(host: &Host, directory: &str, scope: &Scope, state: &str, nginx: &str) -> Result<Survey> {
+    let script = Script::new("to see what is on the host", include_str!("survey.sh"));
+    let script = script.with(&[SAY]).scope(scope).args([directory, state, nginx]);
     read(&host.run(&script).await?)
 }
 

@@ -1,40 +1,40 @@
 //! What the compose project says of slots and nginx, before nginx's files are read.
 
-use super::discover;
-use super::findings::Findings;
-use super::history::Record;
-use super::look::Look;
-use super::plan::First;
-use super::survey::Survey;
 use crate::config::Config;
 use crate::host::compose::{Condition, Project};
 use crate::host::container::{Container, Mount};
 use crate::host::nginx::Place;
+use crate::see::interpret::discover;
+use crate::see::judge::findings::Findings;
+use crate::see::read::files::Look;
+use crate::see::read::survey::Survey;
+use crate::swap::history::Record;
+use crate::swap::plan::First;
 
 /// What the compose project says, before nginx's files are read.
-pub(super) struct Found<'a> {
-    pub(super) slots: Vec<[Slot<'a>; 2]>,
-    pub(super) nginx: String,
-    pub(super) nginx_running: Option<&'a Container>,
+pub(crate) struct Found<'a> {
+    pub(crate) slots: Vec<[Slot<'a>; 2]>,
+    pub(crate) nginx: String,
+    pub(crate) nginx_running: Option<&'a Container>,
     /// What is mounted under `/etc/nginx`: (host, container).
-    pub(super) mounts: Vec<(String, String)>,
+    pub(crate) mounts: Vec<(String, String)>,
     /// Named volumes under `/etc/nginx`: (name, container).
-    pub(super) volumes: Vec<(String, String)>,
-    pub(super) history: &'a [Record],
-    pub(super) keep_prefix: String,
+    pub(crate) volumes: Vec<(String, String)>,
+    pub(crate) history: &'a [Record],
+    pub(crate) keep_prefix: String,
     /// The project's directory, without symbolic links.
-    pub(super) directory: &'a str,
+    pub(crate) directory: &'a str,
 }
 
-pub(super) struct Slot<'a> {
-    pub(super) service: String,
-    pub(super) reference: String,
-    pub(super) names: Vec<String>,
-    pub(super) restart: String,
-    pub(super) container: Option<&'a Container>,
+pub(crate) struct Slot<'a> {
+    pub(crate) service: String,
+    pub(crate) reference: String,
+    pub(crate) names: Vec<String>,
+    pub(crate) restart: String,
+    pub(crate) container: Option<&'a Container>,
 }
 
-pub(super) fn find<'a>(
+pub(crate) fn find<'a>(
     config: &Config,
     project: &'a Project,
     project_name: &str,
@@ -101,14 +101,14 @@ pub(super) fn find<'a>(
 
 impl Slot<'_> {
     /// Its container has volumes without a name, which compose hands on to the one that replaces it.
-    pub(super) fn inherits(&self) -> bool {
+    pub(crate) fn inherits(&self) -> bool {
         self.container.is_some_and(|container| container.mounts.iter().any(Mount::is_anonymous))
     }
 }
 
 impl Found<'_> {
     /// What to look at on the host.
-    pub(super) fn look(&self, wanted: &[String]) -> super::look::Ask {
+    pub(crate) fn look(&self, wanted: &[String]) -> crate::see::read::files::Ask {
         let all = || self.slots.iter().flatten();
         let containers = || all().filter_map(|slot| slot.container);
         let running = containers().filter(|container| container.is_running());
@@ -118,7 +118,7 @@ impl Found<'_> {
         images.extend(self.history.iter().flat_map(|record| &record.services).map(|service| service.image.clone()));
         images.sort_unstable();
         images.dedup();
-        super::look::Ask {
+        crate::see::read::files::Ask {
             nginx: self.nginx_running.map(|container| container.id.clone()),
             paths: self.mounts.iter().map(|(from, _)| from.clone()).collect(),
             pids: running.map(|container| container.state.pid).collect(),
@@ -127,14 +127,14 @@ impl Found<'_> {
     }
 
     /// What nginx may call the slots that don't run.
-    pub(super) fn down(&self) -> Vec<&str> {
+    pub(crate) fn down(&self) -> Vec<&str> {
         let runs = |slot: &&Slot<'_>| slot.container.is_some_and(Container::is_running);
         let down = self.slots.iter().flatten().filter(|slot| !runs(slot));
         down.flat_map(|slot| &slot.names).map(String::as_str).collect()
     }
 
     /// The files as nginx has them: those that it shows, else those of the host by their path in the container.
-    pub(super) fn as_nginx_has_it(&self, look: &Look) -> Vec<(String, String)> {
+    pub(crate) fn as_nginx_has_it(&self, look: &Look) -> Vec<(String, String)> {
         match &look.dump {
             Some(Ok(files)) => files.clone(),
             _ => {
@@ -145,12 +145,12 @@ impl Found<'_> {
     }
 
     /// A place in a file for people: as the host has it, from the project's directory where it is in there.
-    pub(super) fn shown(&self, place: &Place) -> String {
+    pub(crate) fn shown(&self, place: &Place) -> String {
         format!("{}:{}", self.on_host(&place.file), place.line)
     }
 
     /// The same for a text that has such a place in brackets at its end.
-    pub(super) fn shown_in(&self, text: &str) -> String {
+    pub(crate) fn shown_in(&self, text: &str) -> String {
         let parts = text.rsplit_once('(').and_then(|(before, place)| Some((before, place.rsplit_once(':')?)));
         match parts {
             Some((before, (file, line))) => format!("{before}({}:{line}", self.on_host(file)),
@@ -169,7 +169,7 @@ impl Found<'_> {
     }
 
     /// Where the container has a file of the host.
-    pub(super) fn inside(&self, path: &str) -> Option<(String, bool)> {
+    pub(crate) fn inside(&self, path: &str) -> Option<(String, bool)> {
         self.mounts.iter().find_map(|(from, to)| {
             if path == from {
                 return Some((to.clone(), true));
@@ -181,7 +181,7 @@ impl Found<'_> {
 }
 
 /// What must be healthy, or have run to its end on the new image, before a slot is started; neither slots nor nginx.
-pub(super) fn first(project: &Project, found: &Found<'_>) -> Vec<First> {
+pub(crate) fn first(project: &Project, found: &Found<'_>) -> Vec<First> {
     let slots: Vec<&str> = found.slots.iter().flatten().map(|slot| slot.service.as_str()).collect();
     let needs = project.needs_of(&slots, &|_| false).into_iter();
     let needs = needs.filter(|need| need.condition != Condition::Started && need.service != found.nginx);
@@ -189,7 +189,7 @@ pub(super) fn first(project: &Project, found: &Found<'_>) -> Vec<First> {
 }
 
 /// Services that the slots depend on and that are not running; neither slots nor nginx.
-pub(super) fn needs(project: &Project, project_name: &str, survey: &Survey, found: &Found<'_>) -> Vec<String> {
+pub(crate) fn needs(project: &Project, project_name: &str, survey: &Survey, found: &Found<'_>) -> Vec<String> {
     let slots: Vec<&str> = found.slots.iter().flatten().map(|slot| slot.service.as_str()).collect();
     let runs = |name: &str| survey.containers.iter().any(|c| c.is_of(project_name, name) && c.is_running());
     let wanted = project.needs_of(&slots, &runs).into_iter();

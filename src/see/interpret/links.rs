@@ -1,8 +1,8 @@
 //! Which of the host's files nginx reads: by their own path in its container, or through a link such as those of
 //! `sites-enabled`.
 
-use super::found::Found;
-use super::look::Look;
+use crate::see::interpret::project::Found;
+use crate::see::read::files::Look;
 
 /// Where a link in nginx's container leads, as a path there: `/etc/nginx/sites-enabled/app` and `../sites-available/app` give
 /// `/etc/nginx/sites-available/app`.
@@ -22,7 +22,7 @@ fn leads_to(link: &str, target: &str) -> String {
 
 impl Found<'_> {
     /// The names by which nginx may read a file of the host: its path in the container, and the links that lead there.
-    pub(super) fn names_inside(&self, path: &str, look: &Look) -> Vec<String> {
+    pub(crate) fn names_inside(&self, path: &str, look: &Look) -> Vec<String> {
         let Some((inside, _)) = self.inside(path) else { return Vec::new() };
         let links = look.links.iter().filter_map(|(link, target)| Some((self.inside(link)?.0, target)));
         let through: Vec<String> =
@@ -31,12 +31,12 @@ impl Found<'_> {
     }
 
     /// The files of the host; links to others of them are none of their own.
-    pub(super) fn files(&self, look: &Look) -> Vec<(String, String)> {
+    pub(crate) fn files(&self, look: &Look) -> Vec<(String, String)> {
         look.files.iter().filter(|(path, _)| self.behind(path, look) == path).cloned().collect()
     }
 
     /// The files of the host that nginx shows as read; all of them, where it shows nothing.
-    pub(super) fn read_by_nginx(&self, look: &Look) -> Vec<(String, String)> {
+    pub(crate) fn read_by_nginx(&self, look: &Look) -> Vec<(String, String)> {
         let files = self.files(look);
         let Some(Ok(dump)) = &look.dump else { return files };
         let is_read = |(path, _): &(String, String)| {
@@ -46,7 +46,7 @@ impl Found<'_> {
     }
 
     /// The file of the host that a path means: where a link stands there, what it leads to.
-    pub(super) fn behind<'a>(&self, path: &'a str, look: &'a Look) -> &'a str {
+    pub(crate) fn behind<'a>(&self, path: &'a str, look: &'a Look) -> &'a str {
         let Some((_, target)) = look.links.iter().find(|(link, _)| link == path) else { return path };
         let Some((link, _)) = self.inside(path) else { return path };
         let wanted = leads_to(&link, target);

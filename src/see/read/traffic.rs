@@ -1,12 +1,13 @@
 //! What the slots receive while nginx is asked, and what is sent. The configuration file is no evidence of where requests
 //! go, nor is `nginx -T`.
 
-use super::shell;
 use crate::host::Host;
 use crate::host::container::Container;
 use crate::host::http::{Answer, Ask};
 use crate::host::nginx::Probe;
 use crate::host::script::Script;
+use crate::router::NGINX;
+use crate::router::TRAFFIC;
 use anyhow::{Result, bail};
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
@@ -47,12 +48,12 @@ impl Place {
     }
 
     /// nginx, as the scripts take it.
-    pub(super) fn as_nginx(&self) -> String {
+    pub(crate) fn as_nginx(&self) -> String {
         format!("{}:{}", self.pid, in_hexadecimal(&self.addresses))
     }
 
     /// A slot that listens on this port, as the scripts take it.
-    pub(super) fn as_slot(&self, port: u16, name: &str) -> String {
+    pub(crate) fn as_slot(&self, port: u16, name: &str) -> String {
         format!("{}:{port:04X}:{}:{name}", self.pid, in_hexadecimal(&self.addresses))
     }
 }
@@ -128,8 +129,8 @@ impl Question<'_> {
     /// What the slots have received up to now, and how much of it within this time.
     pub async fn received(&self, within: Duration) -> Result<[Received; 2]> {
         let centiseconds = within.as_millis().div_ceil(10).to_string();
-        let script = Script::new("to see which slot receives requests", include_str!("scripts/received.sh"))
-            .with(&[shell::TRAFFIC])
+        let script = Script::new("to see which slot receives requests", include_str!("received.sh"))
+            .with(&[TRAFFIC])
             .args([self.nginx.as_nginx(), centiseconds])
             .args(self.slots.iter().flatten().map(|slot| slot.as_slot(self.port, "")));
         let output = String::from_utf8_lossy(&self.host.run(&script).await?).into_owned();
@@ -164,8 +165,8 @@ fn request(host: &Host, probe: &Probe) -> Ask {
 
 /// What these names mean in nginx's container, where that can be asked.
 pub async fn resolve(host: &Host, nginx: &str, names: &[&str]) -> Result<Vec<(String, Vec<String>)>> {
-    let script = Script::new("to see what names mean to nginx", include_str!("scripts/resolve.sh"));
-    let script = script.with(&[shell::NGINX]).arg(nginx).args(names.iter().copied());
+    let script = Script::new("to see what names mean to nginx", include_str!("resolve.sh"));
+    let script = script.with(&[NGINX]).arg(nginx).args(names.iter().copied());
     let output = String::from_utf8_lossy(&host.run(&script).await?).into_owned();
     let read = |line: &str| {
         let mut words = line.split_whitespace().map(str::to_owned);
@@ -175,7 +176,7 @@ pub async fn resolve(host: &Host, nginx: &str, names: &[&str]) -> Result<Vec<(St
 }
 
 /// `OPENS SEGMENTS`, as the scripts print it.
-pub(super) fn counts(text: &str) -> Option<Counts> {
+pub(crate) fn counts(text: &str) -> Option<Counts> {
     let (opens, segments) = text.trim().split_once(' ')?;
     Some(Counts { opens: opens.parse().ok()?, segments: segments.parse().ok()? })
 }

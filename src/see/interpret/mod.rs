@@ -1,0 +1,8 @@
+//! What the answers of a host mean together.
+
+pub mod discover;
+pub mod evidence;
+mod links;
+pub mod making;
+pub mod project;
+pub mod services;

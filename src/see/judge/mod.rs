@@ -1,0 +1,10 @@
+//! What stands in the way of a release, or will one day, and what to do about it.
+
+pub mod compose;
+pub mod conf;
+pub mod findings;
+pub mod host;
+pub mod neighbours;
+pub mod project;
+pub mod route;
+pub mod slots;

@@ -1,0 +1,161 @@
+//! Seeing a host, in three steps: [`read`] asks it, [`interpret`] says what the answers mean, [`judge`] what stands in the way
+//! of a release. Nothing here changes anything.
+
+pub mod interpret;
+pub mod judge;
+pub mod read;
+pub mod seen;
+
+pub use interpret::evidence::{Evidence, Live};
+pub use seen::{Observation, ServiceSeen, SlotSeen, state_paths};
+
+use crate::config::Config;
+use crate::host::Host;
+use crate::host::compose::Scope;
+use anyhow::Result;
+use futures_util::future::join_all;
+use interpret::evidence::{Looked, Looking};
+use interpret::project::{Found, find, first, needs};
+use interpret::services::{PutTogether, put_together};
+use interpret::{discover, making};
+use judge::findings::Findings;
+use read::answers::ask_slot;
+use read::files::{Look, look};
+use read::survey::survey;
+use read::traffic::{Place, Question};
+use seen::{ConfSeen, NginxSeen};
+use std::time::Instant;
+
+/// Name of the file that the keep-alive guard is, beside nginx's configuration file.
+pub const GUARD: &str = "cutover-keepalive.conf";
+
+/// Observes a host and changes nothing there. `wanted` are image references that a release would use. `None` comes back
+/// where a finding refuses a release so thoroughly that no plan can be made.
+pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<(Option<Observation>, Findings)> {
+    let mut findings = Findings::default();
+    let stated = config.project.as_ref().map(|name| name.as_str());
+    let mut scope = Scope { project: stated.unwrap_or_default().to_owned(), files: config.compose_files.join(":") };
+    host.find_docker_by(&[]);
+    let (_, state) = state_paths(config);
+    let nginx = config.nginx.service.as_ref().map_or("nginx", |name| name.as_str());
+    let mut survey = survey(host, &config.directory, &scope, &state, nginx).await?;
+    let nginx = survey.nginx.take();
+    if survey.directory.is_some() && !judge::host::of_host(&survey, config, &mut findings) {
+        return Ok((None, findings));
+    }
+    judge::host::of_survey(&survey, config, &mut findings);
+    judge::host::of_history(&survey, &state, &mut findings);
+    let Some((compose, Ok(project))) = &survey.compose else { return Ok((None, findings)) };
+    let (Some(directory), Some(Ok(engine))) = (&survey.directory, &survey.engine) else { return Ok((None, findings)) };
+    let mut project_name = survey.project_name(stated);
+    if let (None, Some(runs)) = (stated, survey.runs_as(&project_name, &discover::all_slots(project, config))) {
+        let what = format!("its containers were started as the project {runs}, compose here calls it {project_name}");
+        findings.advise(
+            "project",
+            what,
+            format!("it is released as {runs}; say so with `project: {runs}` in cutover.yml"),
+        );
+        project_name = runs;
+    }
+    host.find_docker_by(&survey.variables);
+    scope.project.clone_from(&project_name);
+
+    let found = find(config, project, &project_name, &survey, &mut findings);
+    let slots = found.iter().flat_map(|found| found.slots.iter().flatten()).map(|slot| slot.service.as_str());
+    let slots: Vec<&str> = slots.collect();
+    judge::compose::of_unset(&survey, project, &slots, config, &mut findings);
+    let Some(found) = found else { return Ok((None, findings)) };
+    judge::compose::of_slots(&found, project, &project_name, &survey, &mut findings);
+    let look = look(host, found.look(wanted), nginx).await?;
+    judge::conf::of_nginx(&look, found.nginx_running.is_some(), &found.down(), &mut findings);
+    let Some(mut seen) = put_together(config, &found, &look, &mut findings) else {
+        if survey.journal.is_some() {
+            let what = "a run ended half-way, and may have left nginx's file half written";
+            findings.advise("journal", what, "`cutover recover` puts it right");
+        }
+        return Ok((None, findings));
+    };
+    // the slot that the file names is most likely the live one: it is asked while that is proved
+    let early = seen.services.iter().map(|service| async {
+        let began = Instant::now();
+        (ask_slot(host, service, service.in_conf, found.nginx_running).await, began.elapsed())
+    });
+    let (early, all) = tokio::join!(join_all(early), prove(host, &seen, &found, &look));
+    for ((service, looked), (answer, took)) in seen.services.iter_mut().zip(all).zip(&early) {
+        (service.live, service.looked) = (looked.live, looked);
+        let answer = answer.as_ref().map(|answer| answer.as_ref().map(|answer| (answer.status, *took)));
+        service.health_answer = answer.map(|answer| answer.map_err(|error| format!("{error:#}")));
+    }
+    let early = early.into_iter().map(|(answer, _)| answer).collect();
+    let nginx = NginxSeen {
+        guard: guard(&look, &seen.conf, &mut findings),
+        service: found.nginx.clone(),
+        running: found.nginx_running.cloned(),
+    };
+    let needs = needs(project, &project_name, &survey, &found);
+    let observation = Observation {
+        stamp: survey.stamp.clone(),
+        directory: directory.clone(),
+        engine: engine.clone(),
+        compose: *compose,
+        leaned_on: making::is_leaned_on(*compose, project, &found),
+        makings: making::makings(*compose, project, &project_name, &survey, &found, &needs),
+        needs,
+        keep_prefix: found.keep_prefix.clone(),
+        first: first(project, &found),
+        scope,
+        services: seen.services,
+        nginx,
+        conf: seen.conf,
+        history: survey.history.clone(),
+        journal: survey.journal.clone(),
+        disk: survey.disk.clone(),
+    };
+    judge::neighbours::judge(&observation, &survey.containers, &mut findings);
+    judge::compose::of_environment(&observation, project, &look, &mut findings);
+    judge::slots::of_slots(host, &observation, project, &look, early, &mut findings).await;
+    judge::route::of_looked(host, &observation, &survey.containers, &mut findings).await?;
+    judge::project::of_project(&observation, project, &survey.containers, &mut findings);
+    Ok((Some(observation), findings))
+}
+
+/// Finds out which slots really receive what nginx is asked for, and how that can be seen.
+async fn prove(host: &Host, seen: &PutTogether, found: &Found<'_>, look: &Look) -> Vec<Looked> {
+    let nginx = found.nginx_running.map(Place::of).unwrap_or_default();
+    let running = |slot: &SlotSeen| slot.container.as_ref().filter(|container| container.is_running()).map(Place::of);
+    let mut all = Vec::new();
+    for service in &seen.services {
+        let slots = service.slots.each_ref().map(running);
+        let looking = Looking {
+            in_conf: service.in_conf,
+            before: slots.each_ref().map(|slot| slot.as_ref().and_then(|slot| look.received(slot.pid))),
+            since: look.since.unwrap_or_else(Instant::now),
+            candidates: &service.candidates,
+            question: Question { host, nginx: nginx.clone(), slots, port: service.port },
+        };
+        all.push(looking.look().await);
+    }
+    all
+}
+
+/// Where the guard would be written: nginx is new enough, reads the directory of its file at http level, and nobody has
+/// set the directive yet. Of an nginx that does not run only the files can tell; it says itself whether it takes it.
+fn guard(look: &Look, conf: &ConfSeen, findings: &mut Findings) -> Option<String> {
+    let (directory, _) = conf.path.rsplit_once('/')?;
+    let path = format!("{directory}/{GUARD}");
+    let possible = !conf.in_place && look.writable.iter().any(|path| path == directory);
+    let Some(version) = &look.nginx_version else {
+        let set = look.files.iter().any(|(_, text)| text.contains("keepalive_min_timeout"));
+        return (possible && !set).then_some(path);
+    };
+    let unreadable = !matches!(look.dump, Some(Ok(_)));
+    if *version < semver::Version::new(1, 27, 4) || unreadable || look.sets("keepalive_min_timeout") {
+        return None;
+    }
+    if !possible || !look.includes_all_of_conf_directory() {
+        let what = "idle keep-alive connections are cut at every reload: `keepalive_min_timeout` is not set";
+        findings.advise("nginx", what, "set `keepalive_min_timeout 10s;` in the http block of nginx.conf");
+        return None;
+    }
+    Some(path)
+}

@@ -1,0 +1,6 @@
+//! Asks a host; nothing is made of the answers here.
+
+pub mod answers;
+pub mod files;
+pub mod survey;
+pub mod traffic;

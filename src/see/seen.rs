@@ -1,0 +1,158 @@
+//! What is true on a host, once it was read and interpreted: slots, nginx, its file, and what earlier releases left.
+
+use super::interpret::evidence::{Live, Looked};
+use super::read::survey::Disk;
+use crate::config::{Config, HealthSettings};
+use crate::host::compose::Compose;
+use crate::host::compose::Scope;
+use crate::host::container::Container;
+use crate::host::nginx::Probe;
+use crate::slots::making::Making;
+use crate::swap::history::Record;
+use crate::swap::journal::Journal;
+use crate::swap::plan::First;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Everything that a plan needs of a host.
+#[derive(Debug)]
+pub struct Observation {
+    /// Stamp of what releases had written before it was looked at.
+    pub stamp: String,
+    /// The project's directory, without symbolic links.
+    pub directory: String,
+    /// Version of the engine.
+    pub engine: String,
+    /// Which compose.
+    pub compose: Compose,
+    /// As what its compose project is called.
+    pub scope: Scope,
+    /// What sets the tags of this project and environment apart: `PROJECT` or `PROJECT-ENVIRONMENT`.
+    pub keep_prefix: String,
+    /// The services, in the order of the configuration.
+    pub services: Vec<ServiceSeen>,
+    /// nginx.
+    pub nginx: NginxSeen,
+    /// Its configuration file with the upstreams.
+    pub conf: ConfSeen,
+    /// Compose services that the slots need and that are not running.
+    pub needs: Vec<String>,
+    /// How compose makes them, the slots and nginx.
+    pub makings: BTreeMap<String, Making>,
+    /// What depends on a slot would be made anew together with one that stays behind, stopped, on an earlier image.
+    pub leaned_on: bool,
+    /// What must be healthy, or have run to its end, before a slot is started.
+    pub first: Vec<First>,
+    /// Earlier releases, oldest first.
+    pub history: Vec<Record>,
+    /// An unfinished swap.
+    pub journal: Option<Journal>,
+    /// Free space.
+    pub disk: Option<Disk>,
+}
+
+/// One service on a host.
+#[derive(Debug)]
+pub struct ServiceSeen {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The image's repository.
+    pub image: String,
+    /// It comes from here over SSH, and through no registry.
+    pub ship: bool,
+    /// Its slots.
+    pub slots: [SlotSeen; 2],
+    /// The upstream that routes to it.
+    pub upstream: String,
+    /// The port that its slots listen on.
+    pub port: u16,
+    /// The slot that the configuration file names.
+    pub in_conf: usize,
+    /// The slot that serves.
+    pub live: Live,
+    /// When a slot is healthy.
+    pub health: HealthSettings,
+    /// How long a container may take to stop.
+    pub stop_timeout: Duration,
+    /// The word in nginx's file that names the slot: where it stands.
+    pub word: String,
+    /// Requests through nginx that lead to it, plainest first.
+    pub candidates: Vec<Probe>,
+    /// What was seen of it.
+    pub looked: Looked,
+    /// What the slot in nginx's file answered to the health check, if it was asked.
+    pub health_answer: Option<Result<(u16, Duration), String>>,
+    /// Tags of the repository on the host, each with its image.
+    pub tagged: Vec<(String, String)>,
+    /// Digests of the repository on the host, each with its image.
+    pub digests: Vec<(String, String)>,
+}
+
+/// One slot on a host.
+#[derive(Debug)]
+pub struct SlotSeen {
+    /// The compose service.
+    pub service: String,
+    /// What nginx calls it.
+    pub host: String,
+    /// The image reference in the compose file.
+    pub reference: String,
+    /// The image that the reference names now.
+    pub reference_image: Option<String>,
+    /// Its container, running or not.
+    pub container: Option<Container>,
+    /// The restart policy that the compose file gives it.
+    pub restart: String,
+    /// The version that the container runs.
+    pub version: Option<String>,
+    /// The digest of the container's image.
+    pub digest: Option<String>,
+}
+
+/// nginx on a host.
+#[derive(Debug)]
+pub struct NginxSeen {
+    /// Its compose service.
+    pub service: String,
+    /// Its container, if it runs.
+    pub running: Option<Container>,
+    /// Where the guard's file could be written, if it is needed and nginx would read it.
+    pub guard: Option<String>,
+}
+
+/// nginx's configuration file on the host.
+#[derive(Debug)]
+pub struct ConfSeen {
+    /// Its path on the host.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+    /// It is mounted alone.
+    pub in_place: bool,
+}
+
+/// Where cutover keeps its state on a host: `(root, state of this environment)`.
+pub fn state_paths(config: &Config) -> (String, String) {
+    let root = format!("{}/.cutover", config.directory);
+    let environment = config.environment.as_ref().map_or("default", |name| name.as_str());
+    let state = format!("{root}/{environment}");
+    (root, state)
+}
+
+impl ServiceSeen {
+    /// Whether an image is on the host under a name of this repository.
+    pub fn has_image(&self, id: &str) -> bool {
+        self.tagged.iter().chain(&self.digests).any(|(_, image)| image == id)
+    }
+
+    /// The image on the host that a reference by digest names.
+    pub fn present(&self, reference: &str) -> Option<String> {
+        if reference.starts_with("sha256:") {
+            return Some(reference.to_owned());
+        }
+        let (_, digest) = reference.split_once('@')?;
+        let found =
+            self.digests.iter().find(|(known, _)| known.split_once('@').is_some_and(|(_, known)| known == digest));
+        found.map(|(_, image)| image.clone())
+    }
+}
