@@ -157,11 +157,19 @@ impl Run {
         for checked in join_all(locks.iter().map(Lock::check)).await {
             checked.map_err(|error| match kind(&error) {
                 Kind::Overtaken(overtaken) => Stop::from(overtaken.clone()),
-                Kind::Lost | Kind::Other => Stop::new(Exit::Unexpected, format!("{error:#}\nthe version is live, but whether another run has taken over can't be seen: nothing else was told or moved")),
+                Kind::Lost => Stop::new(Exit::Connection, unseen(&error)),
+                Kind::Other => Stop::new(Exit::Unexpected, unseen(&error)),
             })?;
         }
         Ok(())
     }
+}
+
+/// What is said where a host could not be asked for the lock at the end.
+fn unseen(error: &anyhow::Error) -> String {
+    let what = "the version is live, but whether another run has taken over can't be seen: nothing else was told or moved. \
+                Run it again: it finishes what is left there";
+    format!("{error:#}\n{what}")
 }
 
 /// The locks that a run holds.
