@@ -1,5 +1,6 @@
 //! `cutover status`: what is live, proved by where nginx sends requests.
 
+use super::session::say_of_history;
 use super::{Exit, Run, Stop};
 use crate::host::Host;
 use crate::report::outcome::{Earlier, HostStatus, ServiceStatus, Unfinished};
@@ -13,6 +14,7 @@ pub(super) async fn status(run: &Run) -> Result<Exit, Stop> {
     let seen = run.until_signal(run.look(&hosts, &[])).await??;
     let (mut all, mut refusals) = (Vec::new(), Vec::new());
     for (host, (seen, findings)) in hosts.iter().zip(seen) {
+        say_of_history(run, host, &findings);
         match seen {
             Some(seen) => all.push(of_host(run, host, &seen)),
             None => refusals.extend(findings.iter().map(|f| format!("{}: {}", host.name, finding(f)))),
