@@ -78,6 +78,14 @@ fn a_command_runs_in_the_container_that_serves_and_its_end_is_the_end_of_the_run
     assert!(ran.stdout.contains(&format!("in {name} a  b;\n")), "{ran}");
     bench.cutover(&["exec", "--idle", "--", "true"]).expect(1).says("is not running");
     bench.cutover(&["exec"]).expect(2);
+    // bad words are said before anybody logs in
+    let config = bench.config.replace(&bench.instance.destination(), "deploy@203.0.113.1:1");
+    std::fs::write(bench.dir.path().join("elsewhere.yml"), config).unwrap();
+    for words in
+        [["exec", "--service", "nobody", "--", "true"].as_slice(), &["exec", "-t", "--", "sh"], &["logs", "nobody"]]
+    {
+        bench.cutover(&[&["-c", "elsewhere.yml"], words].concat()).expect(2);
+    }
 
     let mut command = bench.command(&["exec", "--interactive", "--", "sh", "-c", "tr a-z A-Z"]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -128,6 +136,9 @@ fn a_shell_in_the_container_has_the_terminal_and_gives_it_back() {
 fn a_restart_takes_the_live_version_through_a_swap_with_the_secret_of_today() {
     let mut bench = Bench::reference(Kind::V2);
     bench.config += "env-file: {path: .env, values: {PASSWORD: MY_PASSWORD}}\n";
+    // what somebody put there by hand has no version that could be asked for
+    let unknown = run(bench.command(&["restart"]).env("MY_PASSWORD", "x")).expect(3);
+    unknown.says("backend-api runs an unknown version").says("`cutover deploy --version vX.Y.Z --again`");
     bench.image("v1.1.0", &[]);
     let with = |password: &str, words: &[&str]| run(bench.command(words).env("MY_PASSWORD", password));
     with("of yesterday", &["deploy", "--version", "v1.1.0"]).expect(0);

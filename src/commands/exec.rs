@@ -15,24 +15,19 @@ const EXEC: &str = "# Runs a command in a container.\nexec docker exec \"$@\" 2>
 /// Runs it; ends with the command's own exit status, the first that is not 0.
 pub(super) async fn exec(run: &Run, options: &cli::Exec) -> Result<Exit, Stop> {
     let which = Which { service: options.service.as_deref(), idle: options.idle };
+    run.service_is_known(which.service)?;
+    one_is_meant(run, options)?;
     let all = async {
         let hosts = run.connect_to(&options.hosts).await?;
         let serving = run.serving(&hosts, which).await?;
-        if options.service.is_none() && run.config.services.len() > 1 {
-            let names: Vec<&str> = run.config.services.iter().map(|service| service.name.as_str()).collect();
-            return Err(Stop::new(Exit::Usage, format!("name the service with --service: {}", names.join(", "))));
+        match (&serving[..], options.terminal) {
+            ([one], true) => with_terminal(one, options).await,
+            _ => {
+                let ends = join_all(serving.iter().map(|each| one(each, options))).await;
+                let statuses = ends.into_iter().collect::<anyhow::Result<Vec<u32>>>()?;
+                Ok(statuses.into_iter().find(|status| *status != 0).unwrap_or(0))
+            }
         }
-        if (options.interactive || options.terminal) && serving.len() > 1 {
-            let names: Vec<&str> = hosts.iter().map(|host| host.name.as_str()).collect();
-            let message = format!("input goes to one container; name its host with --host: {}", names.join(", "));
-            return Err(Stop::new(Exit::Usage, message));
-        }
-        if options.terminal {
-            return with_terminal(&serving[0], options).await;
-        }
-        let ends = join_all(serving.iter().map(|each| one(each, options))).await;
-        let statuses = ends.into_iter().collect::<anyhow::Result<Vec<u32>>>()?;
-        Ok(statuses.into_iter().find(|status| *status != 0).unwrap_or(0))
     };
     tokio::select! {
         ended = all => Ok(match ended? {
@@ -41,6 +36,21 @@ pub(super) async fn exec(run: &Run, options: &cli::Exec) -> Result<Exit, Stop> {
         }),
         signal = run.cancel.wait() => Ok(Exit::Interrupted(signal.exit_code())),
     }
+}
+
+/// One service is meant, and one host where input goes to it.
+fn one_is_meant(run: &Run, options: &cli::Exec) -> Result<(), Stop> {
+    let names: Vec<&str> = run.config.services.iter().map(|service| service.name.as_str()).collect();
+    if options.service.is_none() && names.len() > 1 {
+        return Err(Stop::new(Exit::Usage, format!("name the service with --service: {}", names.join(", "))));
+    }
+    let hosts: Vec<&str> = run.config.hosts.iter().map(|host| host.label()).collect();
+    let several = if options.hosts.is_empty() { hosts.len() > 1 } else { options.hosts.len() > 1 };
+    if (options.interactive || options.terminal) && several {
+        let message = format!("input goes to one container; name its host with --host: {}", hosts.join(", "));
+        return Err(Stop::new(Exit::Usage, message));
+    }
+    if options.terminal { Terminal::is_there() } else { Ok(()) }
 }
 
 /// Why it runs.
@@ -65,9 +75,8 @@ async fn one(serving: &Serving<'_>, options: &cli::Exec) -> anyhow::Result<u32> 
     let flags: Vec<String> = options.interactive.then(|| "--interactive".to_owned()).into_iter().collect();
     let script = script(serving, &flags, options);
     let mut child = serving.host.start(&script).await?;
-    let (mut input, nothing) = tokio::io::duplex(1);
-    drop(nothing);
-    std::mem::swap(&mut input, &mut child.stdin);
+    // its own end is that of a command which takes no input
+    let mut input = std::mem::replace(&mut child.stdin, tokio::io::duplex(1).0);
     let give = async {
         if options.interactive {
             // a command that wants no more of it has ended, or will say so

@@ -21,6 +21,7 @@ pub(super) async fn logs(run: &Run, options: &cli::Logs) -> Result<Exit, Stop> {
         return Err(Stop::new(Exit::Usage, message));
     }
     let which = Which { service: options.service.as_deref(), idle: options.idle };
+    run.service_is_known(which.service)?;
     let looking = async {
         let hosts = run.connect_to(&options.hosts).await?;
         let serving = run.serving(&hosts, which).await?;

@@ -34,9 +34,7 @@ pub(super) struct Which<'a> {
 impl Run {
     /// The container of each service on each host.
     pub(super) async fn serving<'a>(&self, hosts: &'a [Host], which: Which<'_>) -> Result<Vec<Serving<'a>>, Stop> {
-        self.service_is_known(which.service)?;
-        let mut all = Vec::new();
-        let mut missing = Vec::new();
+        let (mut all, mut missing) = (Vec::new(), Vec::new());
         for (host, (seen, findings)) in hosts.iter().zip(self.look(hosts, &[]).await?) {
             let Some(seen) = seen else {
                 missing.extend(findings.iter().map(|found| format!("{}: {}", host.name, finding(found))));
@@ -56,7 +54,8 @@ impl Run {
         Ok(all)
     }
 
-    fn service_is_known(&self, service: Option<&str>) -> Result<(), Stop> {
+    /// Refuses a service that cutover.yml does not have.
+    pub(super) fn service_is_known(&self, service: Option<&str>) -> Result<(), Stop> {
         let Some(service) = service else { return Ok(()) };
         let names: Vec<&str> = self.config.services.iter().map(|service| service.name.as_str()).collect();
         if names.contains(&service) {

@@ -12,11 +12,16 @@ use tokio::signal::unix::{SignalKind, signal};
 pub(super) struct Terminal(Termios);
 
 impl Terminal {
-    /// Every key goes to the command from now on.
-    pub(super) fn taken() -> Result<Terminal, Stop> {
-        if !stdin().is_terminal() || !stdout().is_terminal() {
-            return Err(Stop::new(Exit::Usage, "--terminal wants a terminal here; without one, leave it out"));
+    /// Whether cutover runs in one.
+    pub(super) fn is_there() -> Result<(), Stop> {
+        if stdin().is_terminal() && stdout().is_terminal() {
+            return Ok(());
         }
+        Err(Stop::new(Exit::Usage, "--terminal wants a terminal here; without one, leave it out"))
+    }
+
+    /// Every key goes to the command from now on.
+    pub(super) fn taken() -> Result<Terminal> {
         let before = tcgetattr(stdin()).context("the terminal can't be read")?;
         let mut raw = before.clone();
         raw.make_raw();

@@ -1,8 +1,9 @@
 //! What a job leaves for later steps and for people: outputs in `GITHUB_OUTPUT`, a summary in `GITHUB_STEP_SUMMARY`
 //! (docs: "Workflow commands for GitHub Actions", environment files).
 
+use super::facts::{Facts, ServiceFacts};
 use super::gantt::Bar;
-use super::outcome::{Facts, Pairs, ServiceFacts};
+use super::outcome::Pairs;
 use super::{Event, Level, summary};
 use std::fmt::Write as _;
 use std::io::{self, Write as _};

@@ -1,5 +1,6 @@
 //! Events in; terminal, plain, GitHub and JSON out. Nothing else writes to stdout or stderr.
 
+mod facts;
 mod gantt;
 mod github;
 mod job;

@@ -2,7 +2,6 @@
 
 use super::deliver::Shipment;
 use super::env_file::Given;
-use super::history::{self, Outcome, Record, ServiceRecord};
 use super::plan::{Plan, ServicePlan};
 use super::story::Step;
 use super::watch::{self, End, Watch};
@@ -10,14 +9,12 @@ use crate::host::compose::Scope;
 use crate::host::container::Container;
 use crate::host::docker::Login;
 use crate::host::lock::Holder;
-use crate::host::script::CORE;
-use crate::host::script::SAY;
-use crate::host::script::{Fence, Script};
+use crate::host::script::{CORE, Fence, SAY, Script};
 use crate::host::{Host, Unnamed};
 use crate::report::text::one_line;
 use crate::see::read::traffic::{Counts, Place};
 use anyhow::{Context as _, Result, bail};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -269,69 +266,6 @@ impl HostSwap<'_> {
     }
 }
 
-/// The history of a swap.
-impl HostSwap<'_> {
-    /// The lines for a release that is live; one that goes back marks the version that it leaves.
-    pub(super) fn released(&self) -> String {
-        let left = self.plan.services.iter().filter_map(|service| service.from.as_ref()?.version.as_ref());
-        let left: BTreeSet<&String> =
-            left.filter(|version| self.plan.rollback && **version != self.plan.version).collect();
-        let left = left.into_iter().map(|version| self.line(version, Outcome::RolledBack, ""));
-        left.collect::<String>() + &self.record(Outcome::Released, "")
-    }
-
-    /// A line of this version.
-    pub fn record(&self, outcome: Outcome, reason: &str) -> String {
-        self.line(&self.plan.version, outcome, reason)
-    }
-
-    /// The restart policies of the containers that serve now and did before.
-    fn policies(&self) -> BTreeMap<String, String> {
-        let old = self.plan.services.iter().filter_map(|service| service.from.as_ref());
-        let old = old.filter(|old| !old.restart.is_empty()).map(|old| (old.container.clone(), old.restart.clone()));
-        let new = self.services.iter().filter_map(|service| service.started.as_ref());
-        let new = new.map(|new| (new.id.clone(), new.host_config.restart_policy.word()));
-        old.chain(new).collect()
-    }
-
-    /// The commit of the new version: this run's, else the one that its images name, where they name one.
-    fn commit(&self) -> String {
-        let started = self.services.iter().filter_map(|service| service.started.as_ref());
-        let labels = started.map(|container| container.label("org.opencontainers.image.revision"));
-        let mut labels: Vec<&str> = labels.filter(|label| is_commit(label)).collect();
-        labels.dedup();
-        match (self.plan.commit.as_str(), labels.as_slice()) {
-            ("", [one]) => (*one).to_owned(),
-            (own, _) => own.to_owned(),
-        }
-    }
-
-    fn line(&self, version: &str, outcome: Outcome, reason: &str) -> String {
-        let part = |service: &ServiceSwap<'_>| match outcome {
-            Outcome::RolledBack => service.left(version),
-            _ => service.came(),
-        };
-        let record = Record {
-            at: history::now(),
-            id: self.plan.id.clone(),
-            by: self.by.clone(),
-            version: version.to_owned(),
-            commit: if version == self.plan.version { self.commit() } else { String::new() },
-            outcome,
-            reason: self.host.reporter.clean(reason),
-            services: self.services.iter().filter_map(part).collect(),
-            policies: self.policies(),
-            seconds: self.seconds.iter().map(|(step, seconds)| ((*step).to_owned(), *seconds)).collect(),
-        };
-        format!("{}\n", crate::text::json(&serde_json::to_string(&record).unwrap_or_default()))
-    }
-}
-
-/// As git and other tools write one.
-fn is_commit(text: &str) -> bool {
-    (7..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
 impl<'a> ServiceSwap<'a> {
     fn new(plan: &'a ServicePlan) -> Self {
         ServiceSwap { plan, image: plan.present.clone(), digest: plan.digest.clone(), started: None, at_switch: None }
@@ -340,29 +274,5 @@ impl<'a> ServiceSwap<'a> {
     /// The new slot's container.
     pub(super) fn new_slot(&self) -> Result<&Container> {
         self.started.as_ref().with_context(|| format!("{} was not started", self.plan.to.slot))
-    }
-
-    /// The slot that came, for a record.
-    fn came(&self) -> Option<ServiceRecord> {
-        let new = self.started.as_ref()?;
-        Some(self.record(&self.plan.to.slot, &new.image, &new.id))
-    }
-
-    /// The slot that was left, where it ran this version.
-    fn left(&self, version: &str) -> Option<ServiceRecord> {
-        let old = self.plan.from.as_ref().filter(|old| old.version.as_deref() == Some(version))?;
-        Some(self.record(&old.slot, "", &old.container))
-    }
-
-    fn record(&self, slot: &str, image: &str, container: &str) -> ServiceRecord {
-        ServiceRecord {
-            service: self.plan.name.clone(),
-            slot: slot.to_owned(),
-            repository: self.plan.repository.clone(),
-            shipped: self.plan.ship,
-            digest: self.digest.clone(),
-            image: image.to_owned(),
-            container: container.to_owned(),
-        }
     }
 }
