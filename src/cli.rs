@@ -1,7 +1,9 @@
 //! The command line: what can be asked for, and nothing of how it is done.
 
+use crate::config::duration;
 use clap::{Arg, Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Zero-downtime releases to your own server
 #[derive(Debug, Parser)]
@@ -142,8 +144,8 @@ pub struct SwapOptions {
     #[arg(long)]
     pub allow_jump: bool,
     /// Wait this long for another run to end, such as 5m
-    #[arg(long, value_name = "DURATION")]
-    pub wait: Option<String>,
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pub wait: Option<Duration>,
 }
 
 /// Options of `release`.
@@ -223,8 +225,8 @@ pub struct RollbackOptions {
     #[arg(long, value_name = "VERSION", conflicts_with = "version")]
     pub to: Option<String>,
     /// Wait this long for another run to end, such as 5m
-    #[arg(long, value_name = "DURATION")]
-    pub wait: Option<String>,
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pub wait: Option<Duration>,
 }
 
 /// Options of `logs`.
@@ -280,8 +282,8 @@ pub struct Exec {
 #[derive(Debug, Clone, Default, Args)]
 pub struct Restart {
     /// Wait this long for another run to end, such as 5m
-    #[arg(long, value_name = "DURATION")]
-    pub wait: Option<String>,
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pub wait: Option<Duration>,
 }
 
 /// Options of `recover`.
@@ -294,6 +296,6 @@ pub struct RecoverOptions {
     #[arg(long)]
     pub put_back: bool,
     /// Wait this long for another run to end, such as 5m
-    #[arg(long, value_name = "DURATION")]
-    pub wait: Option<String>,
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pub wait: Option<Duration>,
 }

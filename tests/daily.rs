@@ -81,9 +81,12 @@ fn a_command_runs_in_the_container_that_serves_and_its_end_is_the_end_of_the_run
     // bad words are said before anybody logs in
     let config = bench.config.replace(&bench.instance.destination(), "deploy@203.0.113.1:1");
     std::fs::write(bench.dir.path().join("elsewhere.yml"), config).unwrap();
-    for words in
-        [["exec", "--service", "nobody", "--", "true"].as_slice(), &["exec", "-t", "--", "sh"], &["logs", "nobody"]]
-    {
+    for words in [
+        ["exec", "--service", "nobody", "--", "true"].as_slice(),
+        &["exec", "-t", "--", "sh"],
+        &["logs", "nobody"],
+        &["restart", "--wait", "soon"],
+    ] {
         bench.cutover(&[&["-c", "elsewhere.yml"], words].concat()).expect(2);
     }
 

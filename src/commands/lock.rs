@@ -1,6 +1,6 @@
 //! The locks of a fleet, and what is seen under them.
 
-use super::{Exit, Run, Stop, cli_duration};
+use super::{Exit, Run, Stop};
 use crate::host::lock::{Asked, Holder, Lock, Overtaken, Wish};
 use crate::host::{Host, Kind, kind};
 use crate::report::Level;
@@ -27,7 +27,7 @@ impl Run {
         &self,
         hosts: &[Host],
         holder: &Holder,
-        wait: Option<&str>,
+        wait: Option<Duration>,
         wanted: &[String],
         seen: Option<Vec<Observation>>,
     ) -> Result<Locked, Stop> {
@@ -84,8 +84,8 @@ impl Run {
     /// Takes the lock of every host: the first by name, which decides between two releases to the same hosts, then all
     /// others at once. If one is held and may be waited for, one after the other by name, so that two releases never
     /// wait for each other. They are held until [`Run::unlock`] or the end of the run.
-    pub(super) async fn lock(&self, hosts: &[Host], holder: &Holder, wait: Option<&str>) -> Result<(), Stop> {
-        let wait = wait.map(cli_duration).transpose()?.unwrap_or(self.config.lock_wait);
+    pub(super) async fn lock(&self, hosts: &[Host], holder: &Holder, wait: Option<Duration>) -> Result<(), Stop> {
+        let wait = wait.unwrap_or(self.config.lock_wait);
         let mut order: Vec<&Host> = hosts.iter().collect();
         order.sort_by(|a, b| a.name.cmp(&b.name));
         let Some((first, others)) = order.split_first() else { return Ok(()) };

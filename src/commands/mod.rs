@@ -209,9 +209,3 @@ async fn dispatch(cli: Cli, reporter: &Reporter) -> Result<Exit, Stop> {
         Verb::Init(_) | Verb::Schema | Verb::Completions { .. } | Verb::Man { .. } => Ok(Exit::Done),
     }
 }
-
-/// A duration of the command line, in the words of cutover.yml.
-fn cli_duration(text: &str) -> Result<std::time::Duration, Stop> {
-    crate::config::duration::parse(text)
-        .map_err(|expected| Stop::new(Exit::Usage, format!("--wait {text}: expected {expected}")))
-}

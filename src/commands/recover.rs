@@ -9,6 +9,7 @@ use crate::release::Version;
 use crate::report::Outcome;
 use crate::see::{Observation, ServiceSeen};
 use crate::swap::recover::{Way, way};
+use std::time::Duration;
 
 impl Run {
     /// What is on the hosts. A version that is live already is not called so before what an earlier run left unfinished is
@@ -18,7 +19,7 @@ impl Run {
         hosts: &[Host],
         seen: Vec<Observation>,
         version: &Version,
-        wait: Option<&str>,
+        wait: Option<Duration>,
     ) -> Result<Vec<Observation>, Stop> {
         let version = version.to_string();
         let is_live = |service: &ServiceSeen| {
@@ -48,7 +49,7 @@ pub(super) async fn recover(run: &Run, options: &cli::RecoverOptions) -> Result<
     };
     let hosts = run.until_signal(run.connect()).await??;
     let holder = holder("recovering");
-    let locked = run.lock_and_observe(&hosts, &holder, options.wait.as_deref(), &[], None);
+    let locked = run.lock_and_observe(&hosts, &holder, options.wait, &[], None);
     let Locked { seen, .. } = run.until_signal(locked).await??;
     let (recovered, _) = run.recover(&hosts, seen, &holder, asked).await?;
     run.reporter.outcome(&Outcome::Recover { recovered });

@@ -90,7 +90,7 @@ async fn check<'a>(
 ) -> Result<Option<Checked<'a>>, Stop> {
     let hosts = run.until_signal(run.connect()).await??;
     let seen = Snapshot { all: run.until_signal(run.observe(&hosts, &[])).await??, at: Instant::now() };
-    let seen = Snapshot { all: run.settled(&hosts, seen.all, version, options.swap.wait.as_deref()).await?, ..seen };
+    let seen = Snapshot { all: run.settled(&hosts, seen.all, version, options.swap.wait).await?, ..seen };
     if run.already_live(&hosts, &seen.all, version, &[], &options.swap).await? {
         if run.live_from(&seen.all).is_none() {
             github.publish().await;

@@ -8,7 +8,7 @@ use crate::cli;
 pub(super) async fn restart(run: &Run, options: &cli::Restart) -> Result<Exit, Stop> {
     let version = live(run).await?;
     let asked = cli::VersionAsked { version: Some(version) };
-    let swap = cli::SwapOptions { again: true, wait: options.wait.clone(), ..cli::SwapOptions::default() };
+    let swap = cli::SwapOptions { again: true, wait: options.wait, ..cli::SwapOptions::default() };
     deploy(run, &cli::DeployOptions { asked, swap, ..cli::DeployOptions::default() }).await
 }
 

@@ -21,7 +21,7 @@ pub(super) async fn rollback(run: &Run, options: &cli::RollbackOptions) -> Resul
     run.reporter.phase("Check the hosts");
     let hosts = run.until_signal(run.connect()).await??;
     let holder = holder("rolling back");
-    let locked = run.lock_and_observe(&hosts, &holder, options.wait.as_deref(), &[], None);
+    let locked = run.lock_and_observe(&hosts, &holder, options.wait, &[], None);
     let Locked { seen, .. } = run.until_signal(locked).await??;
     let seen = match run.recover(&hosts, seen, &holder, None).await? {
         (true, _) => run.observe(&hosts, &[]).await?,

@@ -34,6 +34,9 @@ const UNSAFE: &str = "The release's own command ran and is marked irreversible: 
 /// For so long after a step on the host its lock need not be asked for.
 const RECENT: Duration = Duration::from_secs(5);
 
+/// How long is waited for the lock that this run itself had before its connection broke.
+const OWN_LOCK: Duration = Duration::from_secs(60);
+
 /// How often an image is sent where the connection breaks.
 const SENDINGS: usize = 4;
 
@@ -135,7 +138,7 @@ impl Run {
                 "the connection broke while the image was sent; connecting once more",
             );
             let hosts = self.until_signal(self.connect()).await??;
-            let options = cli::SwapOptions { wait: options.wait.clone().or(Some("60s".into())), ..options.clone() };
+            let options = cli::SwapOptions { wait: options.wait.or(Some(OWN_LOCK)), ..options.clone() };
             ended = self.swap_once(&hosts, version, wanted, &options, None, began).await?;
         }
         ended.exit()
@@ -152,7 +155,7 @@ impl Run {
     ) -> Result<Tried, Stop> {
         let images = wanted.references.clone();
         let holder = holder(&version.to_string());
-        let locking = self.lock_and_observe(hosts, &holder, options.wait.as_deref(), &images, seen);
+        let locking = self.lock_and_observe(hosts, &holder, options.wait, &images, seen);
         let both = async { tokio::join!(locking, wanted.shipment.ask_ahead(hosts, &self.config)) };
         let (locked, ()) = self.until_signal(both).await?;
         let Locked { seen, at_once } = locked?;
@@ -281,7 +284,7 @@ impl Run {
     async fn mend_one(&self, broken: &Host, holder: &Holder, way: Way) -> Result<(), Stop> {
         let host = self.connect_again(&broken.name).await?;
         let hosts = std::slice::from_ref(&host);
-        self.lock(hosts, holder, Some("60s")).await?;
+        self.lock(hosts, holder, Some(OWN_LOCK)).await?;
         let seen = self.observe(hosts, &[]).await?;
         self.recover(hosts, seen, holder, Some(way)).await.map(|_| ())
     }

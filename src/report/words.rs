@@ -2,7 +2,7 @@
 
 use super::outcome::{
     Explained, HostCheck, HostHistory, HostPlan, HostReleased, HostStatus, Outcome, Pairs, ReleaseEnd, ServiceCheck,
-    ServiceStatus, VersionEnd,
+    ServiceReleased, ServiceStatus, VersionEnd,
 };
 use super::text::one_line;
 use crate::see::judge::findings::{Finding, Weight};
@@ -175,15 +175,24 @@ fn of_release(end: &ReleaseEnd) -> String {
     }
 }
 
+/// The version that was left, where there was one.
+fn came_from(service: &ServiceReleased) -> String {
+    match (&service.previous_slot, &service.previous_version) {
+        (_, Some(version)) => format!("{version} → "),
+        (Some(_), None) => "unknown version → ".to_owned(),
+        (None, None) => String::new(),
+    }
+}
+
 fn of_released(host: &HostReleased, version: &str) -> String {
     let mut text = format!("  {}\n", host.host);
     for service in &host.services {
         text += &format!(
-            "    {:<16} {} → {}   {} → {version}   {}\n",
+            "    {:<16} {} → {}   {}{version}   {}\n",
             service.service,
             service.previous_slot.as_deref().unwrap_or("nothing"),
             service.slot,
-            service.previous_version.as_deref().unwrap_or("unknown version"),
+            came_from(service),
             service.digest.as_deref().unwrap_or("no digest")
         );
     }

@@ -29,7 +29,10 @@ pub(super) async fn run(swap: &mut HostSwap<'_>, cancel: &Cancel) -> Result<Stri
         swap.host.reporter.note(Level::Warning, &swap.host.name, text);
     }
     let seconds = began.elapsed().as_secs_f64();
-    let text = format!("{} of {most} old nginx workers finished in {seconds:.1} s", most - left);
+    let text = match most {
+        0 => "nginx's old workers had nothing to finish".to_owned(),
+        _ => format!("{} of {most} old nginx workers finished in {seconds:.1} s", most - left),
+    };
     swap.drained = Some(Drained { text: text.clone(), at: Instant::now(), left });
     Ok(text)
 }
