@@ -101,6 +101,13 @@ const GUARDS: &[Guard] = &[
         client: "PATH/api/x",
     },
     Guard {
+        name: "a cookie that the front page wants, and another location with a condition of its own",
+        conf: "location / { if ($cookie_session = \"\") { return 403; } PASS }
+               location /open/ { if ($arg_debug = 1) { return 404; } PASS }",
+        evidence: "evidence: requests to another place, location /open/ (",
+        client: "-b session=1",
+    },
+    Guard {
         name: "a switch for maintenance that is off",
         conf: "if (-f /etc/nginx/maintenance) { return 503; } location / { PASS }",
         evidence: "evidence: requests to location / (",
