@@ -22,7 +22,7 @@ pub(super) async fn check(run: &Run) -> Result<Exit, Stop> {
             host: host.name.clone(),
             ready: seen.is_some() && !refuses,
             findings,
-            services: seen.iter().flat_map(|seen| &seen.services).map(found).collect(),
+            services: seen.iter().flat_map(of_host).collect(),
             login: format!("{}@{}", host.session.user(), host.session.place()),
             fingerprint: host.session.fingerprint(),
         });
@@ -31,8 +31,12 @@ pub(super) async fn check(run: &Run) -> Result<Exit, Stop> {
     Ok(if refused { Exit::Refused } else { Exit::Done })
 }
 
+fn of_host(seen: &Observation) -> impl Iterator<Item = ServiceCheck> + '_ {
+    seen.services.iter().map(|service| found(seen, service))
+}
+
 /// What was found of a service.
-fn found(service: &ServiceSeen) -> ServiceCheck {
+fn found(seen: &Observation, service: &ServiceSeen) -> ServiceCheck {
     let path = &service.health.path;
     let health_text = match &service.health_answer {
         Some(Ok((status, took))) => format!("GET {path} → {status} in {} ms", took.as_millis()),
@@ -43,6 +47,7 @@ fn found(service: &ServiceSeen) -> ServiceCheck {
     ServiceCheck {
         service: service.name.clone(),
         slots: service.slots.each_ref().map(|slot| slot.service.clone()),
+        about: service.about(seen),
         live: service.live.slot().map(|slot| service.slots[slot].service.clone()),
         upstream: service.upstream.clone(),
         place: service.word.clone(),

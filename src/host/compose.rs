@@ -58,6 +58,8 @@ pub struct Service {
     pub published: Vec<u16>,
     /// Has `build`.
     pub builds: bool,
+    /// `profiles`: one of them must be active, where it has any.
+    pub profiles: Vec<String>,
 }
 
 impl Service {
@@ -173,12 +175,19 @@ pub struct Scope {
     pub project: String,
     /// The files as `COMPOSE_FILE` has them; empty where compose is to find them.
     pub files: String,
+    /// The active profiles as `COMPOSE_PROFILES` has them; empty where compose is to find them.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub profiles: String,
 }
 
 impl Scope {
     /// The variables that say so (Compose, "Set or change pre-defined environment variables").
     pub fn variables(&self) -> Vec<String> {
-        let all = [("COMPOSE_FILE", &self.files), ("COMPOSE_PROJECT_NAME", &self.project)];
+        let all = [
+            ("COMPOSE_FILE", &self.files),
+            ("COMPOSE_PROJECT_NAME", &self.project),
+            ("COMPOSE_PROFILES", &self.profiles),
+        ];
         all.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name}={value}")).collect()
     }
 }

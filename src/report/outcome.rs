@@ -274,6 +274,9 @@ pub struct ServiceCheck {
     pub service: String,
     /// Its slots.
     pub slots: [String; 2],
+    /// What is particular about where they are, for people; empty where nothing is.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub about: String,
     /// The one that is live.
     pub live: Option<String>,
     /// The upstream that names them.

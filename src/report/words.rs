@@ -131,8 +131,9 @@ fn of_check(host: &HostCheck) -> String {
 /// What was found of a service, on one line.
 fn of_found(service: &ServiceCheck) -> String {
     let [one, two] = &service.slots;
+    let about = if service.about.is_empty() { String::new() } else { format!(" ({})", service.about) };
     format!(
-        "{}: slots {one}, {two}; upstream {} ({}) on {}:{}; health {}; evidence: {}",
+        "{}: slots {one}, {two}{about}; upstream {} ({}) on {}:{}; health {}; evidence: {}",
         service.service,
         service.upstream,
         service.place,

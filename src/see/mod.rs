@@ -15,6 +15,7 @@ use crate::host::compose::Scope;
 use anyhow::Result;
 use futures_util::future::join_all;
 use interpret::evidence::{Looked, Looking};
+use interpret::profiles::{Activated, activate};
 use interpret::project::{Found, find, first, needs};
 use interpret::services::{PutTogether, put_together};
 use interpret::{discover, making};
@@ -34,7 +35,8 @@ pub const GUARD: &str = "cutover-keepalive.conf";
 pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<(Option<Observation>, Findings)> {
     let mut findings = Findings::default();
     let stated = config.project.as_ref().map(|name| name.as_str());
-    let mut scope = Scope { project: stated.unwrap_or_default().to_owned(), files: config.compose_files.join(":") };
+    let files = config.compose_files.join(":");
+    let mut scope = Scope { project: stated.unwrap_or_default().to_owned(), files, ..Scope::default() };
     host.find_docker_by(&[]);
     let (_, state) = state_paths(config);
     let nginx = config.nginx.service.as_ref().map_or("nginx", |name| name.as_str());
@@ -47,7 +49,8 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
     judge::host::of_history(&survey, &state, &mut findings);
     let Some((compose, Ok(project))) = &survey.compose else { return Ok((None, findings)) };
     let (Some(directory), Some(Ok(engine))) = (&survey.directory, &survey.engine) else { return Ok((None, findings)) };
-    let mut project_name = survey.project_name(stated);
+    let Activated { project, profiles } = activate(project, &survey, config);
+    let (project, mut project_name) = (&project, survey.project_name(stated));
     if let (None, Some(runs)) = (stated, survey.runs_as(&project_name, &discover::all_slots(project, config))) {
         let what = format!("its containers were started as the project {runs}, compose here calls it {project_name}");
         findings.advise(
@@ -58,7 +61,7 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
         project_name = runs;
     }
     host.find_docker_by(&survey.variables);
-    scope.project.clone_from(&project_name);
+    (scope.project, scope.profiles) = (project_name.clone(), profiles);
 
     let found = find(config, project, &project_name, &survey, &mut findings);
     let slots = found.iter().flat_map(|found| found.slots.iter().flatten()).map(|slot| slot.service.as_str());

@@ -101,6 +101,8 @@ pub struct SlotSeen {
     pub reference_image: Option<String>,
     /// Its container, running or not.
     pub container: Option<Container>,
+    /// The profiles that it is in.
+    pub profiles: Vec<String>,
     /// The restart policy that the compose file gives it.
     pub restart: String,
     /// The version that the container runs.
@@ -140,6 +142,16 @@ pub fn state_paths(config: &Config) -> (String, String) {
 }
 
 impl ServiceSeen {
+    /// What is particular about where its slots are, for people.
+    pub fn about(&self, seen: &Observation) -> String {
+        let activated = |slot: &&SlotSeen| {
+            slot.profiles.iter().any(|profile| seen.scope.profiles.split(',').any(|active| active == profile))
+        };
+        let each = self.slots.iter().filter(activated);
+        let each = each.map(|slot| format!("{} in the profile {}", slot.service, slot.profiles.join(", ")));
+        each.collect::<Vec<_>>().join(", ")
+    }
+
     /// Whether an image is on the host under a name of this repository.
     pub fn has_image(&self, id: &str) -> bool {
         self.tagged.iter().chain(&self.digests).any(|(_, image)| image == id)

@@ -65,6 +65,8 @@ struct Service {
     configs: Option<Wants>,
     post_start: Option<IgnoredAny>,
     build: Option<IgnoredAny>,
+    #[serde(default)]
+    profiles: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -170,6 +172,7 @@ impl From<Service> for super::Service {
             environment: raw.environment.map(Environment::into_map).unwrap_or_default(),
             published: raw.ports.iter().filter_map(Port::published).collect(),
             builds: raw.build.is_some(),
+            profiles: raw.profiles,
         }
     }
 }

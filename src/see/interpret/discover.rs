@@ -4,8 +4,8 @@ use crate::config::{Config, ImageName, ServiceSettings as Wanted};
 use crate::host::compose::Project;
 use crate::host::nginx::{Upstream, upstreams};
 
-/// Compose v2 leaves services out whose profile is not active.
-const PROFILES: &str = " (one with `profiles` is seen where COMPOSE_PROFILES in .env names one of them)";
+/// Compose leaves services out whose profile is not active.
+const PROFILES: &str = " (one with `profiles` in a file elsewhere is seen where COMPOSE_PROFILES in .env names one of them)";
 
 /// The two compose services that are the slots of a service, or why they can't be told.
 ///

@@ -4,5 +4,6 @@ pub mod discover;
 pub mod evidence;
 mod links;
 pub mod making;
+pub mod profiles;
 pub mod project;
 pub mod services;

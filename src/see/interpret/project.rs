@@ -31,6 +31,7 @@ pub(crate) struct Slot<'a> {
     pub(crate) reference: String,
     pub(crate) names: Vec<String>,
     pub(crate) restart: String,
+    pub(crate) profiles: Vec<String>,
     pub(crate) container: Option<&'a Container>,
 }
 
@@ -48,7 +49,8 @@ pub(crate) fn find<'a>(
             std::iter::once(name.clone()).chain(service.container_name.clone().filter(|own| *own != name)).collect();
         let reference = service.image.clone().unwrap_or_default();
         let restart = service.restart.clone().unwrap_or_else(|| "no".to_owned());
-        Some(Slot { container: container(&name), service: name, reference, names, restart })
+        let profiles = service.profiles.clone();
+        Some(Slot { container: container(&name), service: name, reference, names, restart, profiles })
     };
     let mut slots = Vec::new();
     for service in &config.services {

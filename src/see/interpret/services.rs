@@ -163,6 +163,7 @@ fn service_seen(
             reference_image: image_of(&|image| image.is_tagged(&slot.reference)).map(|image| image.id.clone()),
             container: slot.container.cloned(),
             restart: slot.restart.clone(),
+            profiles: slot.profiles.clone(),
             version,
             digest: runs.and_then(|image| image.digest_in(service.image.as_str())).map(str::to_owned).or(digest),
         }

@@ -41,6 +41,10 @@ pub struct Survey {
     pub unset: Vec<Unset>,
     /// Which compose there is, and the project it reads or its complaint.
     pub compose: Option<(Compose, Result<Project, String>)>,
+    /// The project with all its profiles active, where it has any.
+    pub whole: Option<Project>,
+    /// The profiles that `COMPOSE_PROFILES` of the environment or of `.env` has.
+    pub profiles: Vec<String>,
     /// Files of the project's secrets and configs that are not there.
     pub absent: Vec<String>,
     /// Every container of every compose project.
@@ -83,6 +87,8 @@ fn read(output: &[u8]) -> Result<Survey> {
             "nginx-dump" => survey.nginx = Some(Nginx::read(std::mem::take(&mut nginx), &text)),
             "compose-v2" => survey.compose = Some((Compose::V2, project(answer))),
             "compose-v1" => survey.compose = Some((Compose::V1, project(answer))),
+            "compose-whole" => survey.whole = project(answer).ok(),
+            "env-profiles" => survey.profiles = profiles(&text),
             "compose-warned" => warned = text,
             "compose-raw" => survey.unset = compose::unset(&warned, &text),
             "kind" => survey.kind = Some(text),
@@ -109,6 +115,12 @@ fn read(output: &[u8]) -> Result<Survey> {
 
 fn project(answer: Result<String, String>) -> Result<Project, String> {
     answer.and_then(|text| Project::parse(&text).map_err(|error| format!("{error:#}")))
+}
+
+/// `COMPOSE_PROFILES`, quoted or not.
+fn profiles(text: &str) -> Vec<String> {
+    let names = text.trim().trim_matches(['"', '\'']).split(',').map(str::trim);
+    names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 /// The last line of `df -Pk` (POSIX): device, size, used, available in KiB, per cent, mount point.

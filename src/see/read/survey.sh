@@ -46,10 +46,19 @@ config_of() {
 -- warned --*}
   return $status
 }
+# profiles_of WORD…: all profiles that the project's files have, with commas between them, into $profiles
+profiles_of() {
+  # shellcheck disable=SC2086 # COMPOSE_FILE has colons between its files
+  profiles=$(IFS=:; grep -qs 'profiles:' ./*.yml ./*.yaml ${COMPOSE_FILE:-} && "$@" config --profiles 2>/dev/null)
+  profiles=$(printf '%s' "$profiles" | tr '\n' ',')
+}
+# whole WORD…: the project as it is with all of them active
+whole() { [ -z "$profiles" ] || say compose-whole 0 "$(COMPOSE_PROFILES=$profiles "$@" config 2>/dev/null)"; }
 # warnings WORD…: those about variables that are not set, and where such variables stand
 warnings() {
   case $warned in *' variable is not set'*) ;; *) return ;; esac
   say compose-warned 0 "$warned"
+  [ -z "$profiles" ] || { COMPOSE_PROFILES=$profiles; export COMPOSE_PROFILES; }
   say compose-raw 0 "$("$@" config --no-interpolate 2>/dev/null)"
 }
 # absent: files of secrets and configs that are not there. What lies where this user can't look may be there all the same.
@@ -64,6 +73,8 @@ read_compose() {
   if config_of docker compose; then
     say compose-v2 0 "$config"
     absent
+    profiles_of docker compose
+    whole docker compose
     warnings docker compose
   elif docker compose version >/dev/null 2>&1; then
     say compose-v2 1 "$warned"
@@ -71,6 +82,8 @@ read_compose() {
     if config_of docker-compose; then
       say compose-v1 0 "$config"
       absent
+      profiles_of docker-compose
+      whole docker-compose
       warnings docker-compose
     else
       say compose-v1 1 "$warned"
@@ -104,7 +117,10 @@ fi
 missing=''
 for tool in flock timeout sha256sum awk; do command -v $tool >/dev/null 2>&1 || missing="$missing $tool"; done
 say missing 0 "$missing"
-say env-project 0 "${COMPOSE_PROJECT_NAME:-$(sed -n 's/^\(export \)\{0,1\}COMPOSE_PROJECT_NAME=//p' .env 2>/dev/null | tail -n 1)}"
+# of_env NAME VALUE: what compose has for it: the login's value, else that of .env
+of_env() { printf '%s' "${2:-$(sed -n "s/^\(export \)\{0,1\}$1=//p" .env 2>/dev/null | tail -n 1)}"; }
+say env-project 0 "$(of_env COMPOSE_PROJECT_NAME "${COMPOSE_PROJECT_NAME:-}")"
+say env-profiles 0 "$(of_env COMPOSE_PROFILES "${COMPOSE_PROFILES:-}")"
 say history-from 0 "$(awk 'END { print (NR > 200 ? NR - 199 : 1) }' "$state/history.jsonl" 2>/dev/null)"
 say history 0 "$(tail -n 200 "$state/history.jsonl" 2>/dev/null)"
 [ ! -s "$state/journal.jsonl" ] || say journal 0 "$(cat "$state/journal.jsonl" 2>/dev/null)"
