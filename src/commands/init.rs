@@ -93,6 +93,10 @@ fn answers(found: &ProjectFound, options: &cli::InitOptions) -> Result<Choices, 
     };
     let host = get("--host", &options.host, "The host, as USER@HOST", "");
     let directory = get("--directory", &options.directory, "The directory of the compose file on the host", "");
+    if let Some(unknown) = found.pairs.iter().find(|pair| pair.image.is_empty() && image == "several") {
+        let [one, two] = &unknown.slots;
+        missing.push(format!("an `image:` for {one} and {two} in the compose file, or --image for one service"));
+    }
     if !missing.is_empty() {
         let message =
             format!("not enough was found here, and there is no terminal to ask on; give {}", missing.join(", "));

@@ -1,7 +1,7 @@
 //! Looks at the compose file, nginx's conf and the Dockerfiles of a repository.
 
-use crate::config::{ImageName, tidy};
-use crate::host::compose::Project;
+use crate::config::tidy;
+use crate::host::compose::{Project, Service};
 use crate::host::nginx::upstreams;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ pub struct Pair {
     pub slots: [String; 2],
     /// The upstream that leads to one of them, where a conf was found.
     pub upstream: Option<String>,
-    /// Their image, without its tag.
+    /// Their image, without its tag; empty where each is built under a name of its own.
     pub image: String,
 }
 
@@ -119,24 +119,21 @@ fn has_upstream(file: &Path) -> bool {
 
 /// Each upstream's service and the one other service with its image; without a conf, services that share an image.
 fn pairs(root: &Path, project: &Project, found: &mut ProjectFound) {
-    let image = |name: &str| project.services.get(name).and_then(|s| s.image.as_deref()).map(repository);
-    let others = |name: &str| -> Vec<String> {
-        let same = project.services.keys().filter(|other| *other != name && image(other) == image(name));
-        same.cloned().collect()
+    let others = |name: &str| others(project, name);
+    let pair = |slot: &str, other: &str, upstream: Option<String>| {
+        let images = [slot, other].map(|name| project.services[name].image.as_deref().map(repository));
+        let image = images[0].clone().filter(|_| images[0] == images[1]).unwrap_or_default();
+        Pair { slots: [slot.to_owned(), other.to_owned()], upstream, image }
     };
     let text = found.conf.as_ref().and_then(|conf| fs::read_to_string(root.join(conf)).ok()).unwrap_or_default();
     for upstream in upstreams(&text).unwrap_or_default() {
         let host = upstream.servers.first().map_or("", |server| server.host.as_str());
-        let named = |(name, service): &(&String, &crate::host::compose::Service)| {
+        let named = |(name, service): &(&String, &Service)| {
             *name == host || service.container_name.as_deref() == Some(host)
         };
         let Some((slot, _)) = project.services.iter().find(named) else { continue };
-        match (&others(slot)[..], image(slot)) {
-            ([other], Some(image)) => found.pairs.push(Pair {
-                slots: [slot.clone(), other.clone()],
-                upstream: Some(upstream.name),
-                image: image.to_owned(),
-            }),
+        match &others(slot)[..] {
+            [other] => found.pairs.push(pair(slot, other, Some(upstream.name))),
             _ => found.remarks.push(format!(
                 "upstream {} leads to {slot}, and not exactly one other service has its image: a second slot is missing",
                 upstream.name
@@ -149,23 +146,56 @@ fn pairs(root: &Path, project: &Project, found: &mut ProjectFound) {
             .push("no conf with an upstream is mounted into nginx from here; cutover looks on the host".into());
         let names: Vec<&String> = project.services.keys().collect();
         for (number, name) in names.iter().enumerate() {
-            if let ([other], Some(image)) = (&others(name)[..], image(name))
+            if let [other] = &others(name)[..]
                 && names[..number].iter().all(|earlier| *earlier != other)
             {
-                let slots = [(*name).clone(), other.clone()];
-                found.pairs.push(Pair { slots, upstream: None, image: image.to_owned() });
+                found.pairs.push(pair(name, other, None));
             }
         }
     }
 }
 
-/// A reference without its tag and digest.
-fn repository(image: &str) -> &str {
-    let name = image.split('@').next().unwrap_or(image);
-    match name.rsplit_once(':') {
-        Some((head, tail)) if !tail.contains('/') && head.parse::<ImageName>().is_ok() => head,
-        _ => name,
+/// The services that could be the other slot of one: those of its image, or, where each has an image of its own, the one whose
+/// name and image differ from it in "blue" and "green" alone. Beside workers of the same image it is the one of that name.
+fn others(project: &Project, name: &str) -> Vec<String> {
+    let kin = |name: &str, service: &Service| match &service.image {
+        Some(image) => Some(one_colour(&repository(image))),
+        None => service.builds.then(|| format!("build {}", one_colour(name))),
+    };
+    let Some(own) = kin(name, &project.services[name]) else { return Vec::new() };
+    let same = project.services.iter().filter(|(other, service)| *other != name && kin(other, service).as_ref() == Some(&own));
+    let same: Vec<String> = same.map(|(other, _)| other.clone()).collect();
+    let of_name = same.iter().find(|other| one_colour(other) == one_colour(name)).cloned();
+    if same.len() > 1 { of_name.map_or(same, |other| vec![other]) } else { same }
+}
+
+fn one_colour(name: &str) -> String {
+    name.replace("green", "blue")
+}
+
+/// A reference without its tag and digest, variables as their defaults have it.
+fn repository(image: &str) -> String {
+    let image = with_defaults(image);
+    let name = image.split('@').next().unwrap_or(&image);
+    let last = name.rfind('/').map_or(0, |at| at + 1);
+    let end = name[last..].find(':').map_or(name.len(), |at| last + at);
+    name[..end].to_owned()
+}
+
+/// `${NAME:-default}` and `${NAME-default}` replaced by the default; a variable without one by nothing.
+fn with_defaults(text: &str) -> String {
+    let (mut plain, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once('$') {
+        plain += before;
+        rest = match after.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
+            Some((variable, after)) => {
+                plain += variable.split_once('-').map_or("", |(_, default)| default);
+                after
+            }
+            None => after.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_'),
+        };
     }
+    plain + rest
 }
 
 /// From `.git/HEAD`; `None` in a work tree of its own or on no branch.
@@ -209,6 +239,32 @@ mod tests {
         assert_eq!(found.contexts, [PathBuf::from("backend")]);
         assert_eq!(found.conf, Some("backend/conf/x.conf".into()));
         assert!(found.remarks[0].contains("a second slot is missing"), "{:?}", found.remarks);
+    }
+
+    fn pairs_of(services: &str) -> Vec<Pair> {
+        let dir = tempfile::tempdir().unwrap();
+        let nginx = "  nginx: {image: nginx, volumes: ['./nginx:/etc/nginx/conf.d']}\n";
+        fs::create_dir(dir.path().join("nginx")).unwrap();
+        fs::write(dir.path().join("nginx/x.conf"), "upstream api { server api-green:1; }").unwrap();
+        fs::write(dir.path().join("compose.yml"), format!("services:\n{nginx}{services}")).unwrap();
+        look(dir.path()).pairs
+    }
+
+    #[test]
+    fn the_image_of_a_pair_is_known_whatever_its_tag_is_made_of_and_each_may_have_its_own() {
+        let image = |text: &str| {
+            let found = pairs_of(&format!("  api-blue: {{image: '{text}'}}\n  api-green: {{image: '{text}'}}\n"));
+            found.into_iter().map(|pair| pair.image).collect::<String>()
+        };
+        assert_eq!(image("ghcr.io/acme/api:${TAG:-latest}"), "ghcr.io/acme/api");
+        assert_eq!(image("${REGISTRY:-localhost:5000}/api:$TAG"), "localhost:5000/api");
+        assert_eq!(image("a/b@sha256:0"), "a/b");
+        let slots = ["api-green".to_owned(), "api-blue".to_owned()];
+        let own = Pair { slots, upstream: Some("api".to_owned()), image: String::new() };
+        assert_eq!(pairs_of("  api-blue: {build: .}\n  api-green: {build: .}\n  db: {build: db}\n"), [own.clone()]);
+        assert_eq!(pairs_of("  api-blue: {image: blue-image}\n  api-green: {image: green-image}\n"), [own]);
+        let worker = pairs_of("  api-blue: {image: a/b}\n  api-green: {image: a/b}\n  worker: {image: a/b}\n");
+        assert_eq!(worker[0].slots, ["api-green", "api-blue"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::read::survey::Disk;
 use crate::config::{Config, HealthSettings};
 use crate::host::compose::Compose;
 use crate::host::compose::Scope;
-use crate::host::container::Container;
+use crate::host::container::{Container, same_reference};
 use crate::host::nginx::Probe;
 use crate::slots::making::Making;
 use crate::swap::history::Record;
@@ -147,9 +147,12 @@ impl ServiceSeen {
         let activated = |slot: &&SlotSeen| {
             slot.profiles.iter().any(|profile| seen.scope.profiles.split(',').any(|active| active == profile))
         };
-        let each = self.slots.iter().filter(activated);
-        let each = each.map(|slot| format!("{} in the profile {}", slot.service, slot.profiles.join(", ")));
-        each.collect::<Vec<_>>().join(", ")
+        let profiles = self.slots.iter().filter(activated);
+        let profiles = profiles.map(|slot| format!("{} in the profile {}", slot.service, slot.profiles.join(", ")));
+        let image = |slot: &SlotSeen| format!("{} runs {}", slot.service, slot.reference);
+        let [one, two] = &self.slots;
+        let images = [one, two].map(image).into_iter().filter(|_| !same_reference(&one.reference, &two.reference));
+        profiles.chain(images).collect::<Vec<_>>().join(", ")
     }
 
     /// Whether an image is on the host under a name of this repository.

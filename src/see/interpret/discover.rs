@@ -10,7 +10,8 @@ const PROFILES: &str = " (one with `profiles` in a file elsewhere is seen where 
 /// The two compose services that are the slots of a service, or why they can't be told.
 ///
 /// Stated ones must exist. Else they are the services that run the image: two of them, or the one pair among them whose
-/// names differ only in "blue" and "green".
+/// names differ only in "blue" and "green". Where no service has the image, such a pair of which each is built, or has an image
+/// of its own, that differs in the same.
 pub fn slots(project: &Project, wanted: &Wanted) -> Result<[String; 2], String> {
     if let Some(stated) = &wanted.slots {
         let missing = stated.iter().find(|slot| !project.services.contains_key(slot.as_str()));
@@ -28,6 +29,7 @@ pub fn slots(project: &Project, wanted: &Wanted) -> Result<[String; 2], String> 
     let pairs: Vec<_> = runs.iter().filter_map(|blue| pair(&runs, blue)).collect();
     match pairs.as_slice() {
         [pair] => Ok(pair.clone()),
+        _ if runs.is_empty() && own_pairs(project).len() == 1 => Ok(own_pairs(project).remove(0)),
         _ if runs.is_empty() => Err(format!(
             "no compose service has the image {}; the project has {}{PROFILES}",
             wanted.image,
@@ -48,6 +50,20 @@ fn running<'a>(project: &'a Project, image: &ImageName) -> Vec<&'a str> {
         .iter()
         .filter(|(_, service)| service.image.as_deref().is_some_and(|reference| image.same_repository(reference)));
     runs.map(|(name, _)| name.as_str()).collect()
+}
+
+/// Pairs by name whose images are each slot's own: made by `build` under compose's own name for it, or called alike.
+fn own_pairs(project: &Project) -> Vec<[String; 2]> {
+    let names: Vec<&str> = project.services.keys().map(String::as_str).collect();
+    let own = |[blue, green]: &[String; 2]| {
+        let [blue, green] = [blue, green].map(|name| &project.services[name]);
+        match (&blue.image, &green.image) {
+            (Some(one), Some(two)) => one != two && one.replace("blue", "green") == *two,
+            (None, None) => blue.builds && green.builds,
+            _ => false,
+        }
+    };
+    names.iter().filter_map(|blue| pair(&names, blue)).filter(own).collect()
 }
 
 fn pair(runs: &[&str], blue: &str) -> Option<[String; 2]> {
@@ -159,6 +175,20 @@ mod tests {
             slots(&project(&services), &wanted("slots: [web-green, web-blue]\n")),
             Ok(["web-green".to_owned(), "web-blue".to_owned()])
         );
+    }
+
+    #[test]
+    fn slots_with_images_of_their_own_are_found_by_the_names_of_the_pair() {
+        let parse = |text: &str| Project::parse(&format!("services:\n  db: {{image: x}}\n{text}")).expect("a project");
+        let found = |text: &str| slots(&parse(text), &wanted(""));
+        let pair = Ok(["app-blue".to_owned(), "app-green".to_owned()]);
+        let built = "  app-blue: {build: .}\n  app-green: {build: .}\n";
+        assert_eq!(found(built), pair);
+        assert_eq!(found("  app-blue: {image: blue-image}\n  app-green: {image: green-image, build: .}\n"), pair);
+        // somebody else's image is none of this service's
+        assert!(found("  app-blue: {image: a/web}\n  app-green: {image: a/web}\n").is_err());
+        assert!(found(&format!("{built}  web-blue: {{build: .}}\n  web-green: {{build: .}}\n")).is_err());
+        assert!(found("  app-blue: {build: .}\n  app-green: {image: devrank/other}\n").is_err());
     }
 
     #[test]

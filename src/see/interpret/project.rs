@@ -1,8 +1,8 @@
 //! What the compose project says of slots and nginx, before nginx's files are read.
 
 use crate::config::Config;
-use crate::host::compose::{Condition, Project};
-use crate::host::container::{Container, Mount};
+use crate::host::compose::{Compose, Condition, Project};
+use crate::host::container::{Container, Mount, same_reference};
 use crate::host::nginx::Place;
 use crate::see::interpret::discover;
 use crate::see::judge::findings::Findings;
@@ -43,11 +43,15 @@ pub(crate) fn find<'a>(
     findings: &mut Findings,
 ) -> Option<Found<'a>> {
     let container = |service: &str| survey.containers.iter().find(|c| c.is_of(project_name, service));
+    let built = |name: &String| {
+        let builds = project.services.get(name)?.builds;
+        builds.then(|| own_name(project_name, name, survey))
+    };
     let slot = |name: String| {
         let service = project.services.get(&name)?;
         let names =
             std::iter::once(name.clone()).chain(service.container_name.clone().filter(|own| *own != name)).collect();
-        let reference = service.image.clone().unwrap_or_default();
+        let reference = service.image.clone().or_else(|| built(&name)).unwrap_or_default();
         let restart = service.restart.clone().unwrap_or_else(|| "no".to_owned());
         let profiles = service.profiles.clone();
         Some(Slot { container: container(&name), service: name, reference, names, restart, profiles })
@@ -99,6 +103,18 @@ pub(crate) fn find<'a>(
         keep_prefix,
         directory: survey.directory.as_deref().unwrap_or_default(),
     })
+}
+
+/// The name that compose gives the image of a service that has `build` and no `image`: `PROJECT-SERVICE`, and `PROJECT_SERVICE`
+/// where it is 1.29, or v2 made to be like it: then the containers of the project say so.
+fn own_name(project: &str, service: &str, survey: &Survey) -> String {
+    let old = matches!(survey.compose, Some((Compose::V1, _)));
+    let is_like_old = |container: &Container| {
+        let label = container.label("com.docker.compose.service");
+        container.is_of(project, label) && same_reference(&container.config.image, &format!("{project}_{label}"))
+    };
+    let between = if old || survey.containers.iter().any(is_like_old) { '_' } else { '-' };
+    format!("{project}{between}{service}")
 }
 
 impl Slot<'_> {

@@ -38,12 +38,10 @@ fn side_by_side(service: &ServiceSeen, blue: &Service, green: &Service, findings
         findings.refuse(&about, what, "remove `container_name` from both");
     }
     for (slot, written) in [(one, blue), (two, green)] {
-        if written.image.is_none() {
-            let what = if written.builds { "it has `build:` and no `image:`" } else { "it has no `image:`" };
-            let what = format!("{what}, so a release can't say which image it shall run");
+        if written.image.is_none() && !written.builds {
             findings.refuse(
                 format!("slot {slot}"),
-                what,
+                "it has no `image:`, so a release can't say which image it shall run",
                 format!("add the line `image: {}:latest` to it", service.image),
             );
         }
