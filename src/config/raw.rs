@@ -7,7 +7,7 @@ use super::names::Name;
 use super::raw_build::RawBuild;
 use super::raw_parts::{RawBake, RawEnvFile, RawGitHub, RawHealth, RawHooks, RawLock, RawNginx, RawRegistry, RawSsh};
 use super::read::{self, Entry, Stated};
-use super::types::{Latest, VersionPattern, WhenMissing};
+use super::types::{Latest, SlotSettings, VersionPattern, WhenMissing};
 use std::time::Duration;
 
 /// Laying an environment's settings over the common ones, field by field.
@@ -79,7 +79,7 @@ raw! {
         project: Stated<Name> = "project" |e| read::text_as(e, checks::project),
         services: Services = "services" Services::of,
         build: RawBuild = "build" RawBuild::of,
-        slots: Stated<[Name; 2]> = "slots" slots,
+        slots: Stated<[SlotSettings; 2]> = "slots" slots,
         upstream: Stated<Name> = "upstream" read::parsed,
         port: Stated<u16> = "port" port,
         health: RawHealth = "health" RawHealth::of,
@@ -108,7 +108,7 @@ raw! {
     RawService {
         image: Stated<ImageName> = "image" read::parsed,
         build: RawBuild = "build" RawBuild::of,
-        slots: Stated<[Name; 2]> = "slots" slots,
+        slots: Stated<[SlotSettings; 2]> = "slots" slots,
         upstream: Stated<Name> = "upstream" read::parsed,
         port: Stated<u16> = "port" port,
         health: RawHealth = "health" RawHealth::of,
@@ -222,17 +222,44 @@ fn host_file(entry: &Entry) -> Result<Stated<String>, Wrong> {
     read::text_as(entry, checks::host_file)
 }
 
-fn slots(entry: &Entry) -> Result<Stated<[Name; 2]>, Wrong> {
+fn slots(entry: &Entry) -> Result<Stated<[SlotSettings; 2]>, Wrong> {
     let expected = "two compose services, such as [blue, green]";
     let items = entry.items(expected)?;
     let [first, second] = &items[..] else {
         return Err(entry.wrong(expected));
     };
-    let (first, second) = (read::parsed::<Name>(first)?, read::parsed::<Name>(second)?);
-    if first.value == second.value {
-        return Err(Wrong::new(second.at, format!("slots: `{}` twice; expected two different services", second.value)));
+    let both = [slot(first)?, slot(second)?];
+    match &both {
+        [one, other] if one == other => {
+            let twice = one.service.as_ref().map_or_else(|| "the same".to_owned(), |service| format!("`{service}`"));
+            Err(Wrong::new(second.node.at, format!("slots: {twice} twice; expected two different services")))
+        }
+        _ => Ok(entry.stated(both)),
     }
-    Ok(entry.stated([first.value, second.value]))
+}
+
+/// A compose service, or a map that says in which project or files it is.
+fn slot(entry: &Entry) -> Result<SlotSettings, Wrong> {
+    if !matches!(entry.node.value, super::yaml::Value::Map(_)) {
+        return Ok(SlotSettings { service: Some(read::parsed::<Name>(entry)?.value), ..SlotSettings::default() });
+    }
+    let raw = RawSlot::read(entry)?;
+    let files = raw.files.into_iter().flat_map(|files| files.value).map(|file| file.value).collect();
+    let slot =
+        SlotSettings { service: raw.service.map(|name| name.value), project: raw.project.map(|name| name.value), files };
+    if slot == SlotSettings::default() {
+        return Err(entry.wrong("`project`, `files` or `service` of a slot"));
+    }
+    Ok(slot)
+}
+
+raw! {
+    /// A slot in a project or files of its own.
+    RawSlot {
+        project: Stated<Name> = "project" |e| read::text_as(e, checks::project),
+        files: Stated<Vec<Stated<String>>> = "files" |e| read::one_or_many(e, host_file),
+        service: Stated<Name> = "service" read::parsed,
+    }
 }
 
 fn port(entry: &Entry) -> Result<Stated<u16>, Wrong> {

@@ -92,17 +92,18 @@ fn differ(one: &Placed, other: &Placed) -> Result<(), Wrong> {
     if let (Some(a), Some(b)) = (&one.raw.slots, &other.raw.slots)
         && let Some(shared) = b.value.iter().find(|slot| a.value.contains(slot))
     {
-        return Err(shared_by(one, "slot", shared, b.at));
+        let name = shared.service.as_ref().or(shared.project.as_ref()).map(Name::as_str);
+        return Err(shared_by(one, "slot", name.unwrap_or("of these files"), b.at));
     }
     if let (Some(a), Some(b)) = (&one.raw.upstream, &other.raw.upstream)
         && a.value == b.value
     {
-        return Err(shared_by(one, "upstream", &b.value, b.at));
+        return Err(shared_by(one, "upstream", b.value.as_str(), b.at));
     }
     Ok(())
 }
 
-fn shared_by(one: &Placed, what: &str, name: &Name, at: At) -> Wrong {
+fn shared_by(one: &Placed, what: &str, name: &str, at: At) -> Wrong {
     Wrong::new(at, format!("{what} `{name}` belongs to service `{}`; expected one of its own", one.name.value))
 }
 

@@ -64,8 +64,8 @@ pub struct ServiceSettings {
     pub ship: bool,
     /// How to build the image; `None` (`build: false`): it is built and pushed elsewhere.
     pub build: Option<Build>,
-    /// The compose services of the two slots, two different ones.
-    pub slots: Option<[Name; 2]>,
+    /// Where the two slots are, two different ones.
+    pub slots: Option<[SlotSettings; 2]>,
     /// The name of nginx's upstream.
     pub upstream: Option<Name>,
     /// The port inside the container.
@@ -74,6 +74,17 @@ pub struct ServiceSettings {
     pub health: HealthSettings,
     /// How long a container may take to stop; `None`: compose's `stop_grace_period`.
     pub stop_timeout: Option<Duration>,
+}
+
+/// Where a slot is, as far as it is stated.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SlotSettings {
+    /// Its compose service; `None`: the one that has the image.
+    pub service: Option<Name>,
+    /// Its compose project; `None`: that of nginx, or as compose calls its files.
+    pub project: Option<Name>,
+    /// Its compose files, as `Config::compose_files`; empty: those.
+    pub files: Vec<String>,
 }
 
 /// How an image is built.

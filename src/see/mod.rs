@@ -15,6 +15,7 @@ use crate::host::compose::Scope;
 use anyhow::Result;
 use futures_util::future::join_all;
 use interpret::evidence::{Looked, Looking};
+use interpret::places::{self, Places};
 use interpret::profiles::{Activated, activate};
 use interpret::project::{Found, find, first, needs};
 use interpret::services::{PutTogether, put_together};
@@ -51,7 +52,8 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
     let (Some(directory), Some(Ok(engine))) = (&survey.directory, &survey.engine) else { return Ok((None, findings)) };
     let Activated { project, profiles } = activate(project, &survey, config);
     let (project, mut project_name) = (&project, survey.project_name(stated));
-    if let (None, Some(runs)) = (stated, survey.runs_as(&project_name, &discover::all_slots(project, config))) {
+    let of_nginx = discover::nginx(project, config.nginx.service.as_ref().map(|name| name.as_str())).ok();
+    if let (None, Some(runs)) = (stated, survey.runs_elsewhere(&project_name, of_nginx, &discover::all_slots(project, config))) {
         let what = format!("its containers were started as the project {runs}, compose here calls it {project_name}");
         findings.advise(
             "project",
@@ -63,12 +65,15 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
     host.find_docker_by(&survey.variables);
     (scope.project, scope.profiles) = (project_name.clone(), profiles);
 
-    let found = find(config, project, &project_name, &survey, &mut findings);
-    let slots = found.iter().flat_map(|found| found.slots.iter().flatten()).map(|slot| slot.service.as_str());
-    let slots: Vec<&str> = slots.collect();
-    judge::compose::of_unset(&survey, project, &slots, config, &mut findings);
+    let beside = match places::beside(config, project, &survey) {
+        scopes if scopes.is_empty() => Vec::new(),
+        scopes => read::places::places(host, directory, scopes).await?,
+    };
+    let places = Places { project, scope: scope.clone(), beside: &beside, survey: &survey };
+    let found = find(config, &places, &mut findings);
+    judge::compose::of_unset(&places, found.as_ref(), config, &mut findings);
     let Some(found) = found else { return Ok((None, findings)) };
-    judge::compose::of_slots(&found, project, &project_name, &survey, &mut findings);
+    judge::compose::of_slots(&found, &places, &mut findings);
     let look = look(host, found.look(wanted), nginx).await?;
     judge::conf::of_nginx(&look, found.nginx_running.is_some(), &found.down(), &mut findings);
     let Some(mut seen) = put_together(config, &found, &look, &mut findings) else {
@@ -95,17 +100,17 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
         service: found.nginx.clone(),
         running: found.nginx_running.cloned(),
     };
-    let needs = needs(project, &project_name, &survey, &found);
+    let needs = needs(&places, &found);
     let observation = Observation {
         stamp: survey.stamp.clone(),
         directory: directory.clone(),
         engine: engine.clone(),
         compose: *compose,
-        leaned_on: making::is_leaned_on(*compose, project, &found),
-        makings: making::makings(*compose, project, &project_name, &survey, &found, &needs),
+        leaned_on: making::is_leaned_on(*compose, &places, &found),
+        makings: making::makings(*compose, &places, &found, &needs),
         needs,
         keep_prefix: found.keep_prefix.clone(),
-        first: first(project, &found),
+        first: first(&places, &found),
         scope,
         services: seen.services,
         nginx,
@@ -115,10 +120,10 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
         disk: survey.disk.clone(),
     };
     judge::neighbours::judge(&observation, &survey.containers, &mut findings);
-    judge::compose::of_environment(&observation, project, &look, &mut findings);
-    judge::slots::of_slots(host, &observation, project, &look, early, &mut findings).await;
+    judge::compose::of_environment(&observation, &places, &look, &mut findings);
+    judge::slots::of_slots(host, &observation, &places, &look, early, &mut findings).await;
     judge::route::of_looked(host, &observation, &survey.containers, &mut findings).await?;
-    judge::project::of_project(&observation, project, &survey.containers, &mut findings);
+    judge::project::of_project(&observation, &places, &mut findings);
     Ok((Some(observation), findings))
 }
 

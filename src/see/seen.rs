@@ -8,6 +8,7 @@ use crate::host::compose::Scope;
 use crate::host::container::{Container, same_reference};
 use crate::host::nginx::Probe;
 use crate::slots::making::Making;
+use crate::slots::within::Within;
 use crate::swap::history::Record;
 use crate::swap::journal::Journal;
 use crate::swap::plan::First;
@@ -91,8 +92,10 @@ pub struct ServiceSeen {
 /// One slot on a host.
 #[derive(Debug)]
 pub struct SlotSeen {
-    /// The compose service.
+    /// What it is called: its compose service, with its project before it where both slots have the same.
     pub service: String,
+    /// Where it is.
+    pub within: Within,
     /// What nginx calls it.
     pub host: String,
     /// The image reference in the compose file.
@@ -151,8 +154,15 @@ impl ServiceSeen {
         let profiles = profiles.map(|slot| format!("{} in the profile {}", slot.service, slot.profiles.join(", ")));
         let image = |slot: &SlotSeen| format!("{} runs {}", slot.service, slot.reference);
         let [one, two] = &self.slots;
+        let place = |slot: &SlotSeen| {
+            let Scope { project, files, .. } = &slot.within.scope;
+            let files = if *files == seen.scope.files { String::new() } else { format!(", {files}") };
+            format!("{} in the project {project}{files}", slot.service)
+        };
+        let elsewhere = self.slots.iter().any(|slot| slot.within.scope != seen.scope);
+        let places = [one, two].map(place).into_iter().filter(|_| elsewhere);
         let images = [one, two].map(image).into_iter().filter(|_| !same_reference(&one.reference, &two.reference));
-        profiles.chain(images).collect::<Vec<_>>().join(", ")
+        profiles.chain(places).chain(images).collect::<Vec<_>>().join(", ")
     }
 
     /// Whether an image is on the host under a name of this repository.

@@ -1,5 +1,16 @@
 # The compose project: its containers and images. $compose is v2 or v1.
 
+# within PROJECT|FILES|PROFILES: the project that is meant from here on; where it says no files or profiles, as the script began
+first_files=${COMPOSE_FILE:-} first_profiles=${COMPOSE_PROFILES:-}
+within() {
+  COMPOSE_PROJECT_NAME=${1%%|*} COMPOSE_PROFILES=${1##*|} COMPOSE_FILE=${1#*|}
+  COMPOSE_FILE=${COMPOSE_FILE%|*} COMPOSE_PROFILES=${COMPOSE_PROFILES:-$first_profiles}
+  COMPOSE_FILE=${COMPOSE_FILE:-$first_files}
+  export COMPOSE_PROJECT_NAME COMPOSE_FILE COMPOSE_PROFILES
+  [ -n "$COMPOSE_FILE" ] || unset COMPOSE_FILE
+  [ -n "$COMPOSE_PROFILES" ] || unset COMPOSE_PROFILES
+}
+
 # The slots' and services' containers by exact label, stopped ones too, never a one-off `run`.
 containers() {
   docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" \

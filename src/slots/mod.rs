@@ -1,6 +1,7 @@
-//! What the slots are: today two services of one compose project.
+//! What the slots are: two services of one compose project, or of two.
 
 pub mod making;
+pub mod within;
 
 /// Containers and images of the compose project, for scripts.
 pub(crate) const COMPOSE: &str = include_str!("compose.sh");

@@ -7,12 +7,13 @@ use crate::host::nginx::Probe;
 use crate::see::interpret::evidence::Evidence;
 use crate::see::read::traffic::Place;
 use crate::slots::making::Making;
+use crate::slots::within::Within;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The format in which plans are written into journals. A new one is due where an older cutover could not undo by it.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The swap of one host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -90,6 +91,9 @@ pub struct HookPlan {
     pub command: Vec<String>,
     /// The slot whose image and settings it runs with.
     pub slot: String,
+    /// Where that is; a plan of before does not say it.
+    #[serde(default)]
+    pub within: Within,
     /// Its time.
     pub timeout: Duration,
     /// Rolling back the code is unsafe once it has run.
@@ -165,8 +169,11 @@ pub struct OldSlot {
 /// The slot to start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewSlot {
-    /// Its compose service.
+    /// What it is called: its compose service, with its project before it where both slots have the same.
     pub slot: String,
+    /// Where that is; a plan of before does not say it: in the project of nginx.
+    #[serde(default)]
+    pub within: Within,
     /// What nginx calls it.
     pub host: String,
     /// Its container before the swap, if it had one.

@@ -48,6 +48,7 @@ impl Plan {
             Some(HookPlan {
                 command: hook.command.clone(),
                 slot: service.to.slot.clone(),
+                within: service.to.within.clone(),
                 timeout: hook.timeout,
                 irreversible: hook.irreversible,
             })
@@ -174,7 +175,7 @@ impl ServiceSeen {
             keep_tag: tag,
             pulled,
             from: live.and_then(old),
-            to: NewSlot { slot: to.service.clone(), host: to.host.clone(), before, kept, running },
+            to: NewSlot { slot: to.service.clone(), within: to.within.clone(), host: to.host.clone(), before, kept, running },
             upstream: self.upstream.clone(),
             port: self.port,
             health: self.health.clone(),

@@ -13,6 +13,7 @@ use crate::host::script::{CORE, Fence, SAY, Script};
 use crate::host::{Host, Unnamed};
 use crate::report::text::one_line;
 use crate::see::read::traffic::{Counts, Place};
+use crate::slots::within::Within;
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -165,6 +166,14 @@ impl HostSwap<'_> {
         });
         let plan = Plan { services: services.collect(), ..self.plan.clone() };
         Ok(format!("{}\n", crate::text::json(&serde_json::to_string(&plan)?)))
+    }
+
+    /// The compose project of a slot, as scripts take it, and its service there.
+    pub(super) fn within<'b>(&'b self, slot: &'b str, within: &'b Within) -> (String, &'b str) {
+        match within.service.as_str() {
+            "" => (Within::words(&self.scope), slot),
+            service => (Within::words(&within.scope), service),
+        }
     }
 
     /// References, each with the image that it shall name, as a script's list.

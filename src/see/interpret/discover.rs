@@ -1,6 +1,6 @@
 //! Finding the slots, nginx and its configuration file in a project that says nothing of them. Pure functions.
 
-use crate::config::{Config, ImageName, ServiceSettings as Wanted};
+use crate::config::{Config, ImageName, ServiceSettings as Wanted, SlotSettings};
 use crate::host::compose::Project;
 use crate::host::nginx::{Upstream, upstreams};
 
@@ -13,14 +13,8 @@ const PROFILES: &str = " (one with `profiles` in a file elsewhere is seen where 
 /// names differ only in "blue" and "green". Where no service has the image, such a pair of which each is built, or has an image
 /// of its own, that differs in the same.
 pub fn slots(project: &Project, wanted: &Wanted) -> Result<[String; 2], String> {
-    if let Some(stated) = &wanted.slots {
-        let missing = stated.iter().find(|slot| !project.services.contains_key(slot.as_str()));
-        return match missing {
-            Some(slot) => {
-                Err(format!("the compose project has no service {slot}; it has {}{PROFILES}", names(project)))
-            }
-            None => Ok([stated[0].to_string(), stated[1].to_string()]),
-        };
+    if let Some([one, two]) = &wanted.slots {
+        return Ok([slot(project, wanted, one, 0)?, slot(project, wanted, two, 1)?]);
     }
     let runs = running(project, &wanted.image);
     if let [one, two] = runs.as_slice() {
@@ -37,6 +31,54 @@ pub fn slots(project: &Project, wanted: &Wanted) -> Result<[String; 2], String> 
         )),
         _ => Err(format!("which two are the slots can't be told: {} has the image {}", runs.join(", "), wanted.image)),
     }
+}
+
+/// The compose service of one stated slot in its project: the stated one, else the one that has the image. Of a pair it is the one of
+/// the colour that the slot's project or files have, else the first for the first.
+pub fn slot(project: &Project, wanted: &Wanted, stated: &SlotSettings, number: usize) -> Result<String, String> {
+    if let Some(name) = &stated.service {
+        return match project.services.contains_key(name.as_str()) {
+            true => Ok(name.to_string()),
+            false => Err(format!("the compose project has no service {name}; it has {}{PROFILES}", names(project))),
+        };
+    }
+    if let Some(only) = only(project, wanted) {
+        return Ok(only);
+    }
+    let pair = slots(project, &Wanted { slots: None, ..wanted.clone() })?;
+    let words = format!("{} {}", stated.project.as_ref().map_or("", |name| name.as_str()), stated.files.join(" "));
+    let number = colour(&words).unwrap_or(number);
+    Ok(pair.into_iter().nth(number).unwrap_or_default())
+}
+
+/// The only service that has the image, else the only one that is built and has none.
+pub fn only(project: &Project, wanted: &Wanted) -> Option<String> {
+    let runs = running(project, &wanted.image);
+    let built = project.services.iter().filter(|(_, service)| service.image.is_none() && service.builds);
+    let built: Vec<&str> = built.map(|(name, _)| name.as_str()).collect();
+    match (runs.as_slice(), built.as_slice()) {
+        ([one], _) | ([], [one]) => Some((*one).to_owned()),
+        _ => None,
+    }
+}
+
+/// 0 for blue and 1 for green, where one of them is a word of the text.
+pub fn colour(text: &str) -> Option<usize> {
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    words.find_map(|word| ["blue", "green"].iter().position(|colour| *colour == word))
+}
+
+/// A name that has one of them as a word, and the one that has the other in its place: blue first.
+pub fn of_both_colours(name: &str) -> Option<[String; 2]> {
+    let number = colour(name)?;
+    let [from, to] = if number == 0 { ["blue", "green"] } else { ["green", "blue"] };
+    let pieces: Vec<&str> = name.split_inclusive(|c: char| !c.is_ascii_alphanumeric()).collect();
+    let swap = |piece: &&str| match piece.strip_prefix(from) {
+        Some(rest) if rest.chars().all(|c| !c.is_ascii_alphanumeric()) => format!("{to}{rest}"),
+        _ => (*piece).to_owned(),
+    };
+    let other: String = pieces.iter().map(swap).collect();
+    Some(if number == 0 { [name.to_owned(), other] } else { [other, name.to_owned()] })
 }
 
 /// The slots of all services, as far as they can be told.
@@ -175,6 +217,14 @@ mod tests {
             slots(&project(&services), &wanted("slots: [web-green, web-blue]\n")),
             Ok(["web-green".to_owned(), "web-blue".to_owned()])
         );
+    }
+
+    #[test]
+    fn a_colour_is_a_word_of_a_name() {
+        let both = |name: &str| of_both_colours(name).map(|[blue, green]| format!("{blue} {green}"));
+        assert_eq!(both("shop-blue").as_deref(), Some("shop-blue shop-green"));
+        assert_eq!(both("docker-compose.green.yml").as_deref(), Some("docker-compose.blue.yml docker-compose.green.yml"));
+        assert_eq!((both("bluebird"), both("evergreen"), both("shop")), (None, None, None));
     }
 
     #[test]

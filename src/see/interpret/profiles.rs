@@ -2,7 +2,7 @@
 
 use super::discover;
 use crate::config::{Config, ServiceSettings};
-use crate::host::compose::Project;
+use crate::host::compose::{Project, Service};
 use crate::see::read::survey::Survey;
 use std::collections::BTreeSet;
 
@@ -19,8 +19,10 @@ pub(crate) fn activate(project: &Project, survey: &Survey, config: &Config) -> A
     let as_it_is = || Activated { project: project.clone(), profiles: String::new() };
     let Some(whole) = &survey.whole else { return as_it_is() };
     let slots = config.services.iter().filter_map(|service| hidden(project, whole, service)).flatten();
-    let wanted = slots.filter(|slot| !project.services.contains_key(slot));
-    let wanted: BTreeSet<&String> = wanted.filter_map(|slot| whole.services.get(&slot)?.profiles.first()).collect();
+    // compose 1.29 shows those of no active profile too
+    let inactive = |service: &&Service| !service.profiles.iter().any(|profile| survey.profiles.contains(profile));
+    let services = slots.filter_map(|slot| whole.services.get(&slot)).filter(inactive);
+    let wanted: BTreeSet<&String> = services.filter_map(|service| service.profiles.first()).collect();
     if wanted.is_empty() {
         return as_it_is();
     }

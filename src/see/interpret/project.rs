@@ -1,13 +1,15 @@
 //! What the compose project says of slots and nginx, before nginx's files are read.
 
 use crate::config::Config;
-use crate::host::compose::{Compose, Condition, Project};
+use crate::host::compose::{Compose, Condition};
 use crate::host::container::{Container, Mount, same_reference};
 use crate::host::nginx::Place;
 use crate::see::interpret::discover;
+use crate::see::interpret::places::Places;
 use crate::see::judge::findings::Findings;
 use crate::see::read::files::Look;
 use crate::see::read::survey::Survey;
+use crate::slots::within::Within;
 use crate::swap::history::Record;
 use crate::swap::plan::First;
 
@@ -27,7 +29,9 @@ pub(crate) struct Found<'a> {
 }
 
 pub(crate) struct Slot<'a> {
+    /// What it is called: its compose service, with its project before it where both slots have the same.
     pub(crate) service: String,
+    pub(crate) within: Within,
     pub(crate) reference: String,
     pub(crate) names: Vec<String>,
     pub(crate) restart: String,
@@ -35,35 +39,23 @@ pub(crate) struct Slot<'a> {
     pub(crate) container: Option<&'a Container>,
 }
 
-pub(crate) fn find<'a>(
-    config: &Config,
-    project: &'a Project,
-    project_name: &str,
-    survey: &'a Survey,
-    findings: &mut Findings,
-) -> Option<Found<'a>> {
+pub(crate) fn find<'a>(config: &Config, places: &Places<'a>, findings: &mut Findings) -> Option<Found<'a>> {
+    let (survey, project, project_name) = (places.survey, places.project, &places.scope.project);
     let container = |service: &str| survey.containers.iter().find(|c| c.is_of(project_name, service));
-    let built = |name: &String| {
-        let builds = project.services.get(name)?.builds;
-        builds.then(|| own_name(project_name, name, survey))
-    };
-    let slot = |name: String| {
-        let service = project.services.get(&name)?;
-        let names =
-            std::iter::once(name.clone()).chain(service.container_name.clone().filter(|own| *own != name)).collect();
-        let reference = service.image.clone().or_else(|| built(&name)).unwrap_or_default();
-        let restart = service.restart.clone().unwrap_or_else(|| "no".to_owned());
-        let profiles = service.profiles.clone();
-        Some(Slot { container: container(&name), service: name, reference, names, restart, profiles })
-    };
     let mut slots = Vec::new();
     for service in &config.services {
-        match discover::slots(project, service) {
-            Ok([one, two]) => slots.extend(slot(one).zip(slot(two)).map(|(one, two)| [one, two])),
+        let found = places.slots(service).and_then(|both| {
+            let same = both[0].service == both[1].service;
+            let [one, two] = both;
+            Ok([Slot::of(places, one, same)?, Slot::of(places, two, same)?])
+        });
+        match found {
+            Ok(found) => slots.push(found),
             Err(why) => findings.refuse(
                 format!("service {}", service.name),
                 why,
-                "name the two compose services with `slots: [blue, green]` in cutover.yml",
+                "name the two compose services with `slots: [blue, green]` in cutover.yml; where they are in projects or files of \
+                 their own, `slots: [{project: …, files: …}, {…}]`",
             ),
         }
     }
@@ -115,6 +107,34 @@ fn own_name(project: &str, service: &str, survey: &Survey) -> String {
     };
     let between = if old || survey.containers.iter().any(is_like_old) { '_' } else { '-' };
     format!("{project}{between}{service}")
+}
+
+impl<'a> Slot<'a> {
+    /// `same`: both slots have one compose service.
+    fn of(places: &Places<'a>, within: Within, same: bool) -> Result<Slot<'a>, String> {
+        let (project, name) = (&within.scope.project, &within.service);
+        let service = places.service(&within).ok_or_else(|| format!("the compose project {project} has no service {name}"))?;
+        let own = service.container_name.clone();
+        let by_compose = || [format!("{project}-{name}-1"), format!("{project}_{name}_1")];
+        // a name that both have says nothing
+        let names = Some(name.clone()).filter(|_| !same).into_iter();
+        let names = match own {
+            Some(own) => names.chain([own].into_iter().filter(|own| same || own != name)).collect(),
+            None if same => names.chain(by_compose()).collect(),
+            None => names.collect(),
+        };
+        let survey = places.survey;
+        let built = || service.builds.then(|| own_name(project, name, survey));
+        Ok(Slot {
+            service: if same { format!("{project}/{name}") } else { name.clone() },
+            reference: service.image.clone().or_else(built).unwrap_or_default(),
+            names,
+            restart: service.restart.clone().unwrap_or_else(|| "no".to_owned()),
+            profiles: service.profiles.clone(),
+            container: survey.containers.iter().find(|container| container.is_of(project, name)),
+            within,
+        })
+    }
 }
 
 impl Slot<'_> {
@@ -198,18 +218,24 @@ impl Found<'_> {
     }
 }
 
+/// The compose services of the slots that are in nginx's project. Of others nothing but the slot itself is started.
+fn of_main<'a>(found: &'a Found<'_>, places: &Places<'_>) -> Vec<&'a str> {
+    let slots = found.slots.iter().flatten().filter(|slot| places.is_main(&slot.within));
+    slots.map(|slot| slot.within.service.as_str()).collect()
+}
+
 /// What must be healthy, or have run to its end on the new image, before a slot is started; neither slots nor nginx.
-pub(crate) fn first(project: &Project, found: &Found<'_>) -> Vec<First> {
-    let slots: Vec<&str> = found.slots.iter().flatten().map(|slot| slot.service.as_str()).collect();
+pub(crate) fn first(places: &Places<'_>, found: &Found<'_>) -> Vec<First> {
+    let (project, slots) = (places.project, of_main(found, places));
     let needs = project.needs_of(&slots, &|_| false).into_iter();
     let needs = needs.filter(|need| need.condition != Condition::Started && need.service != found.nginx);
     needs.map(|need| First { service: need.service, condition: need.condition }).collect()
 }
 
 /// Services that the slots depend on and that are not running; neither slots nor nginx.
-pub(crate) fn needs(project: &Project, project_name: &str, survey: &Survey, found: &Found<'_>) -> Vec<String> {
-    let slots: Vec<&str> = found.slots.iter().flatten().map(|slot| slot.service.as_str()).collect();
-    let runs = |name: &str| survey.containers.iter().any(|c| c.is_of(project_name, name) && c.is_running());
+pub(crate) fn needs(places: &Places<'_>, found: &Found<'_>) -> Vec<String> {
+    let (project, slots) = (places.project, of_main(found, places));
+    let runs = |name: &str| places.runs(&places.scope, name);
     let wanted = project.needs_of(&slots, &runs).into_iter();
     let wanted = wanted.filter(|need| need.condition != Condition::Completed && need.service != found.nginx);
     wanted.map(|need| need.service).filter(|name| !runs(name) && project.services.contains_key(name)).collect()

@@ -158,6 +158,7 @@ fn service_seen(
             slot.container.map(|container| known(container, runs, owner, found, service)).unwrap_or_default();
         SlotSeen {
             service: slot.service.clone(),
+            within: slot.within.clone(),
             host: slot.names.get(kind).unwrap_or(&slot.service).clone(),
             reference: slot.reference.clone(),
             reference_image: image_of(&|image| image.is_tagged(&slot.reference)).map(|image| image.id.clone()),

@@ -2,20 +2,35 @@
 
 use super::findings::Findings;
 use crate::config::{Config, EnvContent};
-use crate::host::compose::{Project, Service};
-use crate::see::interpret::project::Found;
+use crate::host::compose::{Condition, Project, Service, Unset};
+use crate::host::container::Container;
+use crate::see::interpret::places::Places;
+use crate::see::interpret::project::{Found, Slot};
 use crate::see::read::files::Look;
-use crate::see::read::survey::Survey;
 use crate::see::seen::{Observation, ServiceSeen, SlotSeen};
 use std::collections::BTreeSet;
 
 /// Variables that compose takes as empty, where a slot or what it needs uses them.
-pub(crate) fn of_unset(survey: &Survey, project: &Project, slots: &[&str], config: &Config, findings: &mut Findings) {
+pub(crate) fn of_unset(places: &Places<'_>, found: Option<&Found<'_>>, config: &Config, findings: &mut Findings) {
+    let slots = |files: &str| -> Vec<&str> {
+        let all = found.iter().flat_map(|found| found.slots.iter().flatten());
+        all.filter(|slot| slot.within.scope.files == files).map(|slot| slot.within.service.as_str()).collect()
+    };
+    of_project(&places.survey.unset, places.project, &slots(&places.scope.files), config, findings);
+    for place in places.beside {
+        let slots = slots(&place.scope.files);
+        if let (Ok(project), false) = (&place.project, slots.is_empty()) {
+            of_project(&place.unset, project, &slots, config, findings);
+        }
+    }
+}
+
+fn of_project(unset: &[Unset], project: &Project, slots: &[&str], config: &Config, findings: &mut Findings) {
     let needs = project.needs_of(slots, &|_| false);
     let ours = |service: &String| {
         slots.is_empty() || slots.contains(&service.as_str()) || needs.iter().any(|need| need.service == *service)
     };
-    for unset in survey.unset.iter().filter(|unset| !is_delivered(config, &unset.name)) {
+    for unset in unset.iter().filter(|unset| !is_delivered(config, &unset.name)) {
         let users: Vec<&str> = unset.services.iter().filter(|service| ours(service)).map(String::as_str).collect();
         let name = &unset.name;
         let whole = config.env_file.as_ref().is_some_and(|file| matches!(file.content, EnvContent::Whole(_)));
@@ -53,17 +68,13 @@ fn is_delivered(config: &Config, name: &str) -> bool {
 }
 
 /// What the slots are made with.
-pub(crate) fn of_slots(
-    found: &Found<'_>,
-    project: &Project,
-    project_name: &str,
-    survey: &Survey,
-    findings: &mut Findings,
-) {
+pub(crate) fn of_slots(found: &Found<'_>, places: &Places<'_>, findings: &mut Findings) {
+    let survey = places.survey;
     for slot in found.slots.iter().flatten() {
-        let Some(service) = project.services.get(&slot.service) else { continue };
-        let count = survey.containers.iter().filter(|container| container.is_of(project_name, &slot.service)).count();
-        of_count(&slot.service, service, count, findings);
+        let Some(service) = places.service(&slot.within) else { continue };
+        let is_its = |container: &&Container| container.is_of(&slot.within.scope.project, &slot.within.service);
+        of_count(&slot.service, service, survey.containers.iter().filter(is_its).count(), findings);
+        of_needs(slot, service, places, findings);
         of_network(&slot.service, service, findings);
         for file in service.given_files.iter().filter(|file| survey.absent.contains(file)) {
             let what =
@@ -73,6 +84,28 @@ pub(crate) fn of_slots(
                 what,
                 "put the file there, or take the secret or config out",
             );
+        }
+    }
+}
+
+/// Of a project that is not nginx's, nothing is started but the slot.
+fn of_needs(slot: &Slot<'_>, service: &Service, places: &Places<'_>, findings: &mut Findings) {
+    if places.is_main(&slot.within) {
+        return;
+    }
+    let (about, scope) = (format!("slot {}", slot.service), &slot.within.scope);
+    for need in &service.depends_on {
+        let name = &need.service;
+        if need.condition == Condition::Completed {
+            let what = format!(
+                "it depends on {name}, which must run to its end first; that is done for slots in the project of nginx alone"
+            );
+            let todo = "take it out of `depends_on`, and run it as `hooks: {release: …}`";
+            findings.refuse(&about, what, todo);
+        } else if !places.runs(scope, name) && !places.runs(&places.scope, name) {
+            let what = format!("it depends on {name}, which does not run in the project {}", scope.project);
+            let todo = "start it there if it is needed: a release starts nothing of that project but the slot";
+            findings.advise(&about, what, todo);
         }
     }
 }
@@ -125,16 +158,16 @@ fn of_network(slot: &str, service: &Service, findings: &mut Findings) {
 }
 
 /// Where the running container has another value than the new one would get: the names alone, since values are secrets.
-pub(crate) fn of_environment(seen: &Observation, project: &Project, look: &Look, findings: &mut Findings) {
+pub(crate) fn of_environment(seen: &Observation, places: &Places<'_>, look: &Look, findings: &mut Findings) {
     for service in &seen.services {
         if let Some(slot) = service.live.slot() {
-            of_values(service, &service.slots[slot], project, look, findings);
+            of_values(service, &service.slots[slot], places, look, findings);
         }
     }
 }
 
-fn of_values(service: &ServiceSeen, slot: &SlotSeen, project: &Project, look: &Look, findings: &mut Findings) {
-    let (Some(container), Some(stated)) = (&slot.container, project.services.get(&slot.service)) else { return };
+fn of_values(service: &ServiceSeen, slot: &SlotSeen, places: &Places<'_>, look: &Look, findings: &mut Findings) {
+    let (Some(container), Some(stated)) = (&slot.container, places.service(&slot.within)) else { return };
     let about = format!("slot {}", slot.service);
     let has = container.environment();
     let image = look.images.iter().find(|image| image.id == container.image);
@@ -173,15 +206,14 @@ fn of_values(service: &ServiceSeen, slot: &SlotSeen, project: &Project, look: &L
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::compose::Unset;
     use crate::see::judge::findings::Weight;
 
-    fn findings_of(survey: &Survey, config: &str) -> Vec<(Weight, String)> {
+    fn findings_of(unset: &[Unset], config: &str) -> Vec<(Weight, String)> {
         let text = format!("image: a/b\nhost: a@b.example\ndirectory: /srv/app\n{config}");
         let config = Config::parse(&text, "cutover.yml", None).expect("a configuration");
         let project = Project::parse("services:\n  blue: {depends_on: [db]}\n  green: {}\n  db: {}\n  other: {}\n");
         let mut findings = Findings::default();
-        of_unset(survey, &project.expect("a project"), &["blue", "green"], &config, &mut findings);
+        of_project(unset, &project.expect("a project"), &["blue", "green"], &config, &mut findings);
         findings.0.into_iter().map(|finding| (finding.weight, finding.what)).collect()
     }
 
@@ -192,15 +224,14 @@ mod tests {
             services: services.iter().map(|service| (*service).to_owned()).collect(),
         };
         let all = vec![unset("A", &["blue", "other"]), unset("B", &["db"]), unset("C", &["other"]), unset("D", &[])];
-        let survey = Survey { unset: all, ..Survey::default() };
         let weights =
-            |config: &str| findings_of(&survey, config).into_iter().map(|(weight, _)| weight).collect::<Vec<_>>();
+            |config: &str| findings_of(&all, config).into_iter().map(|(weight, _)| weight).collect::<Vec<_>>();
         let (refusal, advice) = (Weight::Refusal, Weight::Advice);
         assert_eq!(weights(""), [refusal, refusal, advice, advice]);
         assert_eq!(weights("env-file: {path: .env, values: [A]}\n"), [refusal, advice, advice]);
         assert_eq!(weights("env-file: {path: other.env, values: [A]}\n"), [refusal, refusal, advice, advice]);
         assert_eq!(weights("env-file: {path: /srv/app/.env, from-env: X}\n"), [advice; 4]);
-        let what = &findings_of(&survey, "")[0].1;
+        let what = &findings_of(&all, "")[0].1;
         assert!(what.contains("A is not set") && what.contains("blue") && !what.contains("other"), "{what}");
     }
 }

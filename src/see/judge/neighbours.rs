@@ -49,9 +49,13 @@ fn of_reference(seen: &Observation, slot: &SlotSeen, containers: &[Container], f
         let todo = format!("write `image: {name}:latest` (or another tag that is no version) in the compose file");
         findings.refuse(&about, what, todo);
     }
+    let slots = || seen.services.iter().flat_map(|service| &service.slots);
+    let is_ours = |project: &str| {
+        project == seen.scope.project || slots().any(|slot| slot.within.scope.project == project)
+    };
     let others = containers.iter().filter(|container| {
         let project = container.label("com.docker.compose.project");
-        project != seen.scope.project && same_reference(&container.config.image, &slot.reference)
+        !is_ours(project) && same_reference(&container.config.image, &slot.reference)
     });
     let mut others: Vec<String> = others
         .map(|container| {

@@ -3,18 +3,19 @@
 use super::findings::Findings;
 use crate::host::compose::{Project, Service};
 use crate::host::container::Container;
+use crate::see::interpret::places::Places;
 use crate::see::seen::{Observation, ServiceSeen};
 
 /// Whether the slots can run side by side, and nginx can be started.
-pub(crate) fn of_project(seen: &Observation, project: &Project, containers: &[Container], findings: &mut Findings) {
+pub(crate) fn of_project(seen: &Observation, places: &Places<'_>, findings: &mut Findings) {
     for service in &seen.services {
         let [one, two] = &service.slots;
-        if let (Some(blue), Some(green)) = (project.services.get(&one.service), project.services.get(&two.service)) {
+        if let (Some(blue), Some(green)) = (places.service(&one.within), places.service(&two.within)) {
             side_by_side(service, blue, green, findings);
             of_ports(service, blue, green, findings);
         }
     }
-    of_nginx_ports(seen, project, containers, findings);
+    of_nginx_ports(seen, places.project, &places.survey.containers, findings);
 }
 
 fn names(service: &ServiceSeen) -> [&str; 2] {

@@ -2,5 +2,6 @@
 
 pub mod answers;
 pub mod files;
+pub mod places;
 pub mod survey;
 pub mod traffic;

@@ -53,6 +53,8 @@ pub struct Survey {
     pub disk: Option<Disk>,
     /// Programs that cutover needs and the host lacks.
     pub missing: Vec<String>,
+    /// Files of the directory whose names differ only in "blue" and "green".
+    pub pairs: Vec<[String; 2]>,
     /// `COMPOSE_PROJECT_NAME` of the environment or of `.env`.
     pub env_project: Option<String>,
     /// Earlier releases, oldest first.
@@ -63,11 +65,14 @@ pub struct Survey {
     pub journal: Option<Journal>,
 }
 
+/// What compose says of a project, for scripts.
+pub(crate) const PROJECT: &str = include_str!("project.sh");
+
 /// Surveys a host. `directory` is the project's, `scope` what is stated of it, `state` that of cutover in it, `nginx` a compose
 /// service.
 pub async fn survey(host: &Host, directory: &str, scope: &Scope, state: &str, nginx: &str) -> Result<Survey> {
     let script = Script::new("to see what is on the host", include_str!("survey.sh"));
-    let script = script.with(&[SAY]).scope(scope).args([directory, state, nginx]);
+    let script = script.with(&[SAY, PROJECT]).scope(scope).args([directory, state, nginx]);
     read(&host.run(&script).await?)
 }
 
@@ -100,6 +105,7 @@ fn read(output: &[u8]) -> Result<Survey> {
             "absent" => survey.absent.push(text),
             "missing" => survey.missing = text.split_whitespace().map(str::to_owned).collect(),
             "env-project" if !text.trim().is_empty() => survey.env_project = Some(text.trim().to_owned()),
+            "pair" => survey.pairs.extend(text.split_once('|').map(|(blue, green)| [blue.to_owned(), green.to_owned()])),
             "history-from" => from = text.trim().parse().unwrap_or(1),
             "history" => {
                 let (records, unreadable) = history::read(&text);
@@ -113,7 +119,7 @@ fn read(output: &[u8]) -> Result<Survey> {
     Ok(survey)
 }
 
-fn project(answer: Result<String, String>) -> Result<Project, String> {
+pub(crate) fn project(answer: Result<String, String>) -> Result<Project, String> {
     answer.and_then(|text| Project::parse(&text).map_err(|error| format!("{error:#}")))
 }
 
@@ -150,6 +156,20 @@ impl Survey {
             [one] => Some((*one).to_owned()),
             _ => None,
         }
+    }
+
+    /// The name under which nginx, else these services, run in this directory, where that is another one.
+    pub fn runs_elsewhere(&self, name: &str, nginx: Option<String>, slots: &[String]) -> Option<String> {
+        let nginx: Vec<String> = nginx.into_iter().collect();
+        if nginx.iter().any(|nginx| self.containers.iter().any(|container| container.is_of(name, nginx))) {
+            return None;
+        }
+        self.runs_as(name, &nginx).or_else(|| self.runs_as(name, slots))
+    }
+
+    /// What compose itself calls the project, where nobody says otherwise.
+    pub(crate) fn own_name(&self) -> String {
+        self.project_name(None)
     }
 
     /// The compose project's name: printed by compose; else stated, in the environment, or from the directory, as compose 1.29

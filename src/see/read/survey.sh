@@ -38,60 +38,6 @@ case "$program $real" in
   */podman*) say kind 0 podman ;;
   *) [ -z "$program" ] || [ "$(head -c 2 "$real" 2>/dev/null)" != '#!' ] || ! grep -q podman "$real" 2>/dev/null || say kind 0 podman ;;
 esac
-# config_of WORD…: $config, and what compose warned of
-config_of() {
-  both=$({ warned=$("$@" config 2>&1 >&4 4>&-); status=$?; printf '\n-- warned --\n%s' "$warned"; exit $status; } 4>&1)
-  status=$?
-  warned=${both##*-- warned --} config=${both%
--- warned --*}
-  return $status
-}
-# profiles_of WORD…: all profiles that the project's files have, with commas between them, into $profiles
-profiles_of() {
-  # shellcheck disable=SC2086 # COMPOSE_FILE has colons between its files
-  profiles=$(IFS=:; grep -qs 'profiles:' ./*.yml ./*.yaml ${COMPOSE_FILE:-} && "$@" config --profiles 2>/dev/null)
-  profiles=$(printf '%s' "$profiles" | tr '\n' ',')
-}
-# whole WORD…: the project as it is with all of them active
-whole() { [ -z "$profiles" ] || say compose-whole 0 "$(COMPOSE_PROFILES=$profiles "$@" config 2>/dev/null)"; }
-# warnings WORD…: those about variables that are not set, and where such variables stand
-warnings() {
-  case $warned in *' variable is not set'*) ;; *) return ;; esac
-  say compose-warned 0 "$warned"
-  [ -z "$profiles" ] || { COMPOSE_PROFILES=$profiles; export COMPOSE_PROFILES; }
-  say compose-raw 0 "$("$@" config --no-interpolate 2>/dev/null)"
-}
-# absent: files of secrets and configs that are not there. What lies where this user can't look may be there all the same.
-absent() {
-  printf '%s\n' "$config" | sed -n "s/^  *file: [\"']\{0,1\}\(\/[^\"']*\).*/\1/p" | while IFS= read -r file; do
-    place=$file
-    until [ -e "$place" ] || [ -z "$place" ]; do place=${place%/*}; done
-    [ "$place" = "$file" ] || [ ! -x "$place/" ] || say absent 0 "$file"
-  done
-}
-read_compose() {
-  if config_of docker compose; then
-    say compose-v2 0 "$config"
-    absent
-    profiles_of docker compose
-    whole docker compose
-    warnings docker compose
-  elif docker compose version >/dev/null 2>&1; then
-    say compose-v2 1 "$warned"
-  elif command -v docker-compose >/dev/null 2>&1; then
-    if config_of docker-compose; then
-      say compose-v1 0 "$config"
-      absent
-      profiles_of docker-compose
-      whole docker-compose
-      warnings docker-compose
-    else
-      say compose-v1 1 "$warned"
-    fi
-  else
-    say compose-none 1 ''
-  fi
-}
 # Two chains of about the same length at the same time; the second prints nothing before the first is done.
 # `docker version` and not `docker info`, which starts every plugin of the command line and takes 0.2 s.
 { say version 0 "$(docker version --format '{{.Server.Version}}' 2>/dev/null)"; read_compose; } &
@@ -121,6 +67,13 @@ say missing 0 "$missing"
 of_env() { printf '%s' "${2:-$(sed -n "s/^\(export \)\{0,1\}$1=//p" .env 2>/dev/null | tail -n 1)}"; }
 say env-project 0 "$(of_env COMPOSE_PROJECT_NAME "${COMPOSE_PROJECT_NAME:-}")"
 say env-profiles 0 "$(of_env COMPOSE_PROFILES "${COMPOSE_PROFILES:-}")"
+# files that are a pair by their names
+for blue in *blue*.yml *blue*.yaml; do
+  case $blue in *[:\|]*) continue ;; esac
+  [ -f "$blue" ] || continue
+  green=$(printf '%s' "$blue" | sed s/blue/green/g)
+  [ ! -f "$green" ] || say pair 0 "$blue|$green"
+done
 say history-from 0 "$(awk 'END { print (NR > 200 ? NR - 199 : 1) }' "$state/history.jsonl" 2>/dev/null)"
 say history 0 "$(tail -n 200 "$state/history.jsonl" 2>/dev/null)"
 [ ! -s "$state/journal.jsonl" ] || say journal 0 "$(cat "$state/journal.jsonl" 2>/dev/null)"

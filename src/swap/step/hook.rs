@@ -15,6 +15,7 @@ pub(super) fn explain(plan: &Plan) -> String {
 
 pub(super) async fn run(swap: &HostSwap<'_>) -> Result<String> {
     let hook = swap.plan.hook.as_ref().context("no command to run")?;
+    let (place, service) = swap.within(&hook.slot, &hook.within);
     let script = swap
         .script("to run the release's own command", include_str!("hook.sh"))
         .with(&[COMPOSE])
@@ -22,8 +23,9 @@ pub(super) async fn run(swap: &HostSwap<'_>) -> Result<String> {
         .set("directory", &swap.plan.directory)
         .list("tags", swap.tags()?)
         .set("seconds", hook.timeout.as_secs().max(1).to_string())
-        .set("name", format!("cutover-hook-{}", hook.slot))
-        .set("slot", &hook.slot)
+        .set("name", format!("cutover-hook-{}", hook.slot.replace('/', "-")))
+        .set("place", place)
+        .set("slot", service)
         .args(&hook.command)
         .stdin(swap.journal_line()?);
     host_hook::show(swap, script, Step::Hook, hook.timeout).await

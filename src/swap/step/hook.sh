@@ -1,11 +1,12 @@
 # Runs the release's own command in the new image. stdin: the plan.
 # Words: the command. Names: compose (v2 or v1), directory (the project's), tags (a list: reference, image), seconds, name (for
-# the container), slot.
+# the container), place (the slot's project, as `within` takes it), slot (its service).
 stage
 begin hook
 cd "$directory" || fail "$directory can't be entered"
 each "$tags" tag
 program=$1; shift
+within "$place"
 docker rm -f "$name" >/dev/null 2>&1
 clock; began=$uptime
 if [ "$compose" = v2 ]; then

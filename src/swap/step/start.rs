@@ -8,10 +8,11 @@ use crate::report::text::one_line;
 use crate::router::TRAFFIC;
 use crate::slots::COMPOSE;
 use crate::slots::making;
-use crate::swap::plan::Plan;
+use crate::swap::plan::{NewSlot, Plan};
 use crate::swap::run::{HostSwap, ServiceSwap};
 use crate::text::digest;
 use anyhow::{Context as _, Result, bail};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long each service that comes before the slots may take; start.sh has the same.
@@ -37,16 +38,17 @@ pub(super) async fn run(swap: &mut HostSwap<'_>) -> Result<String> {
     let containers = containers(swap, &output)?;
     let mut started = Vec::new();
     for service in &swap.services {
-        let slot = &service.plan.to.slot;
-        let found = containers.iter().find(|c| c.label("com.docker.compose.service") == slot);
+        let NewSlot { slot, within, .. } = &service.plan.to;
+        let (place, name) = swap.within(slot, within);
+        let project = place.split('|').next().unwrap_or_default();
+        let found = containers.iter().find(|container| container.is_of(project, name));
         let found = found.with_context(|| format!("compose started no container for {slot}"))?;
         runs_the_image(swap, service, found).await?;
         started.push(found.clone());
     }
     let names = started.iter().map(|container| container.own_name().to_owned()).collect::<Vec<_>>().join(", ");
-    for service in &mut swap.services {
-        let is_it = |container: &Container| container.label("com.docker.compose.service") == service.plan.to.slot;
-        service.started = started.iter().find(|container| is_it(container)).cloned();
+    for (service, container) in swap.services.iter_mut().zip(started) {
+        service.started = Some(container);
     }
     swap.watch()?;
     Ok(names)
@@ -55,15 +57,11 @@ pub(super) async fn run(swap: &mut HostSwap<'_>) -> Result<String> {
 fn script(swap: &HostSwap<'_>) -> Result<Script> {
     let plan = swap.plan;
     let slots = || plan.services.iter().map(|service| &service.to);
-    let anew = slots().filter(|to| to.kept.is_none()).map(|to| &to.slot);
-    let by_compose = anew.clone().any(|slot| plan.makings.get(slot).is_some_and(|making| making.by_compose));
     let needs: Vec<&String> = plan.needs.iter().collect();
     let need = |name: &String| {
         let [named, missing] = making::words(&plan.makings, std::iter::once(name), &needs);
         format!("{name}|{named}|{missing}")
     };
-    let made: Vec<&String> = slots().map(|to| &to.slot).chain(&plan.needs).collect();
-    let [named, missing] = making::words(&plan.makings, anew.clone(), &made);
     let idle = plan.services.iter().map(|service| (&service.to, service.port));
     let idle = idle.filter_map(|(to, port)| Some(to.running.as_ref()?.as_slot(port, &to.slot)));
     let script = swap
@@ -79,12 +77,28 @@ fn script(swap: &HostSwap<'_>) -> Result<Script> {
         .list("needs", plan.needs.iter().map(need))
         .list("firsts", plan.first.iter().map(|first| format!("{}|{}", first.service, first.condition.word())))
         .list("kept", slots().filter_map(|to| to.kept.as_ref()).map(|k| format!("{}|{}", k.container, k.restart)))
-        .set("named", named)
-        .set("missing", missing)
-        .set("by", if by_compose { "compose" } else { "docker" })
-        .args(anew);
+        .args(anew(swap));
     let limit = script.limit + FIRST * u32::try_from(plan.first.len()).unwrap_or(1);
     Ok(script.limit(limit).stdin(swap.journal_line()?))
+}
+
+/// The words for the slots that are started anew: those of a project at once.
+fn anew(swap: &HostSwap<'_>) -> Vec<String> {
+    let plan = swap.plan;
+    let made: Vec<&String> = plan.services.iter().map(|service| &service.to.slot).chain(&plan.needs).collect();
+    let mut places: BTreeMap<String, Vec<&NewSlot>> = BTreeMap::new();
+    for to in plan.services.iter().map(|service| &service.to).filter(|to| to.kept.is_none()) {
+        places.entry(swap.within(&to.slot, &to.within).0).or_default().push(to);
+    }
+    let words = |(place, slots): (String, Vec<&NewSlot>)| {
+        let names = || slots.iter().map(|to| &to.slot);
+        let by_compose = names().any(|slot| plan.makings.get(slot).is_some_and(|making| making.by_compose));
+        let [named, missing] = making::words(&plan.makings, names(), &made);
+        let services = slots.iter().map(|to| swap.within(&to.slot, &to.within).1.to_owned());
+        let services = services.collect::<Vec<_>>().join(" ");
+        [place, named, missing, if by_compose { "compose" } else { "docker" }.to_owned(), services]
+    };
+    places.into_iter().flat_map(words).collect()
 }
 
 /// Compose took the image of this release: a reference that changed meanwhile would name another.
@@ -106,7 +120,10 @@ async fn runs_the_image(swap: &HostSwap<'_>, service: &ServiceSwap<'_>, containe
 /// Removes the new slots, and gives the images their names back.
 pub(super) async fn undo(swap: &HostSwap<'_>) -> Result<()> {
     let services = &swap.plan.services;
-    let slot = |to: &crate::swap::plan::NewSlot| format!("{}|{}", to.slot, to.before.as_deref().unwrap_or("-"));
+    let slot = |to: &NewSlot| {
+        let (place, service) = swap.within(&to.slot, &to.within);
+        format!("{service}|{}|{place}", to.before.as_deref().unwrap_or("-"))
+    };
     let tags = services.iter().flat_map(|service| &service.tags);
     let script = swap
         .script("to remove the new slot", include_str!("start_back.sh"))

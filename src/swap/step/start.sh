@@ -1,9 +1,9 @@
 # Starts the idle slots on the new image. stdin: the plan.
-# Words: the slots to start anew. Names: at and idle (nginx, and a list of idle slots that run all the same, as from_nginx takes
+# Words: for each project of slots to start anew: which one (as `within` takes it), named and missing (for `make`), by (who starts what
+# was made: docker or compose), the slots' services. Names: at and idle (nginx, and a list of idle slots that run all the same, as from_nginx takes
 # them), file and wanted (nginx's, and its digest when it was read), compose (v2 or v1), directory (the project's), tags (a
 # list: reference, image), needs (a list: a service that the slots need, and both words for its `make`), firsts (a list: what
-# must come first, healthy or completed), kept (a list: a kept container, its restart policy), named and missing (for
-# `make`), by (who starts what was made: docker or compose).
+# must come first, healthy or completed), kept (a list: a kept container, its restart policy).
 
 # first SERVICE healthy: waits until it is; first SERVICE completed: runs it to its end on the image that its reference names
 # now, and well. Each 600 s at most.
@@ -59,7 +59,10 @@ for job in $tagging; do wait "$job" || exit 1; done
 each "$needs" start_need
 each "$firsts" first
 each "$kept" start_kept
-if [ $# -gt 0 ]; then
+# anew: a container on the new image for each of $services, in the project that is meant
+anew() {
+  # shellcheck disable=SC2086 # names of services
+  set -- $services
   if [ -n "$named" ] || [ "$compose" = v1 ]; then   # 1.29 can't recreate under newer engines
     for slot in "$@"; do
       for id in $(containers "$slot"); do
@@ -80,7 +83,12 @@ if [ $# -gt 0 ]; then
     out=$(docker start $new 2>&1) || fail "$out"
   fi
   ids="$ids $new"
-fi
+}
+while [ $# -gt 0 ]; do
+  within "$1"
+  named=$2 missing=$3 by=$4 services=$5; shift 5
+  anew
+done
 # shellcheck disable=SC2086 # ids are hexadecimal
 say containers 0 "$(docker inspect $ids)"
 journal start end

@@ -1,11 +1,14 @@
 # Undoes start and hook: removes the new containers, stops those that were there before, then gives every reference the image that
-# it had. Names: grace (seconds until SIGKILL), slots (a list: slot, its earlier container or `-`), needs (a list of the
+# it had. Names: grace (seconds until SIGKILL), slots (a list: a slot's service, its
+# earlier container or `-`, its project as `within` takes it), needs (a list of the
 # services that start had to start), tags (a list: reference, image or `-` where there was none).
 engine 30
 errors=''
 note() { errors="$errors$out
 "; }
+home=$COMPOSE_PROJECT_NAME   # of what the slots need
 remove_new() {
+  within "$3"
   for id in $(containers "$1"); do
     out=$(stop_for_good "$grace" "$id" 2>&1) || note
     [ "$id" = "$2" ] || out=$(docker rm -f "$id" 2>&1) || note
@@ -22,6 +25,7 @@ tag_back() {
 }
 # where the start was refused, what runs there is somebody else's, and may serve
 ! grep -qs '"step":"start","state":"begin"' "$state/journal.jsonl" || each "$slots" remove_new
+COMPOSE_PROJECT_NAME=$home
 each "$needs" stop_need
 each "$tags" tag_back
 [ -z "$errors" ] || fail "$errors"
