@@ -245,8 +245,11 @@ fn slot(entry: &Entry) -> Result<SlotSettings, Wrong> {
     }
     let raw = RawSlot::read(entry)?;
     let files = raw.files.into_iter().flat_map(|files| files.value).map(|file| file.value).collect();
-    let slot =
-        SlotSettings { service: raw.service.map(|name| name.value), project: raw.project.map(|name| name.value), files };
+    let slot = SlotSettings {
+        service: raw.service.map(|name| name.value),
+        project: raw.project.map(|name| name.value),
+        files,
+    };
     if slot == SlotSettings::default() {
         return Err(entry.wrong("`project`, `files` or `service` of a slot"));
     }

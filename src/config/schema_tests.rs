@@ -1,6 +1,6 @@
 //! The committed JSON schema has exactly the keys that the reader knows, at every level.
 #![allow(clippy::unwrap_used)]
-use super::raw::{Raw, RawHost, RawService};
+use super::raw::{Raw, RawHost, RawService, RawSlot};
 use super::raw_build::{BuildSettings, RawSecret};
 use super::raw_parts::{
     RawBake, RawEnvFile, RawGitHub, RawHealth, RawHooks, RawHostHook, RawLock, RawNginx, RawProbe, RawRegistry,
@@ -19,10 +19,11 @@ fn keys(schema: &Value, pointer: &str) -> BTreeSet<String> {
 #[test]
 fn the_schema_has_the_keys_of_the_reader() {
     let schema: Value = serde_json::from_str(include_str!("../../cutover.schema.json")).unwrap();
-    let table: [(&str, &[&str]); 19] = [
+    let table: [(&str, &[&str]); 20] = [
         ("", Raw::KEYS),
         ("/$defs/service", RawService::KEYS),
         ("/$defs/host/oneOf/1", RawHost::KEYS),
+        ("/$defs/slot/oneOf/1", RawSlot::KEYS),
         ("/properties/host/oneOf/1", RawHost::KEYS),
         ("/$defs/health/oneOf/1", RawHealth::KEYS),
         ("/$defs/build/oneOf/2", BuildSettings::KEYS),

@@ -128,9 +128,8 @@ fn pairs(root: &Path, project: &Project, found: &mut ProjectFound) {
     let text = found.conf.as_ref().and_then(|conf| fs::read_to_string(root.join(conf)).ok()).unwrap_or_default();
     for upstream in upstreams(&text).unwrap_or_default() {
         let host = upstream.servers.first().map_or("", |server| server.host.as_str());
-        let named = |(name, service): &(&String, &Service)| {
-            *name == host || service.container_name.as_deref() == Some(host)
-        };
+        let named =
+            |(name, service): &(&String, &Service)| *name == host || service.container_name.as_deref() == Some(host);
         let Some((slot, _)) = project.services.iter().find(named) else { continue };
         match &others(slot)[..] {
             [other] => found.pairs.push(pair(slot, other, Some(upstream.name))),
@@ -163,7 +162,8 @@ fn others(project: &Project, name: &str) -> Vec<String> {
         None => service.builds.then(|| format!("build {}", one_colour(name))),
     };
     let Some(own) = kin(name, &project.services[name]) else { return Vec::new() };
-    let same = project.services.iter().filter(|(other, service)| *other != name && kin(other, service).as_ref() == Some(&own));
+    let same =
+        project.services.iter().filter(|(other, service)| *other != name && kin(other, service).as_ref() == Some(&own));
     let same: Vec<String> = same.map(|(other, _)| other.clone()).collect();
     let of_name = same.iter().find(|other| one_colour(other) == one_colour(name)).cloned();
     if same.len() > 1 { of_name.map_or(same, |other| vec![other]) } else { same }

@@ -15,9 +15,9 @@ use crate::host::compose::Scope;
 use anyhow::Result;
 use futures_util::future::join_all;
 use interpret::evidence::{Looked, Looking};
-use interpret::places::{self, Places};
 use interpret::profiles::{Activated, activate};
 use interpret::project::{Found, find, first, needs};
+use interpret::projects::{self, Projects};
 use interpret::services::{PutTogether, put_together};
 use interpret::{discover, making};
 use judge::findings::Findings;
@@ -53,7 +53,9 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
     let Activated { project, profiles } = activate(project, &survey, config);
     let (project, mut project_name) = (&project, survey.project_name(stated));
     let of_nginx = discover::nginx(project, config.nginx.service.as_ref().map(|name| name.as_str())).ok();
-    if let (None, Some(runs)) = (stated, survey.runs_elsewhere(&project_name, of_nginx, &discover::all_slots(project, config))) {
+    if let (None, Some(runs)) =
+        (stated, survey.runs_elsewhere(&project_name, of_nginx, &discover::all_slots(project, config)))
+    {
         let what = format!("its containers were started as the project {runs}, compose here calls it {project_name}");
         findings.advise(
             "project",
@@ -65,15 +67,15 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
     host.find_docker_by(&survey.variables);
     (scope.project, scope.profiles) = (project_name.clone(), profiles);
 
-    let beside = match places::beside(config, project, &survey) {
+    let beside = match projects::beside(config, project, &survey) {
         scopes if scopes.is_empty() => Vec::new(),
-        scopes => read::places::places(host, directory, scopes).await?,
+        scopes => read::projects::projects(host, directory, scopes).await?,
     };
-    let places = Places { project, scope: scope.clone(), beside: &beside, survey: &survey };
-    let found = find(config, &places, &mut findings);
-    judge::compose::of_unset(&places, found.as_ref(), config, &mut findings);
+    let projects = Projects { project, scope: scope.clone(), beside: &beside, survey: &survey };
+    let found = find(config, &projects, &mut findings);
+    judge::compose::of_unset(&projects, found.as_ref(), config, &mut findings);
     let Some(found) = found else { return Ok((None, findings)) };
-    judge::compose::of_slots(&found, &places, &mut findings);
+    judge::compose::of_slots(&found, &projects, &mut findings);
     let look = look(host, found.look(wanted), nginx).await?;
     judge::conf::of_nginx(&look, found.nginx_running.is_some(), &found.down(), &mut findings);
     let Some(mut seen) = put_together(config, &found, &look, &mut findings) else {
@@ -100,17 +102,17 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
         service: found.nginx.clone(),
         running: found.nginx_running.cloned(),
     };
-    let needs = needs(&places, &found);
+    let needs = needs(&projects, &found);
     let observation = Observation {
         stamp: survey.stamp.clone(),
         directory: directory.clone(),
         engine: engine.clone(),
         compose: *compose,
-        leaned_on: making::is_leaned_on(*compose, &places, &found),
-        makings: making::makings(*compose, &places, &found, &needs),
+        leaned_on: making::is_leaned_on(*compose, &projects, &found),
+        makings: making::makings(*compose, &projects, &found, &needs),
         needs,
         keep_prefix: found.keep_prefix.clone(),
-        first: first(&places, &found),
+        first: first(&projects, &found),
         scope,
         services: seen.services,
         nginx,
@@ -120,10 +122,10 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
         disk: survey.disk.clone(),
     };
     judge::neighbours::judge(&observation, &survey.containers, &mut findings);
-    judge::compose::of_environment(&observation, &places, &look, &mut findings);
-    judge::slots::of_slots(host, &observation, &places, &look, early, &mut findings).await;
+    judge::compose::of_environment(&observation, &projects, &look, &mut findings);
+    judge::slots::of_slots(host, &observation, &projects, &look, early, &mut findings).await;
     judge::route::of_looked(host, &observation, &survey.containers, &mut findings).await?;
-    judge::project::of_project(&observation, &places, &mut findings);
+    judge::project::of_project(&observation, &projects, &mut findings);
     Ok((Some(observation), findings))
 }
 

@@ -5,7 +5,8 @@ use crate::host::compose::Project;
 use crate::host::nginx::{Upstream, upstreams};
 
 /// Compose leaves services out whose profile is not active.
-const PROFILES: &str = " (one with `profiles` in a file elsewhere is seen where COMPOSE_PROFILES in .env names one of them)";
+const PROFILES: &str =
+    " (one with `profiles` in a file elsewhere is seen where COMPOSE_PROFILES in .env names one of them)";
 
 /// The two compose services that are the slots of a service, or why they can't be told.
 ///
@@ -223,7 +224,10 @@ mod tests {
     fn a_colour_is_a_word_of_a_name() {
         let both = |name: &str| of_both_colours(name).map(|[blue, green]| format!("{blue} {green}"));
         assert_eq!(both("shop-blue").as_deref(), Some("shop-blue shop-green"));
-        assert_eq!(both("docker-compose.green.yml").as_deref(), Some("docker-compose.blue.yml docker-compose.green.yml"));
+        assert_eq!(
+            both("docker-compose.green.yml").as_deref(),
+            Some("docker-compose.blue.yml docker-compose.green.yml")
+        );
         assert_eq!((both("bluebird"), both("evergreen"), both("shop")), (None, None, None));
     }
 

@@ -2,8 +2,8 @@
 
 use crate::host::compose::Compose;
 use crate::host::container::same_reference;
-use crate::see::interpret::places::Places;
 use crate::see::interpret::project::{Found, Slot};
+use crate::see::interpret::projects::Projects;
 use crate::slots::making::Making;
 use crate::slots::within::Within;
 use std::collections::BTreeMap;
@@ -11,21 +11,21 @@ use std::collections::BTreeMap;
 /// How each service is made that a swap may have to make; those that need no words are left out.
 pub(crate) fn makings(
     compose: Compose,
-    places: &Places<'_>,
+    projects: &Projects<'_>,
     found: &Found<'_>,
     needs: &[String],
 ) -> BTreeMap<String, Making> {
-    let of_main = |name: &String| Within { scope: places.scope.clone(), service: name.clone() };
+    let of_main = |name: &String| Within { scope: projects.scope.clone(), service: name.clone() };
     let slots = found.slots.iter().flatten().filter(|slot| !slot.inherits());
     let slots = slots.map(|slot| (slot.service.clone(), slot.within.clone()));
     let others = needs.iter().chain([&found.nginx]).map(|name| (name.clone(), of_main(name)));
-    let making = |(name, within): (String, Within)| Some((name, making(places, &within)?));
+    let making = |(name, within): (String, Within)| Some((name, making(projects, &within)?));
     if compose == Compose::V1 { BTreeMap::new() } else { slots.chain(others).filter_map(making).collect() }
 }
 
-fn making(places: &Places<'_>, within: &Within) -> Option<Making> {
-    let (project, service) = (places.project_of(&within.scope)?, places.service(within)?);
-    let containers = &places.survey.containers;
+fn making(projects: &Projects<'_>, within: &Within) -> Option<Making> {
+    let (project, service) = (projects.project_of(&within.scope)?, projects.service(within)?);
+    let containers = &projects.survey.containers;
     let count = |name: &str| containers.iter().filter(|c| c.is_of(&within.scope.project, name)).count();
     // one that is optional and not in force is none of the project's services
     let beside: Vec<_> = service
@@ -46,10 +46,10 @@ fn making(places: &Places<'_>, within: &Within) -> Option<Making> {
 
 /// Whether compose v2 would make others anew, nginx above all, together with a slot that stopped on the image of before: it
 /// does so with whatever depends on a container that it recreates, and not with what depends on one that was not there.
-pub(crate) fn is_leaned_on(compose: Compose, places: &Places<'_>, found: &Found<'_>) -> bool {
+pub(crate) fn is_leaned_on(compose: Compose, projects: &Projects<'_>, found: &Found<'_>) -> bool {
     let slots = || found.slots.iter().flatten();
-    let is_slot = |name: &String| slots().any(|slot| slot.within.service == *name && places.is_main(&slot.within));
-    let others = places.project.services.iter().filter(|(name, _)| !is_slot(name));
+    let is_slot = |name: &String| slots().any(|slot| slot.within.service == *name && projects.is_main(&slot.within));
+    let others = projects.project.services.iter().filter(|(name, _)| !is_slot(name));
     let leans = others.flat_map(|(_, service)| &service.depends_on).any(|need| is_slot(&need.service));
     let share = found.slots.iter().any(|[one, two]| same_reference(&one.reference, &two.reference));
     compose == Compose::V2 && leans && share && !slots().any(Slot::inherits)

@@ -4,7 +4,7 @@ pub mod discover;
 pub mod evidence;
 mod links;
 pub mod making;
-pub mod places;
 pub mod profiles;
 pub mod project;
+pub mod projects;
 pub mod services;

@@ -5,7 +5,7 @@ use crate::host::compose::{Compose, Condition};
 use crate::host::container::{Container, Mount, same_reference};
 use crate::host::nginx::Place;
 use crate::see::interpret::discover;
-use crate::see::interpret::places::Places;
+use crate::see::interpret::projects::Projects;
 use crate::see::judge::findings::Findings;
 use crate::see::read::files::Look;
 use crate::see::read::survey::Survey;
@@ -39,15 +39,15 @@ pub(crate) struct Slot<'a> {
     pub(crate) container: Option<&'a Container>,
 }
 
-pub(crate) fn find<'a>(config: &Config, places: &Places<'a>, findings: &mut Findings) -> Option<Found<'a>> {
-    let (survey, project, project_name) = (places.survey, places.project, &places.scope.project);
+pub(crate) fn find<'a>(config: &Config, projects: &Projects<'a>, findings: &mut Findings) -> Option<Found<'a>> {
+    let (survey, project, project_name) = (projects.survey, projects.project, &projects.scope.project);
     let container = |service: &str| survey.containers.iter().find(|c| c.is_of(project_name, service));
     let mut slots = Vec::new();
     for service in &config.services {
-        let found = places.slots(service).and_then(|both| {
+        let found = projects.slots(service).and_then(|both| {
             let same = both[0].service == both[1].service;
             let [one, two] = both;
-            Ok([Slot::of(places, one, same)?, Slot::of(places, two, same)?])
+            Ok([Slot::of(projects, one, same)?, Slot::of(projects, two, same)?])
         });
         match found {
             Ok(found) => slots.push(found),
@@ -111,9 +111,10 @@ fn own_name(project: &str, service: &str, survey: &Survey) -> String {
 
 impl<'a> Slot<'a> {
     /// `same`: both slots have one compose service.
-    fn of(places: &Places<'a>, within: Within, same: bool) -> Result<Slot<'a>, String> {
+    fn of(projects: &Projects<'a>, within: Within, same: bool) -> Result<Slot<'a>, String> {
         let (project, name) = (&within.scope.project, &within.service);
-        let service = places.service(&within).ok_or_else(|| format!("the compose project {project} has no service {name}"))?;
+        let service =
+            projects.service(&within).ok_or_else(|| format!("the compose project {project} has no service {name}"))?;
         let own = service.container_name.clone();
         let by_compose = || [format!("{project}-{name}-1"), format!("{project}_{name}_1")];
         // a name that both have says nothing
@@ -123,7 +124,7 @@ impl<'a> Slot<'a> {
             None if same => names.chain(by_compose()).collect(),
             None => names.collect(),
         };
-        let survey = places.survey;
+        let survey = projects.survey;
         let built = || service.builds.then(|| own_name(project, name, survey));
         Ok(Slot {
             service: if same { format!("{project}/{name}") } else { name.clone() },
@@ -219,23 +220,23 @@ impl Found<'_> {
 }
 
 /// The compose services of the slots that are in nginx's project. Of others nothing but the slot itself is started.
-fn of_main<'a>(found: &'a Found<'_>, places: &Places<'_>) -> Vec<&'a str> {
-    let slots = found.slots.iter().flatten().filter(|slot| places.is_main(&slot.within));
+fn of_main<'a>(found: &'a Found<'_>, projects: &Projects<'_>) -> Vec<&'a str> {
+    let slots = found.slots.iter().flatten().filter(|slot| projects.is_main(&slot.within));
     slots.map(|slot| slot.within.service.as_str()).collect()
 }
 
 /// What must be healthy, or have run to its end on the new image, before a slot is started; neither slots nor nginx.
-pub(crate) fn first(places: &Places<'_>, found: &Found<'_>) -> Vec<First> {
-    let (project, slots) = (places.project, of_main(found, places));
+pub(crate) fn first(projects: &Projects<'_>, found: &Found<'_>) -> Vec<First> {
+    let (project, slots) = (projects.project, of_main(found, projects));
     let needs = project.needs_of(&slots, &|_| false).into_iter();
     let needs = needs.filter(|need| need.condition != Condition::Started && need.service != found.nginx);
     needs.map(|need| First { service: need.service, condition: need.condition }).collect()
 }
 
 /// Services that the slots depend on and that are not running; neither slots nor nginx.
-pub(crate) fn needs(places: &Places<'_>, found: &Found<'_>) -> Vec<String> {
-    let (project, slots) = (places.project, of_main(found, places));
-    let runs = |name: &str| places.runs(&places.scope, name);
+pub(crate) fn needs(projects: &Projects<'_>, found: &Found<'_>) -> Vec<String> {
+    let (project, slots) = (projects.project, of_main(found, projects));
+    let runs = |name: &str| projects.runs(&projects.scope, name);
     let wanted = project.needs_of(&slots, &runs).into_iter();
     let wanted = wanted.filter(|need| need.condition != Condition::Completed && need.service != found.nginx);
     wanted.map(|need| need.service).filter(|name| !runs(name) && project.services.contains_key(name)).collect()

@@ -4,20 +4,20 @@ use super::findings::Findings;
 use crate::config::{Config, EnvContent};
 use crate::host::compose::{Condition, Project, Service, Unset};
 use crate::host::container::Container;
-use crate::see::interpret::places::Places;
 use crate::see::interpret::project::{Found, Slot};
+use crate::see::interpret::projects::Projects;
 use crate::see::read::files::Look;
 use crate::see::seen::{Observation, ServiceSeen, SlotSeen};
 use std::collections::BTreeSet;
 
 /// Variables that compose takes as empty, where a slot or what it needs uses them.
-pub(crate) fn of_unset(places: &Places<'_>, found: Option<&Found<'_>>, config: &Config, findings: &mut Findings) {
+pub(crate) fn of_unset(projects: &Projects<'_>, found: Option<&Found<'_>>, config: &Config, findings: &mut Findings) {
     let slots = |files: &str| -> Vec<&str> {
         let all = found.iter().flat_map(|found| found.slots.iter().flatten());
         all.filter(|slot| slot.within.scope.files == files).map(|slot| slot.within.service.as_str()).collect()
     };
-    of_project(&places.survey.unset, places.project, &slots(&places.scope.files), config, findings);
-    for place in places.beside {
+    of_project(&projects.survey.unset, projects.project, &slots(&projects.scope.files), config, findings);
+    for place in projects.beside {
         let slots = slots(&place.scope.files);
         if let (Ok(project), false) = (&place.project, slots.is_empty()) {
             of_project(&place.unset, project, &slots, config, findings);
@@ -68,13 +68,13 @@ fn is_delivered(config: &Config, name: &str) -> bool {
 }
 
 /// What the slots are made with.
-pub(crate) fn of_slots(found: &Found<'_>, places: &Places<'_>, findings: &mut Findings) {
-    let survey = places.survey;
+pub(crate) fn of_slots(found: &Found<'_>, projects: &Projects<'_>, findings: &mut Findings) {
+    let survey = projects.survey;
     for slot in found.slots.iter().flatten() {
-        let Some(service) = places.service(&slot.within) else { continue };
+        let Some(service) = projects.service(&slot.within) else { continue };
         let is_its = |container: &&Container| container.is_of(&slot.within.scope.project, &slot.within.service);
         of_count(&slot.service, service, survey.containers.iter().filter(is_its).count(), findings);
-        of_needs(slot, service, places, findings);
+        of_needs(slot, service, projects, findings);
         of_network(&slot.service, service, findings);
         for file in service.given_files.iter().filter(|file| survey.absent.contains(file)) {
             let what =
@@ -89,8 +89,8 @@ pub(crate) fn of_slots(found: &Found<'_>, places: &Places<'_>, findings: &mut Fi
 }
 
 /// Of a project that is not nginx's, nothing is started but the slot.
-fn of_needs(slot: &Slot<'_>, service: &Service, places: &Places<'_>, findings: &mut Findings) {
-    if places.is_main(&slot.within) {
+fn of_needs(slot: &Slot<'_>, service: &Service, projects: &Projects<'_>, findings: &mut Findings) {
+    if projects.is_main(&slot.within) {
         return;
     }
     let (about, scope) = (format!("slot {}", slot.service), &slot.within.scope);
@@ -102,7 +102,7 @@ fn of_needs(slot: &Slot<'_>, service: &Service, places: &Places<'_>, findings: &
             );
             let todo = "take it out of `depends_on`, and run it as `hooks: {release: …}`";
             findings.refuse(&about, what, todo);
-        } else if !places.runs(scope, name) && !places.runs(&places.scope, name) {
+        } else if !projects.runs(scope, name) && !projects.runs(&projects.scope, name) {
             let what = format!("it depends on {name}, which does not run in the project {}", scope.project);
             let todo = "start it there if it is needed: a release starts nothing of that project but the slot";
             findings.advise(&about, what, todo);
@@ -158,16 +158,16 @@ fn of_network(slot: &str, service: &Service, findings: &mut Findings) {
 }
 
 /// Where the running container has another value than the new one would get: the names alone, since values are secrets.
-pub(crate) fn of_environment(seen: &Observation, places: &Places<'_>, look: &Look, findings: &mut Findings) {
+pub(crate) fn of_environment(seen: &Observation, projects: &Projects<'_>, look: &Look, findings: &mut Findings) {
     for service in &seen.services {
         if let Some(slot) = service.live.slot() {
-            of_values(service, &service.slots[slot], places, look, findings);
+            of_values(service, &service.slots[slot], projects, look, findings);
         }
     }
 }
 
-fn of_values(service: &ServiceSeen, slot: &SlotSeen, places: &Places<'_>, look: &Look, findings: &mut Findings) {
-    let (Some(container), Some(stated)) = (&slot.container, places.service(&slot.within)) else { return };
+fn of_values(service: &ServiceSeen, slot: &SlotSeen, projects: &Projects<'_>, look: &Look, findings: &mut Findings) {
+    let (Some(container), Some(stated)) = (&slot.container, projects.service(&slot.within)) else { return };
     let about = format!("slot {}", slot.service);
     let has = container.environment();
     let image = look.images.iter().find(|image| image.id == container.image);

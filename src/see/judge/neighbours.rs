@@ -50,9 +50,8 @@ fn of_reference(seen: &Observation, slot: &SlotSeen, containers: &[Container], f
         findings.refuse(&about, what, todo);
     }
     let slots = || seen.services.iter().flat_map(|service| &service.slots);
-    let is_ours = |project: &str| {
-        project == seen.scope.project || slots().any(|slot| slot.within.scope.project == project)
-    };
+    let is_ours =
+        |project: &str| project == seen.scope.project || slots().any(|slot| slot.within.scope.project == project);
     let others = containers.iter().filter(|container| {
         let project = container.label("com.docker.compose.project");
         !is_ours(project) && same_reference(&container.config.image, &slot.reference)

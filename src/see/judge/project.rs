@@ -3,19 +3,19 @@
 use super::findings::Findings;
 use crate::host::compose::{Project, Service};
 use crate::host::container::Container;
-use crate::see::interpret::places::Places;
+use crate::see::interpret::projects::Projects;
 use crate::see::seen::{Observation, ServiceSeen};
 
 /// Whether the slots can run side by side, and nginx can be started.
-pub(crate) fn of_project(seen: &Observation, places: &Places<'_>, findings: &mut Findings) {
+pub(crate) fn of_project(seen: &Observation, projects: &Projects<'_>, findings: &mut Findings) {
     for service in &seen.services {
         let [one, two] = &service.slots;
-        if let (Some(blue), Some(green)) = (places.service(&one.within), places.service(&two.within)) {
+        if let (Some(blue), Some(green)) = (projects.service(&one.within), projects.service(&two.within)) {
             side_by_side(service, blue, green, findings);
             of_ports(service, blue, green, findings);
         }
     }
-    of_nginx_ports(seen, places.project, &places.survey.containers, findings);
+    of_nginx_ports(seen, projects.project, &projects.survey.containers, findings);
 }
 
 fn names(service: &ServiceSeen) -> [&str; 2] {

@@ -3,7 +3,7 @@
 use super::findings::Findings;
 use crate::host::Host;
 use crate::host::http::Answer;
-use crate::see::interpret::places::Places;
+use crate::see::interpret::projects::Projects;
 use crate::see::read::answers::ask_slot;
 use crate::see::read::files::Look;
 use crate::see::seen::{Observation, ServiceSeen, SlotSeen};
@@ -16,14 +16,14 @@ use std::time::Duration;
 pub(crate) async fn of_slots(
     host: &Host,
     seen: &Observation,
-    places: &Places<'_>,
+    projects: &Projects<'_>,
     look: &Look,
     early: Vec<Option<Result<Answer>>>,
     findings: &mut Findings,
 ) {
     for (service, early) in seen.services.iter().zip(early) {
         for slot in &service.slots {
-            of_reference(slot, places, findings);
+            of_reference(slot, projects, findings);
         }
         if let Some(slot) = service.live.slot() {
             of_process(service, &service.slots[slot], look, findings);
@@ -34,13 +34,13 @@ pub(crate) async fn of_slots(
     }
 }
 
-fn of_reference(slot: &SlotSeen, places: &Places<'_>, findings: &mut Findings) {
+fn of_reference(slot: &SlotSeen, projects: &Projects<'_>, findings: &mut Findings) {
     let about = format!("slot {}", slot.service);
     if slot.reference.contains('@') {
         let what = format!("its image is {}, which can't follow a release", slot.reference);
         findings.refuse(&about, what, "name the image by a tag in the compose file, such as `:latest`");
     }
-    let policy = places.service(&slot.within).and_then(|service| service.pull_policy.as_deref());
+    let policy = projects.service(&slot.within).and_then(|service| service.pull_policy.as_deref());
     if let Some(policy @ ("always" | "build" | "daily" | "weekly")) = policy {
         let what = format!("`pull_policy: {policy}` lets compose replace the released image when it starts the slot");
         findings.refuse(&about, what, "remove `pull_policy`, or make it `missing`");

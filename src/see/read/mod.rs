@@ -2,6 +2,6 @@
 
 pub mod answers;
 pub mod files;
-pub mod places;
+pub mod projects;
 pub mod survey;
 pub mod traffic;

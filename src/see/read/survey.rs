@@ -105,7 +105,9 @@ fn read(output: &[u8]) -> Result<Survey> {
             "absent" => survey.absent.push(text),
             "missing" => survey.missing = text.split_whitespace().map(str::to_owned).collect(),
             "env-project" if !text.trim().is_empty() => survey.env_project = Some(text.trim().to_owned()),
-            "pair" => survey.pairs.extend(text.split_once('|').map(|(blue, green)| [blue.to_owned(), green.to_owned()])),
+            "pair" => {
+                survey.pairs.extend(text.split_once('|').map(|(blue, green)| [blue.to_owned(), green.to_owned()]))
+            }
             "history-from" => from = text.trim().parse().unwrap_or(1),
             "history" => {
                 let (records, unreadable) = history::read(&text);

@@ -4,19 +4,19 @@ use super::discover;
 use crate::config::{Config, ServiceSettings, SlotSettings};
 use crate::host::compose::{Project, Scope, Service};
 use crate::host::container::Container;
-use crate::see::read::places::Place;
+use crate::see::read::projects::ProjectRead;
 use crate::see::read::survey::Survey;
 use crate::slots::within::Within;
 use std::collections::BTreeSet;
 
 /// The compose projects of a directory that slots can be in.
-pub(crate) struct Places<'a> {
+pub(crate) struct Projects<'a> {
     /// That of nginx.
     pub(crate) project: &'a Project,
     /// As what it is called.
     pub(crate) scope: Scope,
     /// Others.
-    pub(crate) beside: &'a [Place],
+    pub(crate) beside: &'a [ProjectRead],
     /// What is on the host.
     pub(crate) survey: &'a Survey,
 }
@@ -48,7 +48,7 @@ fn scope_of(slot: &SlotSettings) -> Scope {
     Scope { project, files: slot.files.join(":"), ..Scope::default() }
 }
 
-impl Places<'_> {
+impl Projects<'_> {
     /// What compose says of a slot's service.
     pub(crate) fn service(&self, within: &Within) -> Option<&Service> {
         self.project_of(&within.scope)?.services.get(&within.service)
@@ -115,7 +115,7 @@ impl Places<'_> {
     }
 
     /// As compose itself calls a project.
-    fn called(&self, place: Option<&Place>) -> String {
+    fn called(&self, place: Option<&ProjectRead>) -> String {
         let printed = place.and_then(|place| place.project.as_ref().ok()?.name.clone());
         printed.unwrap_or_else(|| if place.is_some() { self.survey.own_name() } else { self.name() })
     }
@@ -172,10 +172,9 @@ impl Places<'_> {
     fn of_pair(&self, wanted: &ServiceSettings, files: &[String; 2]) -> Option<[Within; 2]> {
         let place = |file: &String| self.beside.iter().find(|place| place.scope.files == *file);
         let [blue, green] = [place(&files[0])?, place(&files[1])?];
-        let service = |place: &Place| discover::only(place.project.as_ref().ok()?, wanted);
+        let service = |place: &ProjectRead| discover::only(place.project.as_ref().ok()?, wanted);
         let services = [service(blue)?, service(green)?];
-        let started =
-            [0, 1].map(|number| one(self.projects_of(&services[number], Some(files[number].as_str()))));
+        let started = [0, 1].map(|number| one(self.projects_of(&services[number], Some(files[number].as_str()))));
         let like = |other: &String, number: usize| {
             discover::of_both_colours(other).map_or_else(|| other.clone(), |both| both[number].clone())
         };
@@ -186,8 +185,9 @@ impl Places<'_> {
             [None, None] => [self.called(Some(blue)), self.called(Some(green))],
         };
         let [one, two] = self.of_main(services, projects);
-        let of_file = |within: Within, file: &String| {
-            Within { scope: Scope { files: file.clone(), profiles: String::new(), ..within.scope }, ..within }
+        let of_file = |within: Within, file: &String| Within {
+            scope: Scope { files: file.clone(), profiles: String::new(), ..within.scope },
+            ..within
         };
         Some([of_file(one, &files[0]), of_file(two, &files[1])])
     }
