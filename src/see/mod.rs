@@ -56,12 +56,13 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
     if let (None, Some(runs)) =
         (stated, survey.runs_elsewhere(&project_name, of_nginx, &discover::all_slots(project, config)))
     {
-        let what = format!("its containers were started as the project {runs}, compose here calls it {project_name}");
-        findings.advise(
-            "project",
-            what,
-            format!("it is released as {runs}; say so with `project: {runs}` in cutover.yml"),
-        );
+        // of two projects that are called by colours, `check` names both
+        if discover::colour(&runs).is_none() {
+            let what =
+                format!("its containers were started as the project {runs}, compose here calls it {project_name}");
+            let todo = format!("it is released as {runs}; say so with `project: {runs}` in cutover.yml");
+            findings.advise("project", what, todo);
+        }
         project_name = runs;
     }
     host.find_docker_by(&survey.variables);

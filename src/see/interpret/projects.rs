@@ -138,10 +138,17 @@ impl Projects<'_> {
     fn apart(&self, one: &str, two: &str) -> Option<[String; 2]> {
         let started = [one, two].map(|service| self.projects_of(service, None));
         let colours = if one.replace("blue", "green") == two { [0, 1] } else { [1, 0] };
+        if let [Some(first), Some(second)] = [&started[0], &started[1]].map(|names| self::one(names.clone()))
+            && first == second
+        {
+            return Some([first, second]);
+        }
         let is_pair = one.replace("blue", "green") == two || two.replace("blue", "green") == one;
         for number in 0..2 {
             let Some(project) = self::one(started[number].clone()) else { continue };
-            let by_name = project != self.survey.own_name();
+            let both = discover::of_both_colours(&project);
+            let by_name = project != self.survey.own_name()
+                || both.is_some_and(|both| both.iter().any(|other| started[1 - number].contains(other)));
             let together = started[1 - number].contains(&project);
             let of_colour = discover::colour(&project) == Some(colours[number]);
             if is_pair && by_name && !together && of_colour {
