@@ -261,7 +261,10 @@ mod tests {
         assert_eq!(image("a/b@sha256:0"), "a/b");
         let slots = ["api-green".to_owned(), "api-blue".to_owned()];
         let own = Pair { slots, upstream: Some("api".to_owned()), image: String::new() };
-        assert_eq!(pairs_of("  api-blue: {build: .}\n  api-green: {build: .}\n  db: {build: db}\n"), [own.clone()]);
+        assert_eq!(
+            pairs_of("  api-blue: {build: .}\n  api-green: {build: .}\n  db: {build: db}\n"),
+            std::slice::from_ref(&own)
+        );
         assert_eq!(pairs_of("  api-blue: {image: blue-image}\n  api-green: {image: green-image}\n"), [own]);
         let worker = pairs_of("  api-blue: {image: a/b}\n  api-green: {image: a/b}\n  worker: {image: a/b}\n");
         assert_eq!(worker[0].slots, ["api-green", "api-blue"]);
