@@ -117,8 +117,10 @@ impl Told<'_> {
             let state = if live { Ended::Success } else { Ended::Failure };
             let said = match ended {
                 Ok(Exit::Done) => format!("{} is live", self.version),
-                Err(Stop { exit: Exit::Overtaken, .. }) => format!("{} was overtaken by another run", self.version),
-                Err(Stop { exit: Exit::Stuck, .. }) => format!("{} failed and could not be rolled back", self.version),
+                Err(Stop::Overtaken(_)) => format!("{} was overtaken by another run", self.version),
+                Err(stop) if stop.exit() == Exit::Stuck => {
+                    format!("{} failed and could not be rolled back", self.version)
+                }
                 _ => format!("{} is not live", self.version),
             };
             self.kept(github.end(&deployment, state, &said).await);

@@ -1,7 +1,7 @@
 //! The locks of a fleet, and what is seen under them.
 
 use super::{Exit, Run, Stop};
-use crate::host::lock::{Asked, Holder, Lock, Overtaken, Wish};
+use crate::host::lock::{Asked, Holder, Lock, Wish};
 use crate::host::{Host, Kind, kind};
 use crate::report::Level;
 use crate::see::{Observation, state_paths};
@@ -40,7 +40,7 @@ impl Run {
         // a lock that can't be taken at all has a reason that was seen meanwhile, such as whose directory it is
         let locking = async {
             match self.lock(hosts, holder, wait).await {
-                Err(stop) if stop.exit == Exit::Unexpected => Ok(Err(stop)),
+                Err(stop) if stop.exit() == Exit::Unexpected => Ok(Err(stop)),
                 other => other.map(Ok),
             }
         };
@@ -57,7 +57,7 @@ impl Run {
         let seen = match at_once {
             true => self.judge(hosts, looked)?,
             false => match self.observe(hosts, wanted).await {
-                Err(stop) if stop.exit == Exit::Refused && self.mend_torn(hosts, holder).await? => {
+                Err(stop) if stop.exit() == Exit::Refused && self.mend_torn(hosts, holder).await? => {
                     self.observe(hosts, wanted).await?
                 }
                 seen => seen?,
@@ -94,7 +94,7 @@ impl Run {
         let at_once: Result<Vec<()>, Stop> = join_all(each).await.into_iter().collect();
         match at_once {
             Ok(_) => {}
-            Err(stop) if wait.is_zero() || stop.exit != Exit::Locked => return Err(stop),
+            Err(stop) if wait.is_zero() || stop.exit() != Exit::Locked => return Err(stop),
             Err(_) => {
                 self.locks.lock().retain(|lock| lock.host == first.name);
                 for host in others {
@@ -132,10 +132,7 @@ impl Run {
                 Ok(())
             }
             Asked::Overtaken(overtaken) => Err(overtaken.into()),
-            Asked::Busy(about) => {
-                let message = format!("{} is locked by another run: {about}\nwait for it with --wait 10m", host.name);
-                Err(Stop::new(Exit::Locked, message))
-            }
+            Asked::Busy(by) => Err(Stop::Locked { host: host.name.clone(), by }),
         }
     }
 
@@ -157,8 +154,8 @@ impl Run {
         for checked in join_all(locks.iter().map(Lock::check)).await {
             checked.map_err(|error| match kind(&error) {
                 Kind::Overtaken(overtaken) => Stop::from(overtaken.clone()),
-                Kind::Lost => Stop::new(Exit::Connection, unseen(&error)),
-                Kind::Other => Stop::new(Exit::Unexpected, unseen(&error)),
+                Kind::Lost => Stop::advised(Exit::Connection, format!("{error:#}"), UNSEEN),
+                Kind::Other => Stop::advised(Exit::Unexpected, format!("{error:#}"), UNSEEN),
             })?;
         }
         Ok(())
@@ -166,11 +163,8 @@ impl Run {
 }
 
 /// What is said where a host could not be asked for the lock at the end.
-fn unseen(error: &anyhow::Error) -> String {
-    let what = "the version is live, but whether another run has taken over can't be seen: nothing else was told or moved. \
-                Run it again: it finishes what is left there";
-    format!("{error:#}\n{what}")
-}
+const UNSEEN: &str = "the version is live, but whether another run has taken over can't be seen: nothing else was told or \
+                      moved. Run it again: it finishes what is left there";
 
 /// The locks that a run holds.
 #[derive(Default)]
@@ -179,14 +173,5 @@ pub(crate) struct Locks(Mutex<Vec<Lock>>);
 impl Locks {
     fn lock(&self) -> MutexGuard<'_, Vec<Lock>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl From<Overtaken> for Stop {
-    fn from(overtaken: Overtaken) -> Stop {
-        let what = "This run stood still or was cut off for so long that its lock could be taken. What it had begun there is \
-                    for the other run to finish or to put back; nothing more was changed, on any host, in the registry or at \
-                    GitHub.";
-        Stop::new(Exit::Overtaken, format!("{overtaken}\n{what}"))
     }
 }

@@ -33,97 +33,10 @@ use crate::cli::{Cli, Verb};
 use crate::config::{Config, ConfigError};
 use crate::host::{Kind, kind};
 use crate::release::version::VersionError;
-use crate::report::{Format, Level, Reporter};
+use crate::report::stop::{FilePlace, Wrong};
+pub use crate::report::{Exit, Stop};
+use crate::report::{Format, Reporter};
 use std::sync::OnceLock;
-
-/// How a run ended; each has one documented exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    /// Released, already live, or nothing to release.
-    Done,
-    /// Something nobody thought of.
-    Unexpected,
-    /// Bad usage or configuration.
-    Usage,
-    /// Refused before anything was changed on a host.
-    Refused,
-    /// Failed, and what was changed was put back.
-    PutBack,
-    /// Failed and not put back.
-    Stuck,
-    /// Another run holds the lock.
-    Locked,
-    /// Another run took the lock that this one had.
-    Overtaken,
-    /// No connection, wrong host key or refused login.
-    Connection,
-    /// A signal, and put back.
-    Interrupted(u8),
-    /// `exec`: what the command ended with.
-    Command(u8),
-}
-
-impl Exit {
-    /// The exit code.
-    pub fn code(self) -> u8 {
-        match self {
-            Exit::Done => 0,
-            Exit::Unexpected => 1,
-            Exit::Usage => 2,
-            Exit::Refused | Exit::PutBack => 3,
-            Exit::Stuck => 4,
-            Exit::Locked | Exit::Overtaken => 5,
-            Exit::Connection => 6,
-            Exit::Interrupted(code) | Exit::Command(code) => code,
-        }
-    }
-}
-
-impl Exit {
-    /// Its name in a job's outputs; `done` where the result says more.
-    fn name(self) -> &'static str {
-        match self {
-            Exit::Done | Exit::Command(_) => "done",
-            Exit::Unexpected => "unexpected",
-            Exit::Usage => "bad-configuration",
-            Exit::Refused => "refused",
-            Exit::PutBack => "put-back",
-            Exit::Stuck => "stuck",
-            Exit::Locked => "locked",
-            Exit::Overtaken => "overtaken",
-            Exit::Connection => "no-connection",
-            Exit::Interrupted(_) => "interrupted",
-        }
-    }
-}
-
-/// Why a verb stopped early.
-#[derive(Debug)]
-pub struct Stop {
-    /// The exit.
-    pub exit: Exit,
-    /// For people: what was wrong, where, and what to do.
-    pub message: String,
-    /// A place in a file, where the reason is one.
-    pub place: Option<FilePlace>,
-}
-
-/// A place in a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FilePlace {
-    /// Path as the user gave it.
-    pub file: String,
-    /// 1-based.
-    pub line: usize,
-    /// 1-based.
-    pub column: usize,
-}
-
-impl Stop {
-    fn new(exit: Exit, message: impl Into<String>) -> Stop {
-        Stop { exit, message: message.into(), place: None }
-    }
-}
 
 impl From<anyhow::Error> for Stop {
     fn from(error: anyhow::Error) -> Stop {
@@ -145,7 +58,7 @@ impl From<ConfigError> for Stop {
     fn from(error: ConfigError) -> Stop {
         let message = error.to_string();
         let place = FilePlace { file: error.file, line: error.line, column: error.column };
-        Stop { exit: Exit::Usage, message, place: Some(place) }
+        Stop::Wrong(Wrong { exit: Exit::Usage, what: message, todo: None, place: Some(place) })
     }
 }
 
@@ -165,11 +78,8 @@ pub async fn run(cli: Cli) -> Exit {
     let exit = match dispatch(cli, &reporter).await {
         Ok(exit) => exit,
         Err(stop) => {
-            match stop.place {
-                Some(place) => reporter.misplaced(&place.file, place.line, place.column, &stop.message),
-                None => reporter.note(Level::Error, "", stop.message),
-            }
-            stop.exit
+            reporter.stopped(&stop);
+            stop.exit()
         }
     };
     reporter.finish(exit.name());

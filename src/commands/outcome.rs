@@ -1,38 +1,25 @@
 //! What is said of a swap at its end.
 
-use super::{Exit, Stop};
+use super::Stop;
 use crate::report::Outcome;
 use crate::report::outcome::{HostReleased, ReleaseEnd, ServiceReleased};
-use crate::swap::execute::{Failure, by_host};
+use crate::report::stop::Reason;
+use crate::swap::execute::Failure;
 use crate::swap::run::HostSwap;
 use std::time::Duration;
 
 /// What a failed release comes to. `seen` is what answered through nginx on each host after it was put back, where that was
 /// seen.
-pub(super) fn failed(version: &str, failure: &Failure, seen: &[(String, Option<String>)]) -> Stop {
-    if let Some(overtaken) = &failure.overtaken {
-        return overtaken.clone().into();
+pub(super) fn failed(version: &str, failure: Failure, seen: Vec<(String, Option<String>)>) -> Stop {
+    let (version, Failure { causes, left, signal }) = (version.to_owned(), failure);
+    if !left.is_empty() {
+        return Stop::Stuck { version, causes, left };
     }
-    let lines =
-        |pairs: &[(String, String)]| by_host(pairs).iter().map(|line| format!("\n  {line}")).collect::<String>();
-    let causes = lines(&failure.causes);
-    if !failure.left.is_empty() {
-        let left = lines(&failure.left);
-        let message = format!("{version} failed and could not be put back.{causes}\nA person must look at:{left}");
-        return Stop::new(Exit::Stuck, message);
-    }
-    match failure.signal {
-        Some(signal) => {
-            let message = format!("stopped by {}; what was changed was put back", signal.name());
-            Stop::new(Exit::Interrupted(signal.exit_code()), message)
-        }
+    match signal {
+        Some(signal) => Stop::Interrupted(signal),
         None => {
-            let served: Option<Vec<(String, String)>> =
-                seen.iter().map(|(host, what)| Some((host.clone(), what.clone()?))).collect();
-            let serves = served
-                .filter(|served| !served.is_empty())
-                .map_or_else(String::new, |served| format!("\nThe old version serves:{}", lines(&served)));
-            Stop::new(Exit::PutBack, format!("{version} failed, and what was changed was put back.{causes}{serves}"))
+            let serves = seen.into_iter().map(|(host, what)| Some(Reason { host, why: what? }));
+            Stop::PutBack { version, causes, serves: serves.collect::<Option<_>>().unwrap_or_default() }
         }
     }
 }

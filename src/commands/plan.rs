@@ -21,7 +21,7 @@ pub(super) async fn plan(run: &Run, asked: &VersionAsked) -> Result<Exit, Stop> 
     match run.already_live(&hosts, &seen, &version, &images, &cli::SwapOptions::default()).await {
         Ok(true) => return Ok(Exit::Done),
         Ok(false) => {}
-        Err(downgrade) => run.reporter.note(Level::Warning, "", downgrade.message),
+        Err(downgrade) => run.reporter.note(Level::Warning, "", downgrade.to_string()),
     }
     let images = run.release_images(images, &Shipment::default());
     let release =

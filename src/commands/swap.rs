@@ -12,10 +12,11 @@ use crate::host::{Host, Kind, Unnamed, kind};
 use crate::parallel;
 use crate::release::version::{Compared, Version};
 use crate::report::outcome::ReleaseEnd;
+use crate::report::stop::Reason;
 use crate::report::{Level, Outcome};
 use crate::see::{Observation, state_paths};
 use crate::swap::deliver::Shipment;
-use crate::swap::execute::execute;
+use crate::swap::execute::{Unreleased, execute};
 use crate::swap::history;
 use crate::swap::plan::Plan;
 use crate::swap::planning::{Release, ReleaseImage};
@@ -231,51 +232,42 @@ impl Run {
                     self.if_still_ours(Ok(Exit::Done)).await?;
                 }
                 self.reporter.outcome(&finished(&swaps, done.live - began, began.elapsed()));
-                let used =
-                    swaps.iter().filter_map(|swap| Some(format!("{}: {}", swap.host.name, swap.still_used.as_ref()?)));
-                let used: Vec<String> = used.collect();
-                if used.is_empty() {
-                    return Ok(Tried::Exit(Exit::Done));
+                let used = swaps.iter().filter_map(|swap| Some(Reason::new(&swap.host.name, swap.still_used.clone()?)));
+                match used.collect::<Vec<_>>() {
+                    used if used.is_empty() => Ok(Tried::Exit(Exit::Done)),
+                    used => Err(Stop::BothServe { version, used }),
                 }
-                let message = format!(
-                    "{version} serves, and the old version too: not every request reaches the new one.\nA person must look at:\n  \
-                     {}\nFind the word in nginx's configuration that names the old slot, then run `cutover recover`.",
-                    used.join("\n  ")
-                );
-                Err(Stop::new(Exit::Stuck, message))
             }
-            Err(failure) if failure.overtaken.is_some() => Err(failed(&version, &failure, &[])),
-            Err(mut failure) => {
+            Err(Unreleased::Overtaken(overtaken)) => Err(overtaken.into()),
+            Err(Unreleased::Failed(mut failure)) => {
                 let cut = failure.left.is_empty() && failure.signal.is_none() && swaps.iter().any(was_cut);
                 if cut {
-                    return Ok(Tried::Cut(failed(&version, &failure, &[])));
+                    return Ok(Tried::Cut(failed(&version, failure, Vec::new())));
                 }
                 if !broken.is_empty() {
-                    failure.left.retain(|(host, _)| !broken.iter().any(|broken| broken.name == *host));
+                    failure.left.retain(|left| !broken.iter().any(|broken| broken.name == left.host));
                     failure.left.extend(self.mend(&broken, holder, Way::PutBack).await?);
                 }
                 let hurried = failure.signal.is_some();
                 let seen =
                     swaps.iter().filter(|_| !hurried).map(async |swap| (swap.host.name.clone(), serves(swap).await));
-                Err(failed(&version, &failure, &join_all(seen).await))
+                Err(failed(&version, failure, join_all(seen).await))
             }
         }
     }
 
     /// Connects once more to hosts whose connection broke, and puts them right. What could not be done comes back; where
     /// another run has taken over, it ends with that.
-    async fn mend(&self, broken: &[&Host], holder: &Holder, way: Way) -> Result<Vec<(String, String)>, Stop> {
+    async fn mend(&self, broken: &[&Host], holder: &Holder, way: Way) -> Result<Vec<Reason>, Stop> {
         let mut left = Vec::new();
         for host in broken {
             self.reporter.note(Level::Warning, &host.name, "the connection broke; connecting once more");
             if let Err(stop) = self.mend_one(host, holder, way).await {
-                if stop.exit == Exit::Overtaken {
+                if let Stop::Overtaken(_) = stop {
                     return Err(stop);
                 }
-                left.push((
-                    host.name.clone(),
-                    format!("{}\nrun `cutover recover` when the host can be reached", stop.message),
-                ));
+                let why = format!("{stop}\nrun `cutover recover` when the host can be reached");
+                left.push(Reason::new(&host.name, why));
             }
         }
         Ok(left)
@@ -317,12 +309,13 @@ impl Run {
                 return Err(overtaken.clone().into());
             }
         }
-        let failed = hosts
-            .iter()
-            .zip(results)
-            .filter_map(|(host, result)| Some(format!("{}: {}", host.name, Unnamed(&result.err()?))));
-        let failed: Vec<String> = failed.collect();
-        if failed.is_empty() { Ok((true, seen)) } else { Err(Stop::new(Exit::Stuck, failed.join("\n"))) }
+        let failed = hosts.iter().zip(results);
+        let failed =
+            failed.filter_map(|(host, result)| Some(Reason::new(&host.name, Unnamed(&result.err()?).to_string())));
+        match failed.collect::<Vec<_>>() {
+            failed if failed.is_empty() => Ok((true, seen)),
+            failed => Err(Stop::Unsettled(failed)),
+        }
     }
 }
 

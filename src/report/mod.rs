@@ -10,6 +10,7 @@ pub mod outcome;
 mod plain;
 mod redact;
 mod step;
+pub mod stop;
 mod summary;
 mod terminal;
 pub mod text;
@@ -17,6 +18,7 @@ mod words;
 
 pub use outcome::Outcome;
 pub use step::Running;
+pub use stop::{Exit, Stop};
 pub use words::finding;
 
 use crate::secret::Secret;
@@ -310,8 +312,16 @@ impl Reporter {
         self.emit(Event::Note { level, host: host.to_owned(), text: text.into() });
     }
 
+    /// Why a verb stopped early.
+    pub fn stopped(&self, stop: &Stop) {
+        match stop.place() {
+            Some(place) => self.misplaced(&place.file, place.line, place.column, &stop.to_string()),
+            None => self.note(Level::Error, "", stop.to_string()),
+        }
+    }
+
     /// An error at a place in a file: GitHub marks the line.
-    pub fn misplaced(&self, file: &str, line: usize, column: usize, text: &str) {
+    fn misplaced(&self, file: &str, line: usize, column: usize, text: &str) {
         let event = self.redacted(Event::Note { level: Level::Error, host: String::new(), text: text.to_owned() });
         if let (Sink::GitHub(github), Event::Note { text, .. }) = (&mut *lock(&self.0.sink), &event) {
             if let Some(job) = &self.0.job {

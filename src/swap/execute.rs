@@ -5,28 +5,43 @@ use super::story::{self, Phase, Step};
 use super::{step, undo};
 use crate::cancel::{Cancel, Signal};
 use crate::host::lock::Overtaken;
+use crate::host::{Kind, kind};
 use crate::parallel;
 use crate::report::Level;
+use crate::report::stop::{Reason, by_host};
 use anyhow::Result;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-/// Why a release did not become live, and what came of putting it back.
+/// Why a release did not become live.
 #[derive(Debug)]
-pub struct Failure {
-    /// What failed: host and reason.
-    pub causes: Vec<(String, String)>,
-    /// What could not be put back: host and reason.
-    pub left: Vec<(String, String)>,
-    /// The signal that asked to stop, if that was the cause.
-    pub signal: Option<Signal>,
+pub enum Unreleased {
+    /// It failed, and what was changed was put back as far as that could be.
+    Failed(Failure),
     /// Another run took a lock of this one: everything was left to that one.
-    pub overtaken: Option<Overtaken>,
+    Overtaken(Overtaken),
 }
 
-impl From<Overtaken> for Failure {
-    fn from(overtaken: Overtaken) -> Failure {
-        Failure { causes: Vec::new(), left: Vec::new(), signal: None, overtaken: Some(overtaken) }
+/// What failed, and what came of putting it back.
+#[derive(Debug)]
+pub struct Failure {
+    /// What failed.
+    pub causes: Vec<Reason>,
+    /// What could not be put back.
+    pub left: Vec<Reason>,
+    /// The signal that asked to stop, if that was the cause.
+    pub signal: Option<Signal>,
+}
+
+impl From<Overtaken> for Unreleased {
+    fn from(overtaken: Overtaken) -> Unreleased {
+        Unreleased::Overtaken(overtaken)
+    }
+}
+
+impl From<Failure> for Unreleased {
+    fn from(failure: Failure) -> Unreleased {
+        Unreleased::Failed(failure)
     }
 }
 
@@ -39,7 +54,7 @@ pub async fn execute(
     limit: Option<usize>,
     cancel: &Cancel,
     keep: impl FnOnce() -> bool,
-) -> Result<Done, Failure> {
+) -> Result<Done, Unreleased> {
     let mut live = Instant::now();
     for phase in [Phase::Bring, Phase::Prepare, Phase::Switch, Phase::Watch] {
         // without a command of the release, a host need not wait for the others' images
@@ -59,10 +74,10 @@ pub async fn execute(
         if !causes.is_empty() || cancel.raised().is_some() {
             let reason = if causes.is_empty() { "stopped by a signal".to_owned() } else { by_host(&causes).join("\n") };
             if phase > Phase::Prepare && swaps.iter().any(HostSwap::is_irreversible) && keep() {
-                return Err(left_alone(swaps, causes));
+                return Err(left_alone(swaps, causes).into());
             }
             let left = undo::all(swaps, &reason, cancel.raised().is_some()).await?;
-            return Err(Failure { causes, left, signal: cancel.raised(), overtaken: None });
+            return Err(Failure { causes, left, signal: cancel.raised() }.into());
         }
         if phase == Phase::Switch {
             live = Instant::now();
@@ -73,12 +88,12 @@ pub async fn execute(
     }
     let drained = confirm_and_drain(swaps, limit, cancel).await?;
     let ended = parallel::all(limit, swaps.iter().map(HostSwap::ended)).await;
-    let ended: Vec<(String, String)> = ended.into_iter().flatten().collect();
+    let ended: Vec<Reason> = ended.into_iter().flatten().collect();
     if !ended.is_empty() {
         // every old slot still runs, and only the old slots do
         let reason = by_host(&ended).join("\n");
         let left = undo::all(swaps, &reason, cancel.raised().is_some()).await?;
-        return Err(Failure { causes: ended, left, signal: None, overtaken: None });
+        return Err(Failure { causes: ended, left, signal: None }.into());
     }
     let retired = swaps.iter_mut().zip(drained).map(async |(swap, drained)| {
         drained?;
@@ -86,7 +101,7 @@ pub async fn execute(
     });
     let retired = parallel::all(limit, retired).await;
     let untidy = failures(swaps, retired)?;
-    for (host, why) in &untidy {
+    for Reason { host, why } in &untidy {
         let text = format!("the new version is live, but tidying up failed: {why}\nthe next run will try again");
         swaps.iter().take(1).for_each(|swap| swap.host.reporter.note(Level::Warning, host, text.clone()));
     }
@@ -99,7 +114,7 @@ async fn confirm_and_drain(
     swaps: &mut [HostSwap<'_>],
     limit: Option<usize>,
     cancel: &Cancel,
-) -> Result<Vec<Result<()>>, Failure> {
+) -> Result<Vec<Result<()>>, Unreleased> {
     let by_drain = |swap: &HostSwap<'_>| {
         let steps = story::steps(swap.plan);
         steps.contains(&Step::Drain) && !steps.contains(&Step::AfterSwitch)
@@ -119,7 +134,7 @@ async fn confirm_and_drain(
     let causes = failures(swaps, written)?;
     if !causes.is_empty() {
         let left = undo::all(swaps, &by_host(&causes).join("\n"), cancel.raised().is_some()).await?;
-        return Err(Failure { causes, left, signal: None, overtaken: None });
+        return Err(Failure { causes, left, signal: None }.into());
     }
     if !by_drain {
         drained = parallel::all(limit, swaps.iter_mut().map(|swap| swap.drain_phase(cancel))).await;
@@ -128,14 +143,14 @@ async fn confirm_and_drain(
 }
 
 /// Who failed and why. Where another run has taken a lock of this one, nothing else counts.
-fn failures(swaps: &[HostSwap<'_>], results: Vec<Result<()>>) -> Result<Vec<(String, String)>, Overtaken> {
+fn failures(swaps: &[HostSwap<'_>], results: Vec<Result<()>>) -> Result<Vec<Reason>, Overtaken> {
     let mut causes = Vec::new();
     for (swap, result) in swaps.iter().zip(results) {
         let Err(error) = result else { continue };
-        if let Some(overtaken) = error.downcast_ref::<Overtaken>() {
+        if let Kind::Overtaken(overtaken) = kind(&error) {
             return Err(overtaken.clone());
         }
-        causes.push((swap.host.name.clone(), swap.why(&error)));
+        causes.push(Reason::new(&swap.host.name, swap.why(&error)));
     }
     Ok(causes)
 }
@@ -149,24 +164,12 @@ pub struct Done {
     pub tidy: bool,
 }
 
-/// Each line of each reason with its host; hosts that say the same together.
-pub fn by_host(reasons: &[(String, String)]) -> Vec<String> {
-    let mut said: Vec<(String, &str)> = Vec::new();
-    for (host, why) in reasons {
-        match said.iter_mut().find(|(_, known)| known == why) {
-            Some((hosts, _)) => *hosts += &format!(", {host}"),
-            None => said.push((host.clone(), why)),
-        }
-    }
-    said.iter().flat_map(|(hosts, why)| why.lines().map(move |line| format!("{hosts}: {line}"))).collect()
-}
-
-fn left_alone(swaps: &[HostSwap<'_>], causes: Vec<(String, String)>) -> Failure {
+fn left_alone(swaps: &[HostSwap<'_>], causes: Vec<Reason>) -> Failure {
     let what = "the new version was left in place: the release's own command ran, and it is marked irreversible, so the \
                 old code may not work any more. `cutover recover --finish` keeps the new version, `cutover recover \
                 --put-back` goes back all the same";
-    let left = swaps.iter().map(|swap| (swap.host.name.clone(), what.to_owned()));
-    Failure { causes, left: left.collect(), signal: None, overtaken: None }
+    let left = swaps.iter().map(|swap| Reason::new(&swap.host.name, what));
+    Failure { causes, left: left.collect(), signal: None }
 }
 
 impl HostSwap<'_> {

@@ -14,6 +14,7 @@ use crate::host::script::CORE;
 use crate::host::script::SAY;
 use crate::host::script::{Fence, Script};
 use crate::report::Level;
+use crate::report::stop::Reason;
 use crate::report::text::inert;
 use crate::see::seen::Observation;
 use anyhow::{Context as _, Result, bail};
@@ -81,7 +82,7 @@ pub async fn recover(
     swap.nginx.container = seen.nginx.running.as_ref().map(|container| container.id.clone());
     if way == Way::PutBack {
         let left = undo::one(&mut swap, "the run that released it ended half-way", false).await?;
-        let left: Vec<String> = left.into_iter().map(|(_, why)| why).collect();
+        let left: Vec<String> = left.into_iter().map(|reason| reason.why).collect();
         return if left.is_empty() { Ok(()) } else { bail!(left.join("; ")) };
     }
     for service in &mut swap.services {
@@ -91,7 +92,7 @@ pub async fn recover(
         service.started = Some(container.with_context(|| format!("{to} has no container"))?);
     }
     if !journal.begun.contains(&Step::Retire)
-        && let Some((_, ended)) = swap.ended().await
+        && let Some(Reason { why: ended, .. }) = swap.ended().await
     {
         bail!("{ended}, so the old slot was left running; `cutover recover --put-back` goes back to it");
     }

@@ -11,6 +11,7 @@ use crate::host::docker::Login;
 use crate::host::lock::Holder;
 use crate::host::script::{CORE, Fence, SAY, Script};
 use crate::host::{Host, Unnamed};
+use crate::report::stop::Reason;
 use crate::report::text::one_line;
 use crate::see::read::traffic::{Counts, Place};
 use crate::slots::within::Within;
@@ -255,7 +256,7 @@ impl HostSwap<'_> {
 
     /// The new slot that ended since it was started, if one certainly did: the old one must not be stopped then. The host
     /// is asked, since what a watch has to say may still be on its way.
-    pub(super) async fn ended(&self) -> Option<(String, String)> {
+    pub(super) async fn ended(&self) -> Option<Reason> {
         const RUNS: &str = "docker inspect -f '{{.Id}} {{.RestartCount}} {{.State.Status}}' \"$@\"";
         let started = || self.services.iter().filter_map(|service| service.started.as_ref());
         let ids = started().map(|container| &container.id);
@@ -268,7 +269,7 @@ impl HostSwap<'_> {
             let crashed = restarts.parse::<i64>().ok()? > new.restart_count;
             if crashed || !matches!(status, "running" | "restarting" | "paused") {
                 let text = format!("{} ended after it was confirmed", service.plan.to.slot);
-                return Some((self.host.name.clone(), text));
+                return Some(Reason::new(&self.host.name, text));
             }
         }
         None

@@ -3,18 +3,19 @@
 use super::run::HostSwap;
 use super::step;
 use super::story::{self, Step};
-use crate::host::Unnamed;
 use crate::host::lock::Overtaken;
 use crate::host::script::Script;
+use crate::host::{Kind, Unnamed, kind};
 use crate::report::Level;
+use crate::report::stop::Reason;
 use futures_util::future::join_all;
 
 /// Puts every host back as it was, all at once whatever the limit: a cancelled job has no time. What could not be put back
-/// comes back: host and reason.
+/// comes back.
 ///
 /// # Errors
 /// [`Overtaken`]: another run has taken a lock of this one, and it is for that one to finish or put back.
-pub async fn all(swaps: &mut [HostSwap<'_>], reason: &str, hurried: bool) -> Result<Vec<(String, String)>, Overtaken> {
+pub async fn all(swaps: &mut [HostSwap<'_>], reason: &str, hurried: bool) -> Result<Vec<Reason>, Overtaken> {
     if let Some(swap) = swaps.first() {
         swap.host.reporter.phase("Put back what was changed");
     }
@@ -27,7 +28,7 @@ pub async fn all(swaps: &mut [HostSwap<'_>], reason: &str, hurried: bool) -> Res
 ///
 /// # Errors
 /// As [`all`].
-pub async fn one(swap: &mut HostSwap<'_>, reason: &str, hurried: bool) -> Result<Vec<(String, String)>, Overtaken> {
+pub async fn one(swap: &mut HostSwap<'_>, reason: &str, hurried: bool) -> Result<Vec<Reason>, Overtaken> {
     swap.hurried = hurried;
     let mut left = Vec::new();
     find_nginx(swap).await;
@@ -35,7 +36,7 @@ pub async fn one(swap: &mut HostSwap<'_>, reason: &str, hurried: bool) -> Result
     for (step, back) in story::undone(&swap.begun) {
         if back.waits_for(&stuck) {
             let text = "the new slot was left running: nginx may still send requests there";
-            left.push((swap.host.name.clone(), text.to_owned()));
+            left.push(Reason::new(&swap.host.name, text));
             continue;
         }
         let what = back.says;
@@ -45,11 +46,11 @@ pub async fn one(swap: &mut HostSwap<'_>, reason: &str, hurried: bool) -> Result
             Err(error) => {
                 let text = format!("{what}: {}", Unnamed(&error));
                 running.failed(&text);
-                if let Some(overtaken) = error.downcast_ref::<Overtaken>() {
+                if let Kind::Overtaken(overtaken) = kind(&error) {
                     return Err(overtaken.clone());
                 }
                 stuck.push(step);
-                left.push((swap.host.name.clone(), text));
+                left.push(Reason::new(&swap.host.name, text));
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Commands of the host's own, before and after the switch.
 
 use crate::config::HostHook;
-use crate::host::lock::Overtaken;
 use crate::host::script::Script;
+use crate::host::{Kind, kind};
 use crate::report::{Event, Level};
 use crate::swap::run::HostSwap;
 use crate::swap::story::Step;
@@ -26,7 +26,7 @@ pub(super) async fn before(swap: &HostSwap<'_>) -> Result<String> {
 /// The new version is live: a command that fails now is worth a warning, no more.
 pub(super) async fn after(swap: &HostSwap<'_>) -> Result<String> {
     if let Err(error) = run(swap, Step::AfterSwitch, swap.plan.after_switch.as_ref()).await {
-        if error.downcast_ref::<Overtaken>().is_some() {
+        if let Kind::Overtaken(_) = kind(&error) {
             return Err(error);
         }
         swap.host.reporter.note(Level::Warning, &swap.host.name, swap.why(&error));
