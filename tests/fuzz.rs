@@ -3,11 +3,12 @@
 //! A second each; `CUTOVER_FUZZ_SECONDS` says otherwise, `CUTOVER_FUZZ_SEED` repeats a run.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
-use cutover::host::nginx::{point, upstreams};
+use cutover::host::nginx::{Routes, upstreams};
 use cutover::host::script::sections;
 use cutover::host::ssh::known_hosts::verdict;
 use cutover::release::grammar::{Shape, read};
 use cutover::release::scan::anywhere;
+use cutover::router::words::{Called, Named, Pair, Words};
 use cutover::swap::history;
 use cutover::swap::journal::Journal;
 use russh::keys::PublicKey;
@@ -124,17 +125,28 @@ fn pointing_an_upstream_changes_nothing_else() {
     ];
     fuzz("nginx", &seeds, &words, |bytes, random| {
         let conf = text(bytes);
-        for upstream in upstreams(&conf).unwrap_or_default() {
-            let to = ["green", "blue"][random.below(2)];
-            let Ok(pointed) = point(&conf, &upstream.name, &["blue", "green"], to) else { continue };
-            let again = point(&pointed, &upstream.name, &["blue", "green"], to).expect("it can be pointed again");
-            assert_eq!(again, pointed, "twice is once: {conf:?}");
-            // with the slots' names made one, both texts are the same
-            let plain = |text: &str| text.replace("green", "blue");
-            assert_eq!(plain(&pointed), plain(&conf), "{conf:?}");
-            let servers = |conf: &str| upstreams(conf).unwrap().iter().map(|u| u.servers.len()).collect::<Vec<_>>();
-            assert_eq!(servers(&pointed), servers(&conf), "{conf:?}");
+        let files = [("/etc/nginx/nginx.conf".to_owned(), conf.clone())];
+        let pair = Pair::new(["blue", "green"].map(|name| vec![Called::name(name)]), ["blue", "green"]);
+        let words = Words::of(&Routes::of(&files), &pair);
+        let mut spans: Vec<_> = words.moving.iter().filter_map(|word| Some((word.span.clone()?, word))).collect();
+        spans.sort_by(|(one, _), (other, _)| other.cmp(one));
+        let to = random.below(2);
+        let mut pointed = conf.clone();
+        for (span, word) in &spans {
+            let Named::Host(kind) = word.names else { continue };
+            // the bytes are the name, and all else stays
+            assert_eq!(
+                conf[span.start..span.end],
+                pair.written(word.slot, kind, word.has_port.then_some(word.port)),
+                "{conf:?}"
+            );
+            pointed.replace_range(span.start..span.end, &pair.written(to, kind, word.has_port.then_some(word.port)));
         }
+        let plain = |text: &str| text.replace("green", "blue");
+        assert_eq!(plain(&pointed), plain(&conf), "{conf:?}");
+        let servers =
+            |conf: &str| upstreams(conf).unwrap_or_default().iter().map(|u| u.servers.len()).collect::<Vec<_>>();
+        assert_eq!(servers(&pointed), servers(&conf), "{conf:?}");
     });
 }
 

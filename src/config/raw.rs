@@ -7,7 +7,8 @@ use super::names::Name;
 use super::raw_build::RawBuild;
 use super::raw_parts::{RawBake, RawEnvFile, RawGitHub, RawHealth, RawHooks, RawLock, RawNginx, RawRegistry, RawSsh};
 use super::read::{self, Entry, Stated};
-use super::types::{Latest, SlotSettings, VersionPattern, WhenMissing};
+use super::types::{Latest, PortSetting, SlotSettings, VersionPattern, WhenMissing};
+use super::yaml::Value;
 use std::time::Duration;
 
 /// Laying an environment's settings over the common ones, field by field.
@@ -81,10 +82,10 @@ raw! {
         build: RawBuild = "build" RawBuild::of,
         slots: Stated<[SlotSettings; 2]> = "slots" slots,
         upstream: Stated<Name> = "upstream" read::parsed,
-        port: Stated<u16> = "port" port,
+        port: Stated<PortSetting> = "port" port,
         health: RawHealth = "health" RawHealth::of,
         stop_timeout: Stated<Duration> = "stop-timeout" read::positive_time,
-        nginx: RawNginx = "nginx" RawNginx::read,
+        nginx: RawNginx = "nginx" RawNginx::of,
         latest: Stated<Latest> = "latest" latest,
         when_missing: Stated<WhenMissing> = "when-missing" when_missing,
         version_from: Stated<bool> = "version-from" version_from,
@@ -110,7 +111,7 @@ raw! {
         build: RawBuild = "build" RawBuild::of,
         slots: Stated<[SlotSettings; 2]> = "slots" slots,
         upstream: Stated<Name> = "upstream" read::parsed,
-        port: Stated<u16> = "port" port,
+        port: Stated<PortSetting> = "port" port,
         health: RawHealth = "health" RawHealth::of,
         stop_timeout: Stated<Duration> = "stop-timeout" read::positive_time,
     }
@@ -265,9 +266,23 @@ raw! {
     }
 }
 
-fn port(entry: &Entry) -> Result<Stated<u16>, Wrong> {
-    let number = read::number(entry, 1..=65_535)?;
-    Ok(entry.stated(u16::try_from(number.value).unwrap_or(u16::MAX)))
+/// A port for both slots, or a map with one for each.
+fn port(entry: &Entry) -> Result<Stated<PortSetting>, Wrong> {
+    let one = |entry: &Entry| {
+        let number = read::number(entry, 1..=65_535)?;
+        Ok(u16::try_from(number.value).unwrap_or(u16::MAX))
+    };
+    if !matches!(entry.node.value, Value::Map(_)) {
+        return Ok(entry.stated(PortSetting::Same(one(entry)?)));
+    }
+    let expected = "a port, or one for each slot, such as {blue: 8081, green: 8082}";
+    let entries = entry.entries(expected)?;
+    let each = entries.iter().map(|each| match each.key.text.parse::<Name>() {
+        Ok(name) => Ok((name, one(each)?)),
+        Err(_) => Err(each.wrong("a port behind the name of a compose service")),
+    });
+    let each = each.collect::<Result<Vec<_>, Wrong>>()?;
+    if each.len() == 2 { Ok(entry.stated(PortSetting::Each(each))) } else { Err(entry.wrong(expected)) }
 }
 
 fn latest(entry: &Entry) -> Result<Stated<Latest>, Wrong> {

@@ -27,7 +27,7 @@ fn three_lines_are_enough() {
     assert_eq!(service.name, "backend-api");
     assert_eq!(service.image.as_str(), "devrank/backend-api");
     assert_eq!(service.build.as_ref().map(|b| b.context.clone()), Some(PathBuf::from(".")));
-    assert_eq!((&service.slots, &service.upstream, service.port, service.stop_timeout), (&None, &None, None, None));
+    assert_eq!((&service.slots, &service.upstream, &service.port, service.stop_timeout), (&None, &None, &None, None));
     assert_eq!((&*service.health.path, &service.health.host, service.health.successes), ("/", &None, 2));
     assert_eq!(service.health.timeout, Duration::from_secs(60));
     assert_eq!(service.health.interval, Duration::from_millis(50));
@@ -141,7 +141,11 @@ environments:
   staging: {services: {web: {port: 2}, more: {image: a/more}}}
 ";
     let staging = good(text, Some("staging"));
-    let seen: Vec<_> = staging.services.iter().map(|s| (s.name.as_str(), s.port, s.health.timeout.as_secs())).collect();
+    let seen: Vec<_> = staging
+        .services
+        .iter()
+        .map(|s| (s.name.as_str(), s.port.as_ref().and_then(|port| port.of("blue")), s.health.timeout.as_secs()))
+        .collect();
     assert_eq!(seen, [("api", Some(1), 90), ("web", Some(2), 90), ("more", None, 90)]);
     assert_eq!(staging.services[0].health.path, "/h");
 }

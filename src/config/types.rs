@@ -69,7 +69,7 @@ pub struct ServiceSettings {
     /// The name of nginx's upstream.
     pub upstream: Option<Name>,
     /// The port inside the container.
-    pub port: Option<u16>,
+    pub port: Option<PortSetting>,
     /// When a slot counts as healthy.
     pub health: HealthSettings,
     /// How long a container may take to stop; `None`: compose's `stop_grace_period`.
@@ -85,6 +85,25 @@ pub struct SlotSettings {
     pub project: Option<Name>,
     /// Its compose files, as `Config::compose_files`; empty: those.
     pub files: Vec<String>,
+}
+
+/// The port that a service's slots listen on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PortSetting {
+    /// Both listen on this one.
+    Same(u16),
+    /// Each on its own: compose service and port.
+    Each(Vec<(Name, u16)>),
+}
+
+impl PortSetting {
+    /// The port of a slot, where one is stated.
+    pub fn of(&self, slot: &str) -> Option<u16> {
+        match self {
+            PortSetting::Same(port) => Some(*port),
+            PortSetting::Each(all) => all.iter().find(|(name, _)| name.as_str() == slot).map(|(_, port)| *port),
+        }
+    }
 }
 
 /// How an image is built.
@@ -155,6 +174,10 @@ impl HealthSettings {
 pub struct NginxSettings {
     /// Its compose service.
     pub service: Option<Name>,
+    /// Its container, which is none of the compose project.
+    pub container: Option<Name>,
+    /// It runs on the host itself.
+    pub on_host: bool,
     /// The conf file with the upstreams, on the host, relative to `directory` or absolute.
     pub conf: Option<String>,
     /// Whether cutover may add its file with `keepalive_min_timeout`.

@@ -66,3 +66,12 @@ new_file() {
 }
 
 digest_of() { is_file "$1" && timeout 20 sha256sum "$1" | sed 's/^\\*\([0-9a-f]*\) .*/\1/'; }
+
+# have HOW FILE: digest of what a file says; of a link (HOW is `link`), of where it leads
+have() {
+  if [ "$1" = link ]; then
+    [ -L "$2" ] && leads=$(readlink "$2") && printf '%s' "$leads" | sha256sum | cut -d ' ' -f 1
+  else
+    digest_of "$2"
+  fi
+}

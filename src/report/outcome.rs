@@ -279,12 +279,16 @@ pub struct ServiceCheck {
     pub about: String,
     /// The one that is live.
     pub live: Option<String>,
-    /// The upstream that names them.
+    /// Where nginx runs: its compose service or container, or `on the host`.
+    pub nginx: String,
+    /// The upstream that names them; empty where the words stand in none.
     pub upstream: String,
-    /// Where that is.
+    /// Where those words stand.
     pub place: String,
-    /// The port.
+    /// The port of the slot that they name.
     pub port: u16,
+    /// The port of the other one.
+    pub other_port: u16,
     /// The status that the health check answers.
     pub health: Option<u16>,
     /// What would prove that a version serves.

@@ -69,10 +69,13 @@ fn of_plan(host: &HostPlan) -> String {
     for step in &host.steps {
         text += &format!("    {:<8} {}\n", step.step, step.text);
     }
-    let conf = &host.plan.conf;
-    for (number, (before, after)) in conf.before.lines().zip(conf.after.lines()).enumerate() {
-        if before != after {
-            text += &format!("    {}:{}\n      - {before}\n      + {after}\n", conf.path, number + 1);
+    for conf in &host.plan.conf {
+        for (number, (before, after)) in conf.before.lines().zip(conf.after.lines()).enumerate() {
+            if before != after {
+                let place =
+                    if conf.link { format!("{} →", conf.path) } else { format!("{}:{}", conf.path, number + 1) };
+                text += &format!("    {place}\n      - {before}\n      + {after}\n");
+            }
         }
     }
     text
@@ -132,15 +135,19 @@ fn of_check(host: &HostCheck) -> String {
 fn of_found(service: &ServiceCheck) -> String {
     let [one, two] = &service.slots;
     let about = if service.about.is_empty() { String::new() } else { format!(" ({})", service.about) };
+    let route = match service.upstream.as_str() {
+        "" => service.place.clone(),
+        upstream => format!("upstream {upstream} ({})", service.place),
+    };
+    // a name alone is that of the project's own service
+    let nginx = if service.nginx.contains(' ') { format!("nginx {}; ", service.nginx) } else { String::new() };
+    let other = match service.other_port {
+        port if port == service.port => String::new(),
+        port => format!(" (the other one on {port})"),
+    };
     format!(
-        "{}: slots {one}, {two}{about}; upstream {} ({}) on {}:{}; health {}; evidence: {}",
-        service.service,
-        service.upstream,
-        service.place,
-        service.named,
-        service.port,
-        service.health_text,
-        service.evidence_text
+        "{}: slots {one}, {two}{about}; {nginx}{route} on {}:{}{other}; health {}; evidence: {}",
+        service.service, service.named, service.port, service.health_text, service.evidence_text
     )
 }
 

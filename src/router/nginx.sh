@@ -78,28 +78,45 @@ reload() {
   echo "@workers $(set -- $fresh; echo $#)"
 }
 
-# replace FILE NEW HOW: NEW's bytes become FILE's, by rename (all or nothing) or in place (a single-file mount)
-replace() {
-  if [ "$3" = rename ]; then
-    is_file "$1" && about=$(stat -c '%a %u:%g' "$1") && cat "$2" > "$state/placed.next" &&
-      chmod "${about% *}" "$state/placed.next" &&
-      { chown "${about#* }" "$state/placed.next" 2>/dev/null || [ "$(id -u)" != 0 ]; } &&
-      place "$state/placed.next" "$1" && return 0
-    rm -f "$state/placed.next"
-    return 1
+# take HOW FILE TO: copies what a file says, or where a link leads, into the state directory
+take() {
+  if [ "$1" = link ]; then
+    [ -L "$2" ] && leads=$(readlink "$2") && printf '%s' "$leads" > "$3"
+  else
+    fetch "$2" "$3"
   fi
+}
+
+# replace FILE NEW HOW: NEW's bytes become FILE's, by rename (all or nothing), in place (a single-file mount), or as where it
+# leads (a link, which stays one)
+replace() {
+  case $3 in
+    rename)
+      is_file "$1" && about=$(stat -c '%a %u:%g' "$1") && cat "$2" > "$state/placed.next" &&
+        chmod "${about% *}" "$state/placed.next" &&
+        { chown "${about#* }" "$state/placed.next" 2>/dev/null || [ "$(id -u)" != 0 ]; } &&
+        place "$state/placed.next" "$1" && return 0
+      rm -f "$state/placed.next"
+      return 1 ;;
+    link)
+      rm -f "${1%/*}"/.cutover-next-*   # of a run that was killed
+      [ -L "$1" ] && beside="${1%/*}/.cutover-next-$(mktemp -u XXXXXXXXXXXX)" || return 1
+      ln -s "$(cat "$2")" "$beside" && mv -fT "$beside" "$1" && return 0
+      rm -f "$beside"
+      return 1 ;;
+  esac
   { is_open "$1" && cat "$2" > /proc/self/fd/7; } 7<>"$1" && { sync "$1" 2>/dev/null || sync; }
 }
 
-# is_torn FILE: it is written in place, and has what a write ended by a power cut leaves of what was there, of what was to be,
+# is_torn FILE NUMBER: it is written in place, and has what a write ended by a power cut leaves of what was there, of what was to be,
 # or of what it shall be again: its beginning, or bytes that never arrived. Whatever else it says, somebody else wrote.
 is_torn() {
-  fetch "$1" "$state/conf.torn" && size=$(wc -c < "$state/conf.torn") || return 1
-  for text in "$state/conf.next" "$state/conf.before" "$state/conf.back"; do
-    [ -e "$text" ] && [ "$size" -lt "$(wc -c < "$text")" ] &&
-      [ "$(head -c "$size" "$text" | sha256sum)" = "$(sha256sum < "$state/conf.torn")" ] && return 0
+  fetch "$1" "$state/conf.torn" && torn=$(wc -c < "$state/conf.torn") || return 1
+  for text in "$state/conf.next$2" "$state/conf.before$2" "$state/conf.back$2"; do
+    [ -e "$text" ] && [ "$torn" -lt "$(wc -c < "$text")" ] &&
+      [ "$(head -c "$torn" "$text" | sha256sum)" = "$(sha256sum < "$state/conf.torn")" ] && return 0
   done
-  [ "$(tr -d '\000' < "$state/conf.torn" | wc -c)" -lt "$size" ]
+  [ "$(tr -d '\000' < "$state/conf.torn" | wc -c)" -lt "$torn" ]
 }
 
 # is_open FILE: descriptor 7 is that of FILE itself

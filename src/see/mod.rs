@@ -11,7 +11,8 @@ pub use seen::{Observation, ServiceSeen, SlotSeen, state_paths};
 
 use crate::config::Config;
 use crate::host::Host;
-use crate::host::compose::Scope;
+use crate::host::compose::{Project, Scope};
+use crate::swap::plan::How;
 use anyhow::Result;
 use futures_util::future::join_all;
 use interpret::evidence::{Looked, Looking};
@@ -22,6 +23,7 @@ use interpret::services::{PutTogether, put_together};
 use interpret::{discover, making};
 use judge::findings::Findings;
 use read::answers::ask_slot;
+use read::elsewhere::elsewhere;
 use read::files::{Look, look};
 use read::survey::survey;
 use read::traffic::{Place, Question};
@@ -73,13 +75,18 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
         scopes => read::projects::projects(host, directory, scopes).await?,
     };
     let projects = Projects { project, scope: scope.clone(), beside: &beside, survey: &survey };
-    let found = find(config, &projects, &mut findings);
+    let elsewhere = if needs_elsewhere(config, project) {
+        Some(elsewhere(host, config.nginx.container.as_ref().map(|name| name.as_str()), false).await?)
+    } else {
+        None
+    };
+    let found = find(config, &projects, elsewhere.as_ref(), &mut findings);
     judge::compose::of_unset(&projects, found.as_ref(), config, &mut findings);
     let Some(found) = found else { return Ok((None, findings)) };
     judge::compose::of_slots(&found, &projects, &mut findings);
     let look = look(host, found.look(wanted), nginx).await?;
     judge::conf::of_nginx(&look, found.nginx_running.is_some(), &found.down(), &mut findings);
-    let Some(mut seen) = put_together(config, &found, &look, &mut findings) else {
+    let Some(mut seen) = put_together(config, &projects, &found, &look, &mut findings) else {
         if survey.journal.is_some() {
             let what = "a run ended half-way, and may have left nginx's file half written";
             findings.advise("journal", what, "`cutover recover` puts it right");
@@ -99,7 +106,8 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
     }
     let early = early.into_iter().map(|(answer, _)| answer).collect();
     let nginx = NginxSeen {
-        guard: guard(&look, &seen.conf, &mut findings),
+        guard: guard(&look, &found, &seen.confs, &mut findings),
+        kind: found.kind,
         service: found.nginx.clone(),
         running: found.nginx_running.cloned(),
     };
@@ -117,7 +125,7 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
         scope,
         services: seen.services,
         nginx,
-        conf: seen.conf,
+        confs: seen.confs,
         history: survey.history.clone(),
         journal: survey.journal.clone(),
         disk: survey.disk.clone(),
@@ -128,6 +136,14 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
     judge::route::of_looked(host, &observation, &survey.containers, &mut findings).await?;
     judge::project::of_project(&observation, &projects, &mut findings);
     Ok((Some(observation), findings))
+}
+
+/// nginx is stated to be no service of the project, or none is found there.
+fn needs_elsewhere(config: &Config, project: &Project) -> bool {
+    let stated = config.nginx.service.as_ref().map(|name| name.as_str());
+    config.nginx.container.is_some()
+        || config.nginx.on_host
+        || (stated.is_none() && discover::nginx(project, None).is_err())
 }
 
 /// Finds out which slots really receive what nginx is asked for, and how that can be seen.
@@ -142,31 +158,38 @@ async fn prove(host: &Host, seen: &PutTogether, found: &Found<'_>, look: &Look) 
             before: slots.each_ref().map(|slot| slot.as_ref().and_then(|slot| look.received(slot.pid))),
             since: look.since.unwrap_or_else(Instant::now),
             candidates: &service.candidates,
-            question: Question { host, nginx: nginx.clone(), slots, port: service.port },
+            question: Question { host, nginx: nginx.clone(), slots, ports: service.ports },
         };
         all.push(looking.look().await);
     }
     all
 }
 
-/// Where the guard would be written: nginx is new enough, reads the directory of its file at http level, and nobody has
-/// set the directive yet. Of an nginx that does not run only the files can tell; it says itself whether it takes it.
-fn guard(look: &Look, conf: &ConfSeen, findings: &mut Findings) -> Option<String> {
-    let (directory, _) = conf.path.rsplit_once('/')?;
-    let path = format!("{directory}/{GUARD}");
-    let possible = !conf.in_place && look.writable.iter().any(|path| path == directory);
+/// Where the guard would be written: nginx is new enough, reads a directory of the host at http level, and nobody has set the
+/// directive yet. Of an nginx that does not run only the files can tell; it says itself whether it takes it.
+fn guard(look: &Look, found: &Found<'_>, confs: &[ConfSeen], findings: &mut Findings) -> Option<String> {
     let Some(version) = &look.nginx_version else {
         let set = look.files.iter().any(|(_, text)| text.contains("keepalive_min_timeout"));
-        return (possible && !set).then_some(path);
+        let own = confs.iter().filter(|conf| conf.how == How::Rename).find_map(|conf| conf.path.rsplit_once('/'));
+        let own = own.filter(|(directory, _)| look.writable.iter().any(|path| path == directory));
+        return own.filter(|_| !set).map(|(directory, _)| format!("{directory}/{GUARD}"));
     };
     let unreadable = !matches!(look.dump, Some(Ok(_)));
     if *version < semver::Version::new(1, 27, 4) || unreadable || look.sets("keepalive_min_timeout") {
         return None;
     }
-    if !possible || !look.includes_all_of_conf_directory() {
+    let included = look.included_directories();
+    let is_read = |directory: &&String| {
+        let inside = found.inside(directory).map(|(inside, _)| inside);
+        inside.is_some_and(|inside| {
+            included.iter().any(|known| known.trim_end_matches('/') == inside.trim_end_matches('/'))
+        })
+    };
+    let place =
+        look.writable.iter().find(is_read).map(|directory| format!("{}/{GUARD}", directory.trim_end_matches('/')));
+    if place.is_none() {
         let what = "idle keep-alive connections are cut at every reload: `keepalive_min_timeout` is not set";
         findings.advise("nginx", what, "set `keepalive_min_timeout 10s;` in the http block of nginx.conf");
-        return None;
     }
-    Some(path)
+    place
 }

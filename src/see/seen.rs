@@ -7,11 +7,12 @@ use crate::host::compose::Compose;
 use crate::host::compose::Scope;
 use crate::host::container::{Container, same_reference};
 use crate::host::nginx::Probe;
+use crate::router::Kind;
 use crate::slots::making::Making;
 use crate::slots::within::Within;
 use crate::swap::history::Record;
 use crate::swap::journal::Journal;
-use crate::swap::plan::First;
+use crate::swap::plan::{First, How};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -34,8 +35,8 @@ pub struct Observation {
     pub services: Vec<ServiceSeen>,
     /// nginx.
     pub nginx: NginxSeen,
-    /// Its configuration file with the upstreams.
-    pub conf: ConfSeen,
+    /// The files that a release changes: those with the words that name a slot.
+    pub confs: Vec<ConfSeen>,
     /// Compose services that the slots need and that are not running.
     pub needs: Vec<String>,
     /// How compose makes them, the slots and nginx.
@@ -63,11 +64,11 @@ pub struct ServiceSeen {
     pub ship: bool,
     /// Its slots.
     pub slots: [SlotSeen; 2],
-    /// The upstream that routes to it.
+    /// The upstream that routes to it; empty where its words stand in none.
     pub upstream: String,
-    /// The port that its slots listen on.
-    pub port: u16,
-    /// The slot that the configuration file names.
+    /// The port that each of its slots listens on.
+    pub ports: [u16; 2],
+    /// The slot that the configuration files name.
     pub in_conf: usize,
     /// The slot that serves.
     pub live: Live,
@@ -75,8 +76,12 @@ pub struct ServiceSeen {
     pub health: HealthSettings,
     /// How long a container may take to stop.
     pub stop_timeout: Duration,
-    /// The word in nginx's file that names the slot: where it stands.
+    /// The words in nginx's files that name the slot: where they stand.
     pub word: String,
+    /// nginx looks the slot's name up at each request, so that only a request can prove where it leads.
+    pub late: bool,
+    /// nginx names both slots for good, so that it can't be reloaded or started while one of them does not run.
+    pub stays: bool,
     /// Requests through nginx that lead to it, plainest first.
     pub candidates: Vec<Probe>,
     /// What was seen of it.
@@ -117,7 +122,9 @@ pub struct SlotSeen {
 /// nginx on a host.
 #[derive(Debug)]
 pub struct NginxSeen {
-    /// Its compose service.
+    /// Where it runs.
+    pub kind: Kind,
+    /// Its compose service, or its container's name.
     pub service: String,
     /// Its container, if it runs.
     pub running: Option<Container>,
@@ -125,15 +132,28 @@ pub struct NginxSeen {
     pub guard: Option<String>,
 }
 
-/// nginx's configuration file on the host.
-#[derive(Debug)]
+/// One of nginx's files on the host, or a link.
+#[derive(Debug, Clone)]
 pub struct ConfSeen {
     /// Its path on the host.
     pub path: String,
-    /// Its text.
+    /// Its text; of a link, where it leads.
     pub text: String,
-    /// It is mounted alone.
-    pub in_place: bool,
+    /// How it is written.
+    pub how: How,
+    /// The words in it that name slots.
+    pub changes: Vec<Change>,
+}
+
+/// A part of a file that is another one for either slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Which service's slots.
+    pub service: usize,
+    /// From and to which byte.
+    pub at: (usize, usize),
+    /// What stands there for either slot.
+    pub texts: [String; 2],
 }
 
 /// Where cutover keeps its state on a host: `(root, state of this environment)`.
@@ -142,6 +162,17 @@ pub fn state_paths(config: &Config) -> (String, String) {
     let environment = config.environment.as_ref().map_or("default", |name| name.as_str());
     let state = format!("{root}/{environment}");
     (root, state)
+}
+
+impl NginxSeen {
+    /// Where it runs, for people.
+    pub fn words(&self) -> String {
+        match self.kind {
+            Kind::Compose => self.service.clone(),
+            Kind::Container => format!("in the container {}", self.service),
+            Kind::Host => "on the host".to_owned(),
+        }
+    }
 }
 
 impl ServiceSeen {
@@ -163,6 +194,11 @@ impl ServiceSeen {
         let places = [one, two].map(place).into_iter().filter(|_| elsewhere);
         let images = [one, two].map(image).into_iter().filter(|_| !same_reference(&one.reference, &two.reference));
         profiles.chain(places).chain(images).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The words that name its slot, for people: the upstream that they stand in, else where they stand.
+    pub fn route(&self) -> String {
+        if self.upstream.is_empty() { self.word.clone() } else { format!("upstream {}", self.upstream) }
     }
 
     /// Whether an image is on the host under a name of this repository.

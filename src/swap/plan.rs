@@ -4,11 +4,12 @@ use crate::config::{Bake, HealthSettings, HostHook};
 use crate::host::compose::Compose;
 use crate::host::compose::{Condition, Scope};
 use crate::host::nginx::Probe;
+use crate::router::Kind;
 use crate::see::interpret::evidence::Evidence;
 use crate::see::read::traffic::Place;
 use crate::slots::making::Making;
 use crate::slots::within::Within;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -38,8 +39,9 @@ pub struct Plan {
     pub services: Vec<ServicePlan>,
     /// nginx, which is never recreated.
     pub nginx: NginxPlan,
-    /// Its configuration.
-    pub conf: ConfPlan,
+    /// Its files that change, all before one reload; a plan of before has one.
+    #[serde(deserialize_with = "one_or_many")]
+    pub conf: Vec<ConfPlan>,
     /// Compose services that the slots need and that are not running.
     pub needs: Vec<String>,
     /// How compose makes those services, the slots and nginx.
@@ -130,8 +132,17 @@ pub struct ServicePlan {
     pub from: Option<OldSlot>,
     /// The slot to start.
     pub to: NewSlot,
-    /// nginx's upstream.
+    /// nginx's upstream; empty where the words that name the slot stand in none.
     pub upstream: String,
+    /// Where those words stand, for people.
+    #[serde(default)]
+    pub words: String,
+    /// nginx looks the slot's name up at each request, so that only a request can prove where it leads.
+    #[serde(default)]
+    pub late: bool,
+    /// nginx names both slots for good, so that the old one goes on running: it could not be reloaded without it.
+    #[serde(default)]
+    pub stays: bool,
     /// The port that the slot listens on.
     pub port: u16,
     /// When it is healthy.
@@ -157,6 +168,9 @@ pub struct OldSlot {
     /// The container's addresses.
     #[serde(default)]
     pub addresses: Vec<String>,
+    /// The port that it listens on; 0: that of the new one.
+    #[serde(default)]
+    pub port: u16,
     /// The version that it runs, where known.
     pub version: Option<String>,
     /// It was seen to receive what nginx was asked for.
@@ -197,7 +211,10 @@ pub struct Kept {
 /// nginx on the host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NginxPlan {
-    /// Its compose service.
+    /// Where it runs.
+    #[serde(default)]
+    pub kind: Kind,
+    /// Its compose service, or its container's name.
     pub service: String,
     /// Its running container; `None`: it is started when the slots are healthy.
     pub container: Option<String>,
@@ -211,12 +228,12 @@ pub struct NginxPlan {
     pub guard: Option<String>,
 }
 
-/// nginx's configuration file.
+/// One of nginx's files, or a link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfPlan {
     /// Its path on the host.
     pub path: String,
-    /// Its text now.
+    /// Its text now; of a link, where it leads.
     pub before: String,
     /// Its text afterwards.
     pub after: String,
@@ -224,12 +241,74 @@ pub struct ConfPlan {
     pub back: String,
     /// The file alone is mounted: a rename would leave the container with the old one.
     pub in_place: bool,
+    /// It is a link: where it leads changes.
+    #[serde(default)]
+    pub link: bool,
+}
+
+/// How a file of nginx's is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// As a whole, by rename.
+    Rename,
+    /// In place, since it alone is mounted.
+    InPlace,
+    /// It is a link, which is led elsewhere.
+    Link,
+}
+
+impl ConfPlan {
+    /// How it is changed.
+    pub fn how(&self) -> How {
+        match (self.link, self.in_place) {
+            (true, _) => How::Link,
+            (false, true) => How::InPlace,
+            (false, false) => How::Rename,
+        }
+    }
+}
+
+impl How {
+    /// As scripts call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            How::Rename => "rename",
+            How::InPlace => "in-place",
+            How::Link => "link",
+        }
+    }
+}
+
+/// What plans of before have one of.
+fn one_or_many<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<ConfPlan>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Confs {
+        Many(Vec<ConfPlan>),
+        One(ConfPlan),
+    }
+    Ok(match Confs::deserialize(from)? {
+        Confs::Many(all) => all,
+        Confs::One(one) => vec![one],
+    })
 }
 
 impl OldSlot {
     /// Where its connections are to be seen.
     pub fn place(&self) -> Place {
         Place { pid: self.pid, addresses: self.addresses.clone() }
+    }
+}
+
+impl ServicePlan {
+    /// The words that name its slot, for people: the upstream that they stand in, else where they stand.
+    pub fn route(&self) -> String {
+        if self.upstream.is_empty() { self.words.clone() } else { format!("upstream {}", self.upstream) }
+    }
+
+    /// The port that the old slot listens on.
+    pub fn old_port(&self) -> u16 {
+        self.from.as_ref().map(|old| old.port).filter(|port| *port != 0).unwrap_or(self.port)
     }
 }
 
@@ -246,12 +325,17 @@ impl Plan {
 
     /// nginx has to take its file, or the file has to be changed for an nginx that is yet to be started.
     pub fn is_rerouted(&self) -> bool {
-        self.is_routing() || self.conf.before != self.conf.after
+        self.is_routing() || self.conf.iter().any(|conf| conf.before != conf.after)
     }
 
     /// What there is to say of each service.
     pub(super) fn each(&self, text: impl Fn(&ServicePlan) -> String) -> String {
         self.services.iter().map(text).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Some old slot is stopped once nginx has left it.
+    pub fn is_retiring(&self) -> bool {
+        self.services.iter().any(|service| service.from.is_some() && !service.stays)
     }
 
     /// Some slot serves now.

@@ -1,14 +1,13 @@
 //! Making a plan of what was seen on a host.
 
-use super::plan::{ConfPlan, FORMAT, HookPlan, Kept, NewSlot, NginxPlan, OldSlot, Plan, ServicePlan};
+use super::plan::{ConfPlan, FORMAT, HookPlan, How, Kept, NewSlot, NginxPlan, OldSlot, Plan, ServicePlan};
 use super::prune;
 use crate::config::Config;
 use crate::host::container::{Container, same_reference};
-use crate::host::nginx::point;
 use crate::see::interpret::evidence::Live;
 use crate::see::read::traffic::Place;
-use crate::see::seen::{Observation, ServiceSeen, SlotSeen};
-use anyhow::{Context as _, Result, anyhow};
+use crate::see::seen::{ConfSeen, Observation, ServiceSeen, SlotSeen};
+use anyhow::{Context as _, Result};
 use std::collections::BTreeMap;
 
 /// What shall be live: a version, and what to pull for each service, in the order of the configuration.
@@ -73,19 +72,14 @@ impl Plan {
             compose: seen.compose,
             services,
             nginx: NginxPlan {
+                kind: seen.nginx.kind,
                 service: seen.nginx.service.clone(),
                 container: seen.nginx.running.as_ref().map(|container| container.id.clone()),
                 addresses: seen.nginx.running.as_ref().map(Container::addresses).unwrap_or_default(),
                 pid: seen.nginx.running.as_ref().map(|container| container.state.pid),
                 guard: seen.nginx.guard.clone().filter(|_| config.nginx.keepalive_guard && seen.conf_is_true()),
             },
-            conf: ConfPlan {
-                path: seen.conf.path.clone(),
-                before: seen.conf.text.clone(),
-                after: pointed(seen, |service| Some(service.next()))?,
-                back: pointed(seen, |service| service.live.slot())?,
-                in_place: seen.conf.in_place,
-            },
+            conf: seen.confs.iter().map(|conf| conf.plan(&seen.services)).collect(),
             needs: seen.needs.clone(),
             makings: seen.makings.clone(),
             remove_old: seen.leaned_on,
@@ -98,16 +92,18 @@ impl Plan {
     }
 }
 
-/// The configuration's text with the upstream of every service at the slot that `which` names; `None`: as it is.
-fn pointed(seen: &Observation, which: impl Fn(&ServiceSeen) -> Option<usize>) -> Result<String> {
-    let mut text = seen.conf.text.clone();
-    for service in &seen.services {
-        let hosts: Vec<&str> = service.slots.iter().map(|slot| slot.host.as_str()).collect();
-        let Some(slot) = which(service) else { continue };
-        text = point(&text, &service.upstream, &hosts, &service.slots[slot].host)
-            .map_err(|error| anyhow!("{}: {error}", service.name))?;
+impl ConfSeen {
+    /// What becomes of it.
+    fn plan(&self, services: &[ServiceSeen]) -> ConfPlan {
+        ConfPlan {
+            path: self.path.clone(),
+            before: self.text.clone(),
+            after: self.with(|service| Some(services[service].next())),
+            back: self.with(|service| services[service].live.slot()),
+            in_place: self.how == How::InPlace,
+            link: self.how == How::Link,
+        }
     }
-    Ok(text)
 }
 
 impl Observation {
@@ -132,6 +128,7 @@ impl ServiceSeen {
             Live::None => None,
         };
         let old = |(slot, proved): (usize, bool)| {
+            let port = self.ports[slot];
             let slot: &SlotSeen = &self.slots[slot];
             let container = slot.container.as_ref()?;
             Some(OldSlot {
@@ -140,6 +137,7 @@ impl ServiceSeen {
                 pid: container.state.pid,
                 restart: container.host_config.restart_policy.word(),
                 addresses: container.addresses(),
+                port,
                 version: slot.version.clone(),
                 proved,
             })
@@ -184,7 +182,10 @@ impl ServiceSeen {
                 running,
             },
             upstream: self.upstream.clone(),
-            port: self.port,
+            words: self.word.clone(),
+            late: self.late,
+            stays: self.stays,
+            port: self.ports[self.next()],
             health: self.health.clone(),
             stop_timeout: self.stop_timeout,
             probe: self.looked.probe.clone(),

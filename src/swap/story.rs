@@ -19,7 +19,7 @@ const STORY: [Line; 15] = [
     line(Step::Bake,         Phase::Watch,   |plan| plan.bake.is_some()),
     line(Step::AfterSwitch,  Phase::Drain,   |plan| plan.after_switch.is_some()),
     line(Step::Drain,        Phase::Drain,   Plan::is_routing),
-    line(Step::Retire,       Phase::Finish,  Plan::replaces),
+    line(Step::Retire,       Phase::Finish,  Plan::is_retiring),
     line(Step::Record,       Phase::Finish,  |_| true),
 ];
 

@@ -18,12 +18,18 @@ pub async fn mend(host: &Host, state: &str, holder: &Holder) -> Result<Option<St
     if !journal.begun.contains(&Step::Route) {
         return Ok(None);
     }
-    let Some(conf) = journal.plan.map(|plan| plan.conf).filter(|conf| conf.in_place) else { return Ok(None) };
-    let fence = Fence { state: state.to_owned(), holder: holder.id.clone() };
-    let script = Script::new("to mend a file that was half written", include_str!("step/mend.sh"))
-        .with(&[SAY, CORE, NGINX])
-        .fenced(&fence)
-        .set("file", &conf.path);
-    let said = sections(&host.run(&script).await?)?;
-    Ok(said.into_iter().find(|section| section.name == "mended").map(|section| section.text))
+    let confs = journal.plan.map(|plan| plan.conf).unwrap_or_default();
+    let mut mended = None;
+    for (number, conf) in confs.iter().enumerate().filter(|(_, conf)| conf.in_place) {
+        let fence = Fence { state: state.to_owned(), holder: holder.id.clone() };
+        let script = Script::new("to mend a file that was half written", include_str!("step/mend.sh"))
+            .with(&[SAY, CORE, NGINX])
+            .fenced(&fence)
+            .set("file", &conf.path)
+            .set("n", if number == 0 { String::new() } else { format!(".{}", number + 1) });
+        let said = sections(&host.run(&script).await?)?;
+        let file = said.into_iter().find(|section| section.name == "mended").map(|section| section.text);
+        mended = mended.or(file);
+    }
+    Ok(mended)
 }

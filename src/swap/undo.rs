@@ -8,6 +8,7 @@ use crate::host::script::Script;
 use crate::host::{Kind, Unnamed, kind};
 use crate::report::Level;
 use crate::report::stop::Reason;
+use crate::router;
 use futures_util::future::join_all;
 
 /// Puts every host back as it was, all at once whatever the limit: a cancelled job has no time. What could not be put back
@@ -73,7 +74,12 @@ pub async fn one(swap: &mut HostSwap<'_>, reason: &str, hurried: bool) -> Result
 async fn find_nginx(swap: &mut HostSwap<'_>) {
     let Some(nginx) = &swap.nginx.container else { return };
     let script = Script::new("to find nginx", include_str!("step/nginx_now.sh")).scope(&swap.scope);
-    if let Ok(found) = swap.host.run(&script.args([nginx, &swap.plan.nginx.service])).await {
+    let place = match swap.plan.nginx.kind {
+        router::Kind::Compose => "service",
+        router::Kind::Container => "container",
+        router::Kind::Host => return,
+    };
+    if let Ok(found) = swap.host.run(&script.args([nginx, place, &swap.plan.nginx.service])).await {
         swap.nginx.container =
             Some(String::from_utf8_lossy(&found).trim().to_owned()).filter(|found| !found.is_empty());
     }

@@ -1,37 +1,6 @@
-//! Which upstream leads where, and pointing one at another slot.
+//! The upstreams of a text, and what a text says whatever its spaces and comments are.
 
 use super::{Directive, Malformed, Upstream, UpstreamServer, parse};
-use std::fmt;
-
-/// Why an upstream could not be pointed at a slot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotPointed {
-    /// The text cannot be read.
-    Malformed(Malformed),
-    /// No upstream of that name.
-    NoUpstream(String),
-    /// The upstream has no `server` line with one of the hosts.
-    NoServer {
-        /// The upstream looked at.
-        upstream: String,
-        /// The hosts looked for.
-        hosts: Vec<String>,
-    },
-}
-
-impl fmt::Display for NotPointed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            NotPointed::Malformed(why) => why.fmt(f),
-            NotPointed::NoUpstream(name) => write!(f, "there is no `upstream {name}`"),
-            NotPointed::NoServer { upstream, hosts } => {
-                write!(f, "`upstream {upstream}` has no `server` line for {}", hosts.join(" or "))
-            }
-        }
-    }
-}
-
-impl std::error::Error for NotPointed {}
 
 /// Every upstream of the text, in blocks of any depth.
 pub fn upstreams(text: &str) -> Result<Vec<Upstream>, Malformed> {
@@ -44,23 +13,17 @@ pub fn upstreams(text: &str) -> Result<Vec<Upstream>, Malformed> {
     Ok(found)
 }
 
-/// The text with `server FROM…` in `upstream` made `server TO…`, for every FROM of `hosts`; port and parameters stay,
-/// and so does every other byte. Text that already says so comes back as it is.
-pub fn point(text: &str, upstream: &str, hosts: &[&str], to: &str) -> Result<String, NotPointed> {
-    let all = upstreams(text).map_err(NotPointed::Malformed)?;
-    let upstream =
-        all.iter().find(|u| u.name == upstream).ok_or_else(|| NotPointed::NoUpstream(upstream.to_owned()))?;
-    let mut out = text.to_owned();
-    let mut any = false;
-    for server in upstream.servers.iter().rev().filter(|s| hosts.contains(&s.host.as_str()) || s.host == to) {
-        out.replace_range(server.host_at.0..server.host_at.1, to);
-        any = true;
+/// What a text says: its directives, without comments and with one space between words. `None`: it can't be read.
+pub fn says(text: &str) -> Option<String> {
+    fn one(directive: &Directive) -> String {
+        let words: Vec<&str> = directive.words.iter().map(|word| word.text.as_str()).collect();
+        let block = directive.block.as_ref().map(|block| format!(" {{ {} }}", all(block)));
+        format!("{}{}", words.join(" "), block.unwrap_or_else(|| ";".to_owned()))
     }
-    if !any {
-        let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
-        return Err(NotPointed::NoServer { upstream: upstream.name.clone(), hosts });
+    fn all(tree: &[Directive]) -> String {
+        tree.iter().map(one).collect::<Vec<_>>().join(" ")
     }
-    Ok(out)
+    parse(text).ok().map(|tree| all(&tree))
 }
 
 fn walk(tree: &[Directive], visit: &mut dyn FnMut(&Directive)) {
@@ -87,7 +50,8 @@ pub(super) fn server(directive: &Directive) -> Option<UpstreamServer> {
         host: host.to_owned(),
         port,
         spare: directive.args().any(|arg| arg == "down" || arg == "backup"),
-        host_at: (word.start, word.start + host.len()),
+        has_port: split.is_some(),
+        address_at: (word.start, word.end),
     })
 }
 
@@ -95,32 +59,11 @@ pub(super) fn server(directive: &Directive) -> Option<UpstreamServer> {
 mod tests {
     use super::*;
 
-    const REFERENCE: &str = "upstream backend-api {\n  server blue:3001; \n}\n\nserver {\n  listen 80;\n  listen [::]:80;\n\n  location / {\n    proxy_pass http://backend-api; # to blue\n  }\n}\n";
-
     #[test]
-    fn only_the_server_address_changes() {
-        let green = point(REFERENCE, "backend-api", &["blue", "green"], "green").expect("points");
-        assert_eq!(green, REFERENCE.replace("server blue:3001", "server green:3001"));
-        assert_eq!(point(&green, "backend-api", &["blue", "green"], "green").expect("points"), green);
-        assert_eq!(point(&green, "backend-api", &["blue", "green"], "blue").expect("points"), REFERENCE);
-    }
-
-    #[test]
-    fn parameters_comments_and_other_upstreams_stay() {
-        let text = "upstream a { # blue\n server blue:1 max_fails=0;\n keepalive 8; }\nupstream b { server blue:2; }";
-        let expected =
-            "upstream a { # blue\n server green:1 max_fails=0;\n keepalive 8; }\nupstream b { server blue:2; }";
-        assert_eq!(point(text, "a", &["blue", "green"], "green").as_deref(), Ok(expected));
-    }
-
-    #[test]
-    fn what_cannot_be_pointed_says_why() {
-        let message = |text, upstream| point(text, upstream, &["blue", "green"], "green").expect_err("no").to_string();
-        assert_eq!(message(REFERENCE, "other"), "there is no `upstream other`");
-        assert_eq!(
-            message("upstream a { server evergreen:1; }", "a"),
-            "`upstream a` has no `server` line for blue or green"
-        );
+    fn what_a_text_says_has_neither_comments_nor_spaces() {
+        let text = "# the blue one\nupstream  a {\n server blue:1; # here\n}\n";
+        assert_eq!(says(text).as_deref(), Some("upstream a { server blue:1; }"));
+        assert_eq!(says("upstream a {"), None);
     }
 
     #[test]

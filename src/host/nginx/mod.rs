@@ -5,13 +5,15 @@ mod guards;
 mod hosts;
 mod parse;
 mod routes;
+mod target;
 mod tree;
 
-pub use edit::{NotPointed, point, upstreams};
+pub use edit::{says, upstreams};
 pub use guards::Guards;
 pub use parse::{Directive, Malformed, Word, parse};
-pub use routes::{Pass, Routes, SlotWord, Target};
-pub use tree::Place;
+pub use routes::{Pass, Routes};
+pub use target::Target;
+pub use tree::{Place, Span};
 
 /// An `upstream NAME { … }` block and the `server` lines in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +33,10 @@ pub struct UpstreamServer {
     pub port: u16,
     /// Has `down` or `backup` behind the address, so takes no traffic normally.
     pub spare: bool,
-    /// Byte offsets of `host` in the text.
-    pub(crate) host_at: (usize, usize),
+    /// The port is written.
+    pub(crate) has_port: bool,
+    /// Byte offsets of the whole address in the text.
+    pub(crate) address_at: (usize, usize),
 }
 
 /// How a request must look to be routed to an upstream: what to connect to and what to ask.

@@ -5,52 +5,22 @@ fn routes(files: &[(&str, &str)]) -> Routes {
     Routes::of(&files)
 }
 
-fn slots() -> [Vec<String>; 2] {
-    ["blue", "green"].map(|slot| vec![slot.to_owned()])
-}
-
-const TWO_UPSTREAMS: &[(&str, &str)] = &[
-    (
-        "/etc/nginx/conf.d/default.conf",
-        "upstream blue { server blue:8080 max_fails=3; }\nupstream green { server green:8080; }\nserver {\n include \
-         /etc/nginx/conf.d/env.inc;\n location /health/blue { proxy_pass http://blue/; }\n location / { proxy_pass \
-         http://$service_url; }\n}",
-    ),
-    ("/etc/nginx/conf.d/env.inc", "set $service_url green;"),
-];
-
 #[test]
-fn a_variable_is_followed_to_the_slot_with_every_word_on_the_way() {
-    let routes = routes(TWO_UPSTREAMS);
-    let users = routes.passes.iter().find(|pass| pass.location == "location /").expect("a location");
-    let led = routes.leads_to(&users.targets[0], &slots());
-    let places: Vec<_> = led[0].1.iter().map(|place| place.to_string()).collect();
-    assert_eq!(led[0].0, 1);
-    assert_eq!(
-        places,
-        ["/etc/nginx/conf.d/default.conf:6", "/etc/nginx/conf.d/env.inc:1", "/etc/nginx/conf.d/default.conf:2"]
-    );
-    let words = routes.slot_words(&slots());
-    let words: Vec<_> = words.iter().map(|word| (word.slot, word.upstream.as_deref())).collect();
-    assert_eq!(words, [(0, Some("blue")), (1, Some("green"))]);
-}
-
-#[test]
-fn words_outside_of_upstreams_are_found() {
-    let text = "map $http_x $pool { default blue:3001; ~b green:3001; }\nserver { location / { proxy_pass \
-                http://$pool$request_uri; } location /ws { proxy_pass http://green:3001; } location /x { proxy_pass \
-                $scheme://api$request_uri; } }\nupstream api { server blue:3001; }";
-    let routes = routes(&[("/etc/nginx/nginx.conf", text)]);
-    let words = routes.slot_words(&slots());
-    let words: Vec<_> = words.iter().map(|w| (w.slot, w.upstream.as_deref(), w.place.line)).collect();
-    assert_eq!(words, [(0, Some("api"), 3), (0, None, 1), (1, None, 1), (1, None, 2)]);
-    assert_eq!(routes.probes("api")[0].path, "/x");
+fn a_variable_is_followed_with_every_word_on_the_way() {
+    let conf = "server {\n include /etc/nginx/conf.d/env.inc;\n location / { proxy_pass http://$service_url; }\n}";
+    let routes =
+        routes(&[("/etc/nginx/conf.d/default.conf", conf), ("/etc/nginx/conf.d/env.inc", "set $service_url green;")]);
+    let target = &routes.passes[0].targets[0];
+    let places: Vec<_> = target.places.iter().map(|place| place.to_string()).collect();
+    assert_eq!(places, ["/etc/nginx/conf.d/default.conf:3", "/etc/nginx/conf.d/env.inc:1"]);
+    assert!(target.variable && target.name == "green");
+    assert_eq!(target.span.as_ref().map(|span| (span.start, span.end)), Some((17, 22)));
 }
 
 #[test]
 fn the_plainest_request_comes_first() {
     let probes = |text: &str, upstream: &str| {
-        let probes = routes(&[("/etc/nginx/nginx.conf", text)]).probes(upstream);
+        let probes = routes(&[("/etc/nginx/nginx.conf", text)]).probes(|_, target| target.name == upstream);
         probes.into_iter().map(|p| (p.port, p.tls, p.host, p.path)).collect::<Vec<_>>()
     };
     let tls = "server { listen 443 ssl; server_name _ www.example.com; location /api/ { proxy_pass http://api/; } }";
@@ -65,7 +35,7 @@ fn the_plainest_request_comes_first() {
     assert_eq!(probes(&both, "api")[..2], [plain("/v"), plain("/deep/er")]);
     assert_eq!(probes(&both, "api").last(), Some(&plain("/")), "guarded last");
     assert_eq!(probes(&both, "shop"), [plain("/shop")]);
-    let own = routes(&[("/etc/nginx/nginx.conf", &*both)]).probes("shop").remove(0);
+    let own = routes(&[("/etc/nginx/nginx.conf", &*both)]).probes(|_, to| to.name == "shop").remove(0);
     assert!(own.guards.closed, "a file may be there");
     assert_eq!(probes(&both, "other"), []);
 }
@@ -78,7 +48,7 @@ fn what_nginx_answers_by_itself_is_known() {
             limit_req_zone $server_name zone=all:1m rate=5r/s;
             server {{ {server} location / {{ {location} proxy_pass http://api; }} }} }}"
         );
-        routes(&[("/etc/nginx/nginx.conf", &text)]).probes("api").remove(0)
+        routes(&[("/etc/nginx/nginx.conf", &text)]).probes(|_, to| to.name == "api").remove(0)
     };
     let guards = |server: &str, location: &str| one(server, location).guards;
     assert_eq!(guards("", ""), Guards::default());

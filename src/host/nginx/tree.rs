@@ -1,6 +1,6 @@
 //! All files of a configuration as nginx reads them: includes in their place, and every word with its file and line.
 
-use super::{Directive, Word, parse};
+use super::{Directive, parse};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -23,6 +23,17 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file, self.line)
     }
+}
+
+/// Bytes of a file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span {
+    /// The file and the line.
+    pub place: Place,
+    /// Offset of the first byte.
+    pub start: usize,
+    /// Offset behind the last one.
+    pub end: usize,
 }
 
 /// One file, read.
@@ -63,12 +74,14 @@ impl<'a> Node<'a> {
 
     /// Where its first word stands.
     pub(super) fn place(&self) -> Place {
-        self.place_of(&self.directive.words[0])
+        let first = &self.directive.words[0];
+        self.span(first.start, first.end).place
     }
 
-    pub(super) fn place_of(&self, word: &Word) -> Place {
-        let line = 1 + self.source.text.as_bytes()[..word.start].iter().filter(|byte| **byte == b'\n').count();
-        Place { file: self.source.path.to_owned(), line }
+    /// Bytes of the file that it stands in.
+    pub(super) fn span(&self, start: usize, end: usize) -> Span {
+        let line = 1 + self.source.text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count();
+        Span { place: Place { file: self.source.path.to_owned(), line }, start, end }
     }
 }
 
@@ -80,19 +93,41 @@ pub(super) fn sources(files: &[(String, String)]) -> Vec<Source<'_>> {
 
 /// The files that no other one includes, with all that they include in its place.
 pub(super) fn expand<'a>(sources: &'a [Source<'a>]) -> Vec<Node<'a>> {
+    roots(sources, &mut BTreeSet::new())
+}
+
+/// The same; `read` gets the paths of all files on the way.
+fn roots<'a>(sources: &'a [Source<'a>], read: &mut BTreeSet<&'a str>) -> Vec<Node<'a>> {
     let mut included = BTreeSet::new();
-    let roots = |source: &'a Source<'a>, included: &mut BTreeSet<&'a str>| {
-        nodes(sources, source, &source.directives, 0, included)
-    };
     for source in sources {
-        roots(source, &mut included);
+        nodes(sources, source, &source.directives, 0, &mut included);
     }
     let main = sources.iter().find(|source| source.directives.iter().any(|d| d.name() == "http"));
     let is_root = |source: &&'a Source<'a>| match main {
         Some(main) => std::ptr::eq(*source, main),
-        None => !included.contains(source.path) && (source.path.ends_with(".conf") || source.path.contains("/sites-")),
+        None => !included.contains(source.path) && is_read_by_default(source.path),
     };
-    sources.iter().filter(is_root).flat_map(|source| roots(source, &mut BTreeSet::new())).collect()
+    let mut all = Vec::new();
+    for source in sources.iter().filter(is_root) {
+        read.insert(source.path);
+        all.extend(nodes(sources, source, &source.directives, 0, read));
+    }
+    all
+}
+
+/// The files that a configuration is made of, as far as it can be read: its main file, or what is read by default, with all
+/// that these include.
+pub(super) fn read<'a>(sources: &'a [Source<'a>]) -> BTreeSet<&'a str> {
+    let mut read = BTreeSet::new();
+    roots(sources, &mut read);
+    read
+}
+
+/// What the images of nginx, and the packages of distributions, include in their own nginx.conf.
+fn is_read_by_default(path: &str) -> bool {
+    let below = path.strip_prefix(PREFIX).and_then(|rest| rest.strip_prefix("conf.d/"));
+    let is_deeper = below.is_some_and(|below| below.contains('/'));
+    (path.ends_with(".conf") && !is_deeper) || path.contains("/sites-")
 }
 
 fn nodes<'a>(

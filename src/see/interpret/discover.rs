@@ -1,8 +1,7 @@
-//! Finding the slots, nginx and its configuration file in a project that says nothing of them. Pure functions.
+//! Finding the slots and nginx in a project that says nothing of them. Pure functions.
 
 use crate::config::{Config, ImageName, ServiceSettings as Wanted, SlotSettings};
 use crate::host::compose::Project;
-use crate::host::nginx::{Upstream, upstreams};
 
 /// Compose leaves services out whose profile is not active.
 const PROFILES: &str =
@@ -145,41 +144,6 @@ fn is_nginx(image: &str) -> bool {
     name.split([':', '@']).next().is_some_and(|name| name.contains("nginx"))
 }
 
-/// The file (by its place in `files`) and upstream that route to one of `hosts`, or why there is not exactly one.
-pub fn route(files: &[(String, String)], hosts: &[&str], stated: Option<&str>) -> Result<(usize, Upstream), String> {
-    let mut found: Vec<(usize, Upstream)> = Vec::new();
-    let mut names = Vec::new();
-    let mut broken = Vec::new();
-    for (at, (path, text)) in files.iter().enumerate() {
-        let all = match upstreams(text) {
-            Ok(all) => all,
-            Err(why) => {
-                broken.push(format!("{path} {why}"));
-                continue;
-            }
-        };
-        names.extend(all.iter().map(|upstream| upstream.name.clone()));
-        let ours = |upstream: &Upstream| match stated {
-            Some(stated) => upstream.name == stated,
-            None => upstream.servers.iter().any(|server| hosts.contains(&server.host.as_str())),
-        };
-        found.extend(all.into_iter().filter(ours).map(|upstream| (at, upstream)));
-    }
-    let hosts = hosts.join(" or ");
-    match found.len() {
-        1 => Ok(found.remove(0)),
-        0 if !broken.is_empty() => Err(format!("can't be read: {}", broken.join("; "))),
-        0 if files.is_empty() => Err("no configuration file is mounted into nginx".to_owned()),
-        0 if names.is_empty() => Err(format!("no upstream has a server {hosts}; there is no upstream at all")),
-        0 => Err(format!("no upstream has a server {hosts}; there are {}", names.join(", "))),
-        _ => Err(format!("several upstreams have a server {hosts}: {}", upstream_names(&found))),
-    }
-}
-
-fn upstream_names(found: &[(usize, Upstream)]) -> String {
-    found.iter().map(|(_, upstream)| upstream.name.as_str()).collect::<Vec<_>>().join(", ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -253,17 +217,5 @@ mod tests {
             Err(format!("no compose service has the image devrank/backend-api; the project has one{PROFILES}"))
         );
         assert_eq!(nginx(&project, Some("n")), Err("the compose project has no service n; it has one".to_owned()));
-    }
-
-    #[test]
-    fn the_route_is_the_upstream_with_a_slot() {
-        let files = vec![
-            ("/a.conf".to_owned(), "upstream other { server x:1; }".to_owned()),
-            ("/b.conf".to_owned(), "upstream api { server blue:3001; }".to_owned()),
-        ];
-        let (at, upstream) = route(&files, &["blue", "green"], None).expect("one");
-        assert_eq!((at, upstream.name.as_str(), upstream.servers[0].port), (1, "api", 3001));
-        assert!(route(&files, &["red"], None).expect_err("none").contains("there are other, api"));
-        assert!(route(&[], &["red"], None).is_err());
     }
 }

@@ -156,7 +156,7 @@ impl Looking<'_> {
         }
         let address = self.question.slots[slot].as_ref().and_then(|slot| slot.addresses.first());
         let Some(address) = address else { return false };
-        let own = ask_directly(self.question.host, address, self.question.port, probe).await;
+        let own = ask_directly(self.question.host, address, self.question.ports[slot], probe).await;
         own.is_ok_and(|own| own.status == status)
     }
 

@@ -1,6 +1,7 @@
 //! Which of the host's files nginx reads: by their own path in its container, or through a link such as those of
 //! `sites-enabled`.
 
+use crate::host::nginx::Routes;
 use crate::see::interpret::project::Found;
 use crate::see::read::files::Look;
 
@@ -20,29 +21,28 @@ fn leads_to(link: &str, target: &str) -> String {
     format!("/{}", parts.join("/"))
 }
 
+/// How a link at this path in nginx's container says that it leads to `to`, from its own directory.
+pub(crate) fn relative(link: &str, to: &str) -> String {
+    let from: Vec<&str> = link.rsplit_once('/').map_or("", |(directory, _)| directory).split('/').collect();
+    let to: Vec<&str> = to.split('/').collect();
+    let same = from.iter().zip(&to[..to.len() - 1]).take_while(|(a, b)| a == b).count();
+    let up = std::iter::repeat_n("..", from.len() - same);
+    up.chain(to[same..].iter().copied()).collect::<Vec<_>>().join("/")
+}
+
 impl Found<'_> {
-    /// The names by which nginx may read a file of the host: its path in the container, and the links that lead there.
-    pub(crate) fn names_inside(&self, path: &str, look: &Look) -> Vec<String> {
-        let Some((inside, _)) = self.inside(path) else { return Vec::new() };
-        let links = look.links.iter().filter_map(|(link, target)| Some((self.inside(link)?.0, target)));
-        let through: Vec<String> =
-            links.filter(|(link, target)| leads_to(link, target) == inside).map(|(link, _)| link).collect();
-        std::iter::once(inside).chain(through).collect()
+    /// Whether nginx reads a file of the host by its own path; where nginx shows nothing, what it reads by default.
+    pub(crate) fn reads(&self, path: &str, look: &Look) -> bool {
+        let Some((inside, _)) = self.inside(path) else { return false };
+        match &look.dump {
+            Some(Ok(dump)) => dump.iter().any(|(read, _)| *read == inside),
+            _ => Routes::reads(&self.as_nginx_has_it(look), &inside),
+        }
     }
 
     /// The files of the host; links to others of them are none of their own.
     pub(crate) fn files(&self, look: &Look) -> Vec<(String, String)> {
         look.files.iter().filter(|(path, _)| self.behind(path, look) == path).cloned().collect()
-    }
-
-    /// The files of the host that nginx shows as read; all of them, where it shows nothing.
-    pub(crate) fn read_by_nginx(&self, look: &Look) -> Vec<(String, String)> {
-        let files = self.files(look);
-        let Some(Ok(dump)) = &look.dump else { return files };
-        let is_read = |(path, _): &(String, String)| {
-            self.names_inside(path, look).iter().any(|name| dump.iter().any(|(read, _)| read == name))
-        };
-        files.into_iter().filter(is_read).collect()
     }
 
     /// The file of the host that a path means: where a link stands there, what it leads to.
@@ -67,5 +67,12 @@ mod tests {
         }
         assert_eq!(leads_to(link, "other"), "/etc/nginx/sites-enabled/other");
         assert_eq!(leads_to("/a", "../../b"), "/b");
+    }
+
+    #[test]
+    fn a_link_says_where_it_leads_from_its_own_directory() {
+        assert_eq!(relative("/etc/nginx/conf.d/active.conf", "/etc/nginx/conf.d/slots/green.conf"), "slots/green.conf");
+        assert_eq!(relative("/etc/nginx/sites-enabled/app", "/etc/nginx/green/app"), "../green/app");
+        assert_eq!(leads_to("/etc/nginx/a/b", &relative("/etc/nginx/a/b", "/srv/c")), "/srv/c");
     }
 }

@@ -4,6 +4,8 @@ pub mod discover;
 pub mod evidence;
 mod links;
 pub mod making;
+pub(crate) mod places;
+pub(crate) mod ports;
 pub mod profiles;
 pub mod project;
 pub mod projects;

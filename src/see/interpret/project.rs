@@ -1,12 +1,15 @@
 //! What the compose project says of slots and nginx, before nginx's files are read.
 
 use crate::config::Config;
-use crate::host::compose::{Compose, Condition};
+use crate::host::compose::{Compose, Condition, Project};
 use crate::host::container::{Container, Mount, same_reference};
 use crate::host::nginx::Place;
+use crate::router::Kind;
+use crate::router::words::Called;
 use crate::see::interpret::discover;
 use crate::see::interpret::projects::Projects;
 use crate::see::judge::findings::Findings;
+use crate::see::read::elsewhere::Elsewhere;
 use crate::see::read::files::Look;
 use crate::see::read::survey::Survey;
 use crate::slots::within::Within;
@@ -16,6 +19,9 @@ use crate::swap::plan::First;
 /// What the compose project says, before nginx's files are read.
 pub(crate) struct Found<'a> {
     pub(crate) slots: Vec<[Slot<'a>; 2]>,
+    /// Where nginx runs.
+    pub(crate) kind: Kind,
+    /// Its compose service, or its container.
     pub(crate) nginx: String,
     pub(crate) nginx_running: Option<&'a Container>,
     /// What is mounted under `/etc/nginx`: (host, container).
@@ -39,7 +45,12 @@ pub(crate) struct Slot<'a> {
     pub(crate) container: Option<&'a Container>,
 }
 
-pub(crate) fn find<'a>(config: &Config, projects: &Projects<'a>, findings: &mut Findings) -> Option<Found<'a>> {
+pub(crate) fn find<'a>(
+    config: &Config,
+    projects: &Projects<'a>,
+    elsewhere: Option<&'a Elsewhere>,
+    findings: &mut Findings,
+) -> Option<Found<'a>> {
     let (survey, project, project_name) = (projects.survey, projects.project, &projects.scope.project);
     let container = |service: &str| survey.containers.iter().find(|c| c.is_of(project_name, service));
     let mut slots = Vec::new();
@@ -59,23 +70,20 @@ pub(crate) fn find<'a>(config: &Config, projects: &Projects<'a>, findings: &mut 
             ),
         }
     }
-    let nginx = match discover::nginx(project, config.nginx.service.as_ref().map(|name| name.as_str())) {
-        Ok(nginx) => nginx,
-        Err(why) => {
-            findings.refuse("nginx", why, "name nginx's compose service with `nginx: {service: …}` in cutover.yml");
-            return None;
-        }
-    };
     if slots.len() != config.services.len() {
         return None;
     }
-    let nginx_running = container(&nginx).filter(|container| container.is_running());
+    let (kind, nginx, outside) = find_nginx(config, project, &slots, elsewhere, findings)?;
+    let nginx_running = match kind {
+        Kind::Compose => container(&nginx).filter(|container| container.is_running()),
+        Kind::Container | Kind::Host => outside,
+    };
     let mounts = match nginx_running {
         Some(container) => {
             let binds = container.mounts.iter().filter(|mount| mount.r#type != "volume");
             binds.map(|mount| (mount.source.clone(), mount.destination.clone())).collect()
         }
-        None => project.services[&nginx].binds.clone(),
+        None => project.services.get(&nginx).map(|service| service.binds.clone()).unwrap_or_default(),
     };
     let mounts = mounts.into_iter().filter(|(_, to): &(String, String)| to.starts_with("/etc/nginx")).collect();
     let keep_prefix = match &config.environment {
@@ -88,6 +96,7 @@ pub(crate) fn find<'a>(config: &Config, projects: &Projects<'a>, findings: &mut 
     Some(Found {
         volumes,
         slots,
+        kind,
         nginx,
         nginx_running,
         mounts,
@@ -138,7 +147,55 @@ impl<'a> Slot<'a> {
     }
 }
 
+/// Where nginx runs, what it is called there, and its container where that is none of the compose project.
+fn find_nginx<'a>(
+    config: &Config,
+    project: &Project,
+    slots: &[[Slot<'_>; 2]],
+    elsewhere: Option<&'a Elsewhere>,
+    findings: &mut Findings,
+) -> Option<(Kind, String, Option<&'a Container>)> {
+    let containers = elsewhere.map(|elsewhere| elsewhere.containers.as_slice()).unwrap_or_default();
+    let of = |container: &'a Container| (Kind::Container, container.own_name().to_owned(), Some(container));
+    if let Some(stated) = &config.nginx.container {
+        let found = containers.iter().find(|container| container.own_name() == stated.as_str());
+        if found.is_none() {
+            let what = format!("no container {stated} runs on the host");
+            findings.refuse("nginx", what, "start it, or correct `nginx: {container: …}`; a release never starts it");
+        }
+        return found.map(of);
+    }
+    let why = match discover::nginx(project, config.nginx.service.as_ref().map(|name| name.as_str())) {
+        Ok(nginx) => return Some((Kind::Compose, nginx, None)),
+        Err(why) => why,
+    };
+    let running = slots.iter().flatten().filter_map(|slot| slot.container).filter(|container| container.is_running());
+    let running: Vec<&Container> = running.collect();
+    let beside = containers.iter().filter(|nginx| running.iter().any(|slot| slot.address_beside(nginx).is_some()));
+    let beside: Vec<&Container> = beside.collect();
+    match beside.as_slice() {
+        [one] => Some(of(one)),
+        [] => {
+            let todo = "name nginx's compose service with `nginx: {service: …}` in cutover.yml, or its container, if that is \
+                        none of the project, with `nginx: {container: …}`";
+            findings.refuse("nginx", why, todo);
+            None
+        }
+        several => {
+            let names: Vec<&str> = several.iter().map(|container| container.own_name()).collect();
+            let what = format!("{why}; several containers on the slots' networks could be nginx: {}", names.join(", "));
+            findings.refuse("nginx", what, "name the one with `nginx: {container: …}` in cutover.yml");
+            None
+        }
+    }
+}
+
 impl Slot<'_> {
+    /// What nginx may call it.
+    pub(crate) fn called(&self) -> Vec<Called> {
+        self.names.iter().map(|name| Called::name(name)).collect()
+    }
+
     /// Its container has volumes without a name, which compose hands on to the one that replaces it.
     pub(crate) fn inherits(&self) -> bool {
         self.container.is_some_and(|container| container.mounts.iter().any(Mount::is_anonymous))

@@ -1,13 +1,17 @@
-//! What the compose project and nginx's file say together: each service's slots, and the upstream that routes to it.
+//! What the compose project and nginx's files say together: each service's slots, and the words that route to one of them.
 
 use crate::config::{Config, ProbeStated, ServiceSettings};
 use crate::host::container::{Container, Image};
-use crate::host::nginx::{Guards, Probe, Routes, Upstream};
+use crate::host::nginx::{Guards, Probe, Routes};
 use crate::release::version::Version;
-use crate::see::interpret::discover;
+use crate::router::words::{Named, Pair, SlotWord, Words};
 use crate::see::interpret::evidence::Live;
 use crate::see::interpret::evidence::Looked;
+use crate::see::interpret::places::{Files, Source};
+use crate::see::interpret::ports::Asked;
 use crate::see::interpret::project::{Found, Slot};
+use crate::see::interpret::projects::Projects;
+use crate::see::judge;
 use crate::see::judge::findings::Findings;
 use crate::see::read::files::Look;
 use crate::see::seen::{ConfSeen, ServiceSeen, SlotSeen};
@@ -17,194 +21,193 @@ use std::time::Duration;
 
 pub(crate) struct PutTogether {
     pub(crate) services: Vec<ServiceSeen>,
-    pub(crate) conf: ConfSeen,
+    pub(crate) confs: Vec<ConfSeen>,
+}
+
+/// What services are put together from.
+struct Parts<'f, 'a> {
+    config: &'f Config,
+    projects: &'f Projects<'a>,
+    found: &'f Found<'a>,
+    look: &'f Look,
+    routes: Routes,
 }
 
 /// `None` where a finding refuses a release.
 pub(crate) fn put_together(
     config: &Config,
+    projects: &Projects<'_>,
     found: &Found<'_>,
     look: &Look,
     findings: &mut Findings,
 ) -> Option<PutTogether> {
-    let stated = config
-        .nginx
-        .conf
-        .as_ref()
-        .map(|conf| if conf.starts_with('/') { conf.clone() } else { format!("{}/{conf}", config.directory) })
-        .map(|conf| found.behind(&conf, look).to_owned());
-    let files: Vec<(String, String)> = match &stated {
-        Some(stated) => look.files.iter().filter(|(path, _)| stated == path).cloned().collect(),
-        None => found.files(look),
-    };
-    let read = if stated.is_some() { files.clone() } else { found.read_by_nginx(look) };
-    if let (Some(stated), true) = (&stated, files.is_empty()) {
-        let todo = "correct `nginx: {conf: …}` in cutover.yml, or mount the file into nginx";
-        findings.refuse("conf", format!("{stated} is not among the files mounted into nginx"), todo);
-        return None;
-    }
     let routes = Routes::of(&found.as_nginx_has_it(look));
+    let parts = Parts { config, projects, found, look, routes };
+    let mut files = Files { found, look, confs: Vec::new() };
+    let mut read: Vec<(String, Source)> = Vec::new();
     let mut services = Vec::new();
-    let mut at_file = None;
-    for (service, slots) in config.services.iter().zip(&found.slots) {
-        let hosts: Vec<&str> = slots.iter().flat_map(|slot| &slot.names).map(String::as_str).collect();
-        // a copy that nginx does not read is no second route; that nothing routes is said of all files
-        let upstream = service.upstream.as_ref().map(|name| name.as_str());
-        let routed = discover::route(&read, &hosts, upstream).map(|(at, upstream)| (read[at].0.clone(), upstream));
-        let routed = routed.or_else(|_| {
-            discover::route(&files, &hosts, upstream).map(|(at, upstream)| (files[at].0.clone(), upstream))
-        });
-        let routed = routed
-            .map(|(path, upstream)| (files.iter().position(|(each, _)| *each == path).unwrap_or_default(), upstream));
-        let (at, upstream) = match routed {
-            Ok(routed) => routed,
-            Err(why) if !found.volumes.is_empty() => {
-                let volumes: Vec<String> = found.volumes.iter().map(|(name, to)| format!("{name} at {to}")).collect();
-                let what = format!(
-                    "{why}; nginx's configuration is in a named volume ({}), which only root can write",
-                    volumes.join(", ")
-                );
-                let todo =
-                    "mount a directory of the host instead, such as ./nginx:/etc/nginx/conf.d, with the file in it";
-                findings.refuse(format!("conf, service {}", service.name), what, todo);
-                continue;
-            }
-            Err(why) => {
-                let todo = "the upstream must have one `server` line that names a slot, such as `server blue:3001;`";
-                findings.refuse(format!("conf, service {}", service.name), why, todo);
-                continue;
-            }
-        };
-        if *at_file.get_or_insert(at) != at {
-            let what = format!("{} and {} route different services", files[at_file.unwrap_or(at)].0, files[at].0);
-            findings.refuse("conf", what, "put the upstreams of all services into one file: they move in one reload");
-            return None;
-        }
-        let seen = service_seen(service, slots, &upstream, found, look, &routes, findings);
-        let candidates = candidates(&config.nginx.probe, &routes, &upstream.name, found);
-        services.extend(seen.map(|seen| ServiceSeen { candidates, ..seen }));
+    for (number, (service, slots)) in config.services.iter().zip(&found.slots).enumerate() {
+        let Some((seen, own)) = parts.service(number, service, slots, &mut files, findings) else { continue };
+        services.push(seen);
+        read.extend(own);
     }
     if services.len() != config.services.len() {
         return None;
     }
-    let (path, text) = files.into_iter().nth(at_file?)?;
-    let (inside, in_place) = found.inside(&path)?;
-    let names = found.names_inside(&path, look);
-    let read_as = |name: &&String| matches!(&look.dump, Some(Ok(files)) if files.iter().any(|(read, _)| read == *name));
-    let inside = names.iter().find(read_as).cloned().unwrap_or(inside);
-    crate::see::judge::conf::of_conf(&path, &text, &inside, in_place, look, findings);
-    Some(PutTogether { services, conf: ConfSeen { path, text, in_place } })
+    read.sort_by(|one, other| one.0.cmp(&other.0));
+    read.dedup_by(|one, other| one.0 == other.0);
+    judge::conf::of_stated(config, found, look, &read, findings)?;
+    for (inside, source) in &read {
+        let linked = files.confs.iter().any(|conf| Some(&conf.path) == source.link_path());
+        judge::conf::of_conf(source, inside, linked, look, findings);
+    }
+    judge::conf::of_whole(&files.confs, findings);
+    Some(PutTogether { services, confs: files.confs })
 }
 
-fn service_seen(
-    service: &ServiceSettings,
-    slots: &[Slot<'_>; 2],
-    upstream: &Upstream,
-    found: &Found<'_>,
-    look: &Look,
-    routes: &Routes,
-    findings: &mut Findings,
-) -> Option<ServiceSeen> {
-    let about = format!("conf, upstream {}", upstream.name);
-    let ours = |host: &str| slots.iter().position(|slot| slot.names.iter().any(|name| name == host));
-    let named: Vec<_> = upstream.servers.iter().filter_map(|server| Some((ours(&server.host)?, server))).collect();
-    let (in_conf, server) = match named.as_slice() {
-        [one] => *one,
-        [] => {
-            let hosts: Vec<&str> = upstream.servers.iter().map(|server| server.host.as_str()).collect();
-            let [one, two] = [&slots[0].service, &slots[1].service];
-            let what = format!("its servers are {}, the slots are {one} and {two}", hosts.join(", "));
-            findings.refuse(about, what, format!("let it have `server {one}:PORT;`"));
-            return None;
-        }
-        _ if named.iter().filter(|(_, server)| !server.spare).count() == 1 => {
-            let spare = named.iter().filter(|(_, server)| server.spare).map(|(slot, _)| slots[*slot].service.as_str());
-            let what = format!(
-                "it names both slots, {} as `backup` or `down`; nginx can't be reloaded while it names a slot that is \
-                 stopped, and a release stops the one that does not serve",
-                spare.collect::<Vec<_>>().join(", ")
-            );
-            findings.refuse(about, what, "let it name one slot only; cutover changes the name at each release");
-            return None;
-        }
-        _ => {
-            let what = "it names both slots, so requests go to both";
-            findings.refuse(about, what, "let it name one slot only; cutover changes the name at each release");
-            return None;
-        }
-    };
-    let names = slots.each_ref().map(|slot| slot.names.clone());
-    crate::see::judge::route::of_words(found, routes, upstream, &names, findings);
-    let word = routes.slot_words(&names).into_iter().find(|word| word.upstream.as_ref() == Some(&upstream.name));
-    if let Some(stated) = service.port.filter(|stated| *stated != server.port) {
-        let what = format!("`port: {stated}` in cutover.yml, but nginx sends requests to port {}", server.port);
-        findings.refuse(&about, what, "leave `port` out, or let both say the same");
+impl Parts<'_, '_> {
+    /// One service, and the files in which its words stand.
+    fn service(
+        &self,
+        number: usize,
+        service: &ServiceSettings,
+        slots: &[Slot<'_>; 2],
+        files: &mut Files<'_, '_>,
+        findings: &mut Findings,
+    ) -> Option<(ServiceSeen, Vec<(String, Source)>)> {
+        let names = slots.each_ref().map(|slot| slot.service.as_str());
+        let pair = Pair::new(slots.each_ref().map(Slot::called), names);
+        let words = Words::of(&self.routes, &pair);
+        let judging =
+            judge::words::Judging { found: self.found, look: self.look, routes: &self.routes, service, names };
+        let in_conf = judging.of_words(&words, &pair, findings)?;
+        let about = judge::words::about(service, &words);
+        let beside = self.beside(&words, files, slots, in_conf);
+        let written = slots.each_ref().map(|slot| self.projects.service(&slot.within));
+        let asked = Asked { settings: service, names, written, in_conf, beside };
+        let ports = asked.ports(&words).map_err(|(what, todo)| findings.refuse(&about, what, todo)).ok()?;
+        let text = |word: &SlotWord| match &word.names {
+            Named::Upstream(names) => names.clone(),
+            Named::Host(kind) => [0, 1].map(|slot| pair.written(slot, *kind, word.has_port.then_some(ports[slot]))),
+        };
+        let read = match files.add(number, &words.moving, &pair, text) {
+            Ok(read) => read,
+            Err(why) => {
+                judging.of_unplaced(&why, findings);
+                return None;
+            }
+        };
+        let mut seen = self.seen(service, slots, &words, in_conf);
+        seen.ports = ports;
+        seen.candidates = self.candidates(&words);
+        Some((seen, read))
     }
-    // a slot is called by its service name if the file does so, else by its container name
-    let kind = slots[in_conf].names.iter().position(|name| *name == server.host).unwrap_or(0);
-    let image = service.image.familiar();
-    let of_repository = |reference: &&String| service.image.same_repository(reference);
-    let tagged = look.images.iter().flat_map(|image| {
-        image.repo_tags.iter().flatten().filter(of_repository).map(|tag| (tag.clone(), image.id.clone()))
-    });
-    let digests = look.images.iter().flat_map(|image| {
-        image.repo_digests.iter().flatten().filter(of_repository).map(|digest| (digest.clone(), image.id.clone()))
-    });
-    let owner = Owner { repository: &image, slots: [&slots[0].service, &slots[1].service] };
-    let seen = |slot: &Slot<'_>| {
-        let image_of = |test: &dyn Fn(&Image) -> bool| look.images.iter().find(|image| test(image));
-        let runs = slot.container.and_then(|container| image_of(&|image| image.id == container.image));
+
+    /// The port by which an unread file beside those of the words names the other slot.
+    fn beside(&self, words: &Words, files: &Files<'_, '_>, slots: &[Slot<'_>; 2], in_conf: usize) -> Option<u16> {
+        let sources = words.moving.iter().filter_map(|word| files.source(&word.place.file)).collect::<Vec<_>>();
+        let texts = sources.iter().flat_map(|source| files.unread(source)).map(|(_, text)| text.as_str());
+        let mut found: Vec<u16> = texts.flat_map(|text| ports_of(text, &slots[1 - in_conf].names)).collect();
+        found.sort_unstable();
+        found.dedup();
+        match found.as_slice() {
+            [one] => Some(*one),
+            _ => None,
+        }
+    }
+
+    fn seen(&self, service: &ServiceSettings, slots: &[Slot<'_>; 2], words: &Words, in_conf: usize) -> ServiceSeen {
+        let found = self.found;
+        // a slot is called by its service name if the file does so, else by its container name
+        let named = words.moving.iter().chain(&words.fixed).find_map(|word| match word.names {
+            Named::Host(kind) => Some(kind),
+            Named::Upstream(_) => None,
+        });
+        let kind = named.unwrap_or(0);
+        let image = service.image.familiar();
+        let of_repository = |reference: &&String| service.image.same_repository(reference);
+        let tagged = self.look.images.iter().flat_map(|image| {
+            image.repo_tags.iter().flatten().filter(of_repository).map(|tag| (tag.clone(), image.id.clone()))
+        });
+        let digests = self.look.images.iter().flat_map(|image| {
+            image.repo_digests.iter().flatten().filter(of_repository).map(|digest| (digest.clone(), image.id.clone()))
+        });
+        let owner = Owner { repository: &image, slots: [&slots[0].service, &slots[1].service] };
+        let (tagged, digests) = (tagged.collect(), digests.collect());
+        let both = slots.each_ref().map(|slot| self.slot(service, slot, kind, owner));
+        let grace = slots[in_conf].container.and_then(|container| container.config.stop_timeout);
+        let places: Vec<String> = words.moving.iter().map(|word| found.shown(&word.place)).collect();
+        let by_name = |word: &&SlotWord| matches!(word.names, Named::Host(_));
+        ServiceSeen {
+            name: service.name.to_string(),
+            ship: service.ship,
+            image,
+            slots: both,
+            upstream: words.upstream(),
+            ports: [0; 2],
+            in_conf,
+            live: Live::None,
+            health: service.health.clone(),
+            stop_timeout: service.stop_timeout.or(grace.map(Duration::from_secs)).unwrap_or(Duration::from_secs(10)),
+            word: places.join(", "),
+            late: words.moving.iter().filter(by_name).any(|word| word.variable),
+            stays: words.fixed.iter().any(|word| by_name(&word)),
+            candidates: Vec::new(),
+            looked: Looked::default(),
+            health_answer: None,
+            tagged,
+            digests,
+        }
+    }
+
+    fn slot(&self, service: &ServiceSettings, slot: &Slot<'_>, kind: usize, owner: Owner<'_>) -> SlotSeen {
+        let images = &self.look.images;
+        let runs = slot.container.and_then(|container| images.iter().find(|image| image.id == container.image));
         let (version, digest) =
-            slot.container.map(|container| known(container, runs, owner, found, service)).unwrap_or_default();
+            slot.container.map(|container| known(container, runs, owner, self.found, service)).unwrap_or_default();
+        let tagged = images.iter().find(|image| image.is_tagged(&slot.reference));
         SlotSeen {
             service: slot.service.clone(),
             within: slot.within.clone(),
             host: slot.names.get(kind).unwrap_or(&slot.service).clone(),
             reference: slot.reference.clone(),
-            reference_image: image_of(&|image| image.is_tagged(&slot.reference)).map(|image| image.id.clone()),
+            reference_image: tagged.map(|image| image.id.clone()),
             container: slot.container.cloned(),
             restart: slot.restart.clone(),
             profiles: slot.profiles.clone(),
             version,
             digest: runs.and_then(|image| image.digest_in(service.image.as_str())).map(str::to_owned).or(digest),
         }
-    };
-    let grace = slots[in_conf].container.and_then(|container| container.config.stop_timeout).map(Duration::from_secs);
-    let both = [seen(&slots[0]), seen(&slots[1])];
-    Some(ServiceSeen {
-        name: service.name.to_string(),
-        ship: service.ship,
-        image,
-        slots: both,
-        upstream: upstream.name.clone(),
-        port: service.port.unwrap_or(server.port),
-        in_conf,
-        live: Live::None,
-        health: service.health.clone(),
-        stop_timeout: service.stop_timeout.or(grace).unwrap_or(Duration::from_secs(10)),
-        word: word.map(|word| found.shown(&word.place)).unwrap_or_default(),
-        candidates: Vec::new(),
-        looked: Looked::default(),
-        health_answer: None,
-        tagged: tagged.collect(),
-        digests: digests.collect(),
-    })
+    }
+
+    /// Requests that the words lead: the stated one first, then those that are found, plainest first.
+    fn candidates(&self, words: &Words) -> Vec<Probe> {
+        let stated = &self.config.nginx.probe;
+        let mut all = self.routes.probes(|_, target| words.lead(&self.routes, target));
+        for probe in &mut all {
+            probe.at = self.found.shown_in(&probe.at);
+        }
+        if *stated == ProbeStated::default() {
+            return all;
+        }
+        let path = stated.path.as_deref();
+        let prefix = |probe: &&Probe| path.is_none_or(|path| path.starts_with(&probe.path));
+        let base = all.iter().filter(prefix).max_by_key(|probe| if path.is_some() { probe.path.len() } else { 0 });
+        let base = if path.is_some() { base } else { all.first() };
+        let mut probe = base.or(all.first()).cloned().unwrap_or_else(plain);
+        probe.path = stated.path.clone().unwrap_or(probe.path);
+        probe.host = stated.host.clone().unwrap_or(probe.host);
+        probe.secret = stated.headers_env.is_some();
+        probe.at = format!("{} on {}, as `nginx: {{probe: …}}` has it", probe.path, probe.host);
+        probe.guards.closed = false;
+        all.insert(0, probe);
+        all
+    }
 }
 
-/// Requests that lead to the upstream: the stated one first, then those that are found, plainest first.
-fn candidates(stated: &ProbeStated, routes: &Routes, upstream: &str, found: &Found<'_>) -> Vec<Probe> {
-    let mut all = routes.probes(upstream);
-    for probe in &mut all {
-        probe.at = found.shown_in(&probe.at);
-    }
-    if *stated == ProbeStated::default() {
-        return all;
-    }
-    let path = stated.path.as_deref();
-    let prefix = |probe: &&Probe| path.is_none_or(|path| path.starts_with(&probe.path));
-    let base = all.iter().filter(prefix).max_by_key(|probe| if path.is_some() { probe.path.len() } else { 0 });
-    let base = if path.is_some() { base } else { all.first() };
-    let mut probe = base.or(all.first()).cloned().unwrap_or(Probe {
+/// A request that nothing is known of.
+fn plain() -> Probe {
+    Probe {
         port: 80,
         tls: false,
         host: "localhost".to_owned(),
@@ -212,14 +215,18 @@ fn candidates(stated: &ProbeStated, routes: &Routes, upstream: &str, found: &Fou
         at: String::new(),
         guards: Guards::default(),
         secret: false,
-    });
-    probe.path = stated.path.clone().unwrap_or(probe.path);
-    probe.host = stated.host.clone().unwrap_or(probe.host);
-    probe.secret = stated.headers_env.is_some();
-    probe.at = format!("{} on {}, as `nginx: {{probe: …}}` has it", probe.path, probe.host);
-    probe.guards.closed = false;
-    all.insert(0, probe);
-    all
+    }
+}
+
+/// The ports that stand behind one of these names in a text.
+fn ports_of(text: &str, names: &[String]) -> Vec<u16> {
+    let split = |c: char| c.is_whitespace() || matches!(c, ';' | '/' | '"' | '\'');
+    let words = text.lines().map(|line| line.split('#').next().unwrap_or_default()).flat_map(|line| line.split(split));
+    let pairs = words.filter_map(|word| word.rsplit_once(':'));
+    pairs
+        .filter(|(name, _)| names.iter().any(|known| known == name))
+        .filter_map(|(_, port)| port.parse().ok())
+        .collect()
 }
 
 /// The version and digest of what a container runs: as the history has it, by the container or its image, else by the tags

@@ -1,8 +1,12 @@
 //! nginx as it runs, and its configuration file.
 
 use super::findings::Findings;
+use crate::config::Config;
 use crate::report::text::one_line;
+use crate::see::interpret::places::Source;
+use crate::see::interpret::project::Found;
 use crate::see::read::files::Look;
+use crate::see::seen::ConfSeen;
 
 /// nginx as it runs, before anything is looked for in its files. `down` are names of slots that don't run.
 pub(crate) fn of_nginx(look: &Look, running: bool, down: &[&str], findings: &mut Findings) {
@@ -35,50 +39,66 @@ fn last_lines(text: &str) -> &str {
     &text[start..]
 }
 
-/// The configuration file with the upstreams: `inside` is its path in the container.
-pub(crate) fn of_conf(path: &str, text: &str, inside: &str, in_place: bool, look: &Look, findings: &mut Findings) {
-    if let Some(Ok(files)) = &look.dump {
-        match files.iter().find(|(name, _)| name == inside) {
-            None if inside.starts_with("/etc/nginx/templates/") => {
-                let name = inside.trim_start_matches("/etc/nginx/templates/").trim_end_matches(".template");
-                let what = format!(
-                    "{path} is a template: nginx reads /etc/nginx/conf.d/{name}, which its container makes of it when it \
-                     starts and which is not on the host"
-                );
-                let todo = format!(
-                    "mount a directory with {name} itself at /etc/nginx/conf.d (docker exec NGINX cat \
-                     /etc/nginx/conf.d/{name} has its text), and leave the template out"
-                );
-                findings.refuse("conf", what, todo);
-            }
-            None => {
-                let what = format!("nginx does not read {inside}, which is {path} on the host");
-                findings.refuse(
-                    "conf",
-                    what,
-                    "include it in nginx.conf, or name the right file with `nginx: {conf: …}`",
-                );
-            }
-            Some((_, seen)) if seen.trim_end() != text.trim_end() => {
-                let what = format!("nginx's container sees another {inside} than the host has in {path}");
-                let todo = "the file was replaced while it is mounted alone: restart nginx's container once, or mount its directory";
-                findings.refuse("conf", what, todo);
-            }
-            Some(_) => {}
-        }
+/// The file that cutover.yml names must be mounted, and one of those with the words.
+pub(crate) fn of_stated(
+    config: &Config,
+    found: &Found<'_>,
+    look: &Look,
+    read: &[(String, Source)],
+    findings: &mut Findings,
+) -> Option<()> {
+    let Some(conf) = &config.nginx.conf else { return Some(()) };
+    let stated = if conf.starts_with('/') { conf.clone() } else { format!("{}/{conf}", found.directory) };
+    let stated = stated.replace("/./", "/");
+    if !look.files.iter().chain(&look.links).any(|(path, _)| *path == stated) {
+        let todo = "correct `nginx: {conf: …}` in cutover.yml, or mount the file into nginx";
+        findings.refuse("conf", format!("{stated} is not among the files mounted into nginx"), todo);
+        return None;
     }
-    if look.links.iter().any(|(link, _)| link == path) {
+    let real = found.behind(&stated, look);
+    if read.iter().any(|(_, source)| source.path == real) {
+        return Some(());
+    }
+    let own: Vec<&str> = read.iter().map(|(_, source)| source.path.as_str()).collect();
+    let what = format!("{stated} has no word that says which slot serves; {} does", own.join(", "));
+    findings.refuse("conf", what, "correct `nginx: {conf: …}` in cutover.yml, or leave it out");
+    None
+}
+
+/// A file with words that name the slot: `inside` is its path for nginx; `led`: not it is written, but the link to it.
+pub(crate) fn of_conf(source: &Source, inside: &str, led: bool, look: &Look, findings: &mut Findings) {
+    let path = &source.path;
+    if let Some(Ok(files)) = &look.dump
+        && files.iter().any(|(name, seen)| name == inside && seen.trim_end() != source.text.trim_end())
+    {
+        let what = format!("nginx's container sees another {inside} than the host has in {path}");
+        let todo =
+            "the file was replaced while it is mounted alone: restart nginx's container once, or mount its directory";
+        findings.refuse("conf", what, todo);
+    }
+    let written = if led { source.link_path().unwrap_or(path) } else { path };
+    if !led && look.links.iter().any(|(link, _)| link == path) {
         let todo = "put a plain file in its place, or name the file with `nginx: {conf: …}`";
         findings.refuse("conf", format!("{path} is a link, which is not followed when it is written"), todo);
     }
-    let directory = path.rsplit_once('/').map_or("/", |(directory, _)| directory);
-    let needed = if in_place { path } else { directory };
+    let directory = written.rsplit_once('/').map_or("/", |(directory, _)| directory);
+    let needed = if source.in_place { written } else { directory };
     if !look.writable.iter().any(|path| path == needed) {
         let todo = format!("sudo chown the path to the user that cutover logs in as: {needed}");
         findings.refuse("conf", format!("{needed} can't be written"), todo);
     }
-    if in_place {
+    if source.in_place {
         let what = format!("{path} is mounted alone, so it is rewritten in place and not replaced as a whole");
         findings.advise("conf", what, "mount its directory instead, so that a crash can never leave half a file");
+    }
+}
+
+/// A file that is another one for each slot can't have the words of two services.
+pub(crate) fn of_whole(confs: &[ConfSeen], findings: &mut Findings) {
+    let is_whole =
+        |conf: &&ConfSeen| conf.changes.len() > 1 && conf.changes.iter().any(|c| c.at == (0, conf.text.len()));
+    for conf in confs.iter().filter(is_whole) {
+        let what = format!("{} is exchanged for another one, and names the slots of several services", conf.path);
+        findings.refuse("conf", what, "give each service a file of its own");
     }
 }

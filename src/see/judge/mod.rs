@@ -8,3 +8,4 @@ pub mod neighbours;
 pub mod project;
 pub mod route;
 pub mod slots;
+pub(crate) mod words;

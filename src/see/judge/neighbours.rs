@@ -29,7 +29,9 @@ pub(crate) fn judge(seen: &Observation, containers: &[Container], findings: &mut
 
 /// A `docker compose up` by hand starts the stopped slot as well.
 fn of_both(service: &ServiceSeen, findings: &mut Findings) {
-    let Some((other, live)) = service.also_running().zip(service.live.slot()) else { return };
+    let Some((other, live)) = service.also_running().zip(service.live.slot()).filter(|_| !service.stays) else {
+        return;
+    };
     let live = &service.slots[live].service;
     let what = format!("both slots run: {live} serves, and {} does whatever it does without requests", other.service);
     let todo = format!("the next release replaces it; until then: docker compose stop {}", other.service);

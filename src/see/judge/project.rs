@@ -31,7 +31,7 @@ fn side_by_side(service: &ServiceSeen, blue: &Service, green: &Service, findings
         findings.refuse(
             &about,
             what,
-            format!("replace `ports` of both by `expose: [{}]`: nginx needs no more", service.port),
+            format!("replace `ports` of both by `expose: [{}]`: nginx needs no more", service.ports[0]),
         );
     }
     if let Some(name) = blue.container_name.as_ref().filter(|name| green.container_name.as_ref() == Some(*name)) {
@@ -51,22 +51,19 @@ fn side_by_side(service: &ServiceSeen, blue: &Service, green: &Service, findings
 
 /// A slot that listens elsewhere than nginx asks.
 fn of_ports(service: &ServiceSeen, blue: &Service, green: &Service, findings: &mut Findings) {
-    let port = service.port;
-    for (slot, written, other) in [(names(service)[0], blue, green), (names(service)[1], green, blue)] {
+    for (slot, written, other) in [(0, blue, green), (1, green, blue)] {
+        let (port, others_port) = (service.ports[slot], service.ports[1 - slot]);
         let (own, others) = (written.port_variables(), other.port_variables());
-        let elsewhere = own.iter().find(|(name, value)| **value != port && others.get(*name) == Some(&port));
-        let exposes = !written.ports.is_empty() && !written.ports.contains(&port) && other.ports.contains(&port);
+        let elsewhere = own.iter().find(|(name, value)| **value != port && others.get(*name) == Some(&others_port));
+        let exposes = !written.ports.is_empty() && !written.ports.contains(&port) && other.ports.contains(&others_port);
         let why = match (elsewhere, exposes) {
             (Some((name, value)), _) => format!("`{name}: {value}`"),
             (None, true) => format!("`expose` or `ports` of {:?}", written.ports),
             (None, false) => continue,
         };
         let what = format!("by {why} it listens on another port than {port}, which nginx asks");
-        findings.refuse(
-            format!("slot {slot}"),
-            what,
-            "let both slots listen on one port: only the name changes at a release",
-        );
+        let todo = "let all name the same port: nginx's files, the compose file, and `port` in cutover.yml";
+        findings.refuse(format!("slot {}", names(service)[slot]), what, todo);
     }
 }
 

@@ -1,57 +1,13 @@
-//! What of nginx's words, and of where requests really go, stands in the way of a release.
+//! What of where requests really go stands in the way of a release.
 
 use super::findings::Findings;
 use crate::host::Host;
 use crate::host::container::Container;
-use crate::host::nginx::{Place, Routes, Upstream};
 use crate::see::interpret::evidence::Evidence;
 use crate::see::interpret::evidence::Live;
-use crate::see::interpret::project::Found;
 use crate::see::read::traffic::resolve;
 use crate::see::seen::{Observation, ServiceSeen};
 use anyhow::Result;
-
-/// Every word that names a slot must be one that a release changes: those in the service's upstream.
-pub(crate) fn of_words(
-    found: &Found<'_>,
-    routes: &Routes,
-    upstream: &Upstream,
-    names: &[Vec<String>; 2],
-    findings: &mut Findings,
-) {
-    let all = routes.slot_words(names);
-    let (own, others): (Vec<_>, Vec<_>) = all.iter().partition(|word| word.upstream.as_ref() == Some(&upstream.name));
-    if others.is_empty() {
-        return;
-    }
-    let shown = |words: &[&crate::host::nginx::SlotWord]| -> String {
-        let each = words.iter().map(|word| format!("{} at {}", names[word.slot][0], found.shown(&word.place)));
-        each.collect::<Vec<_>>().join(", ")
-    };
-    let mut what = format!(
-        "a release changes `upstream {}` ({}), but other words of nginx name the slots too: {}",
-        upstream.name,
-        shown(&own),
-        shown(&others)
-    );
-    if let Some(users) = users(found, routes, upstream, names) {
-        what += &format!("; {users}");
-    }
-    let todo = "let every location pass to the one upstream, so that one word says which slot serves";
-    findings.refuse(format!("conf, upstream {}", upstream.name), what, todo);
-}
-
-/// Where the plainest location that leads to a slot goes, if it is not the upstream that a release changes.
-fn users(found: &Found<'_>, routes: &Routes, upstream: &Upstream, names: &[Vec<String>; 2]) -> Option<String> {
-    let led = routes.passes.iter().filter(|pass| !pass.probes.is_empty()).flat_map(|pass| {
-        pass.targets.iter().flat_map(move |target| {
-            routes.leads_to(target, names).into_iter().map(move |(slot, places)| (pass, target, slot, places))
-        })
-    });
-    let (pass, target, slot, places) = led.min_by_key(|(pass, ..)| pass.probes.iter().map(|p| p.path.len()).min())?;
-    let places = places.iter().map(|place: &Place| found.shown(place)).collect::<Vec<_>>().join(" → ");
-    (target.name != upstream.name).then(|| format!("`{}` sends users to {} ({places})", pass.location, names[slot][0]))
-}
 
 /// What was seen while nginx was asked. An unfinished swap is put right before this counts.
 pub(crate) async fn of_looked(
@@ -64,6 +20,7 @@ pub(crate) async fn of_looked(
         return Ok(());
     }
     for service in &seen.services {
+        of_staying(service, findings);
         of_namesakes(seen, service, containers, findings);
         of_answers(seen, service, findings);
         if let (Live::None, Some(nginx)) = (service.live, &seen.nginx.running) {
@@ -71,6 +28,23 @@ pub(crate) async fn of_looked(
         }
     }
     Ok(())
+}
+
+/// nginx looks up what it names for good whenever it is loaded, and fails where one does not run.
+fn of_staying(service: &ServiceSeen, findings: &mut Findings) {
+    if service.stays {
+        let [one, two] = [&service.slots[0].service, &service.slots[1].service];
+        let what = format!(
+            "nginx's files name {one} and {two} for good, beside the word that a release changes ({}), and nginx can't be loaded \
+             while one of them does not run: the old slot goes on running after a release",
+            service.word
+        );
+        findings.advise(
+            format!("service {}", service.name),
+            what,
+            "that works; with one upstream and one word it would be stopped",
+        );
+    }
 }
 
 /// Another container that nginx would take for a slot.
@@ -93,7 +67,7 @@ fn of_namesakes(seen: &Observation, service: &ServiceSeen, containers: &[Contain
 }
 
 fn of_answers(seen: &Observation, service: &ServiceSeen, findings: &mut Findings) {
-    let about = format!("conf, upstream {}", service.upstream);
+    let about = format!("conf, {}", service.route());
     let [one, two] = [&service.slots[0].service, &service.slots[1].service];
     if service.looked.both {
         let what = format!("nginx sends requests to {one} and to {two}");
@@ -111,6 +85,19 @@ fn of_answers(seen: &Observation, service: &ServiceSeen, findings: &mut Findings
     }
     let healthy =
         |answer: &Result<(u16, _), String>| answer.as_ref().is_ok_and(|(status, _)| service.health.accepts(*status));
+    if service.late && service.live.slot().is_some() && service.looked.evidence == Evidence::Workers {
+        let what = format!(
+            "nginx looks the slot's name up at each request (a variable has it, {}), so that only requests can prove where \
+             they go, and none gets through: {}",
+            service.word,
+            service.looked.refused.as_deref().unwrap_or("no location is known")
+        );
+        findings.refuse(
+            &about,
+            what,
+            "say with `nginx: {probe: {path, host, headers-env}}` which request gets through",
+        );
+    }
     if let (Some(status), true) = (&service.looked.unreached, service.health_answer.as_ref().is_some_and(healthy)) {
         let named = &service.slots[service.in_conf].service;
         let what = format!(

@@ -109,6 +109,7 @@ fn of_health(
     }
     let Some(answer) = answer else { return };
     let path = &service.health.path;
+    let port = service.ports[service.live.slot().unwrap_or(service.in_conf)];
     match answer {
         Ok(answer) if service.health.accepts(answer.status) => {}
         Ok(answer) => {
@@ -121,7 +122,7 @@ fn of_health(
             findings.advise(&about, what, todo);
         }
         Err(error) => {
-            let what = format!("the live version does not answer GET {path} on port {}: {error:#}", service.port);
+            let what = format!("the live version does not answer GET {path} on port {port}: {error:#}");
             findings.advise(&about, what, "see whether it works: docker logs; a release would replace it");
         }
     }

@@ -14,9 +14,9 @@ pub(crate) async fn ask_slot(
     slot: usize,
     nginx: Option<&Container>,
 ) -> Option<Result<Answer>> {
-    let slot = &service.slots[slot];
+    let (port, slot) = (service.ports[slot], &service.slots[slot]);
     let container = slot.container.as_ref()?;
     let address = nginx.and_then(|nginx| container.address_beside(nginx)).or(container.address())?;
-    let asked = service.health.host.clone().unwrap_or(format!("{}:{}", slot.host, service.port));
-    Some(host.get(address, service.port, &asked, &service.health.path, Duration::from_secs(5)).await)
+    let asked = service.health.host.clone().unwrap_or(format!("{}:{}", slot.host, port));
+    Some(host.get(address, port, &asked, &service.health.path, Duration::from_secs(5)).await)
 }

@@ -153,11 +153,14 @@ impl Look {
         self.directives().iter().any(|tree| tree.iter().any(|each| mentions(each, directive)))
     }
 
-    /// Whether an http block includes `*.conf` of a directory `conf.d` or alike.
-    pub fn includes_all_of_conf_directory(&self) -> bool {
+    /// Directories of which an http block includes every `*.conf`, as nginx has them.
+    pub fn included_directories(&self) -> Vec<String> {
         let trees = self.directives();
         let http = trees.iter().flatten().filter(|directive| directive.name() == "http");
-        http.flat_map(|http| http.children("include")).any(|include| include.args().any(|arg| arg.ends_with("/*.conf")))
+        let patterns = http.flat_map(|http| http.children("include")).flat_map(|include| include.args());
+        let directories = patterns.filter_map(|pattern| pattern.strip_suffix("/*.conf"));
+        let whole = |path: &str| if path.starts_with('/') { path.to_owned() } else { format!("/etc/nginx/{path}") };
+        directories.map(whole).collect()
     }
 
     fn directives(&self) -> Vec<Vec<Directive>> {
@@ -179,7 +182,7 @@ mod tests {
         let text = "nginx: the configuration file /etc/nginx/nginx.conf syntax is ok\n# configuration file /etc/nginx/nginx.conf:\nhttp {\n include conf.d/*.conf;\n}\n\n# configuration file /etc/nginx/conf.d/a.conf:\nkeepalive_min_timeout 1s;\n";
         let look = Look { dump: Some(Ok(dump(text))), ..Look::default() };
         assert!(look.sets("keepalive_min_timeout") && !look.sets("http2"));
-        assert!(look.includes_all_of_conf_directory());
+        assert_eq!(look.included_directories(), ["/etc/nginx/conf.d"]);
     }
 
     #[test]

@@ -28,8 +28,8 @@ pub struct Question<'a> {
     pub nginx: Place,
     /// The slots; `None`: not running.
     pub slots: [Option<Place>; 2],
-    /// The port that the slots listen on.
-    pub port: u16,
+    /// The port that each of them listens on.
+    pub ports: [u16; 2],
 }
 
 /// Where a container's connections are to be seen.
@@ -132,7 +132,7 @@ impl Question<'_> {
         let script = Script::new("to see which slot receives requests", include_str!("received.sh"))
             .with(&[TRAFFIC])
             .args([self.nginx.as_nginx(), centiseconds])
-            .args(self.slots.iter().flatten().map(|slot| slot.as_slot(self.port, "")));
+            .args(self.slots.iter().zip(self.ports).filter_map(|(slot, port)| Some(slot.as_ref()?.as_slot(port, ""))));
         let output = String::from_utf8_lossy(&self.host.run(&script).await?).into_owned();
         let of =
             |slot: &Option<Place>| slot.as_ref().and_then(|slot| of_process(&output, slot.pid)).unwrap_or_default();

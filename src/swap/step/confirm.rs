@@ -53,10 +53,15 @@ impl Proof<'_> {
         let name = self.means_it().await?;
         match (self.service.plan.evidence, &self.service.plan.probe) {
             (Evidence::Clients, _) => self.by_clients().await,
+            (Evidence::Workers, _) | (_, None) if self.service.plan.late => bail!(
+                "{}: nginx looks {} up at each request, and no request of cutover's own could show where it leads",
+                self.service.plan.name,
+                self.service.plan.to.host
+            ),
             (Evidence::Workers, _) | (_, None) => Ok(self.by_workers(&name)),
             (evidence, Some(probe)) => match self.by_probe(probe).await? {
                 Reached::All(text) => Ok(text),
-                Reached::Not(status) if evidence == Evidence::Untried => {
+                Reached::Not(status) if evidence == Evidence::Untried && !self.service.plan.late => {
                     Ok(format!("{}; nginx answers {status} by itself", self.by_workers(&name)))
                 }
                 Reached::Not(_) => {
@@ -105,7 +110,8 @@ impl Proof<'_> {
         if nginx.addresses.is_empty() {
             bail!("nginx's container has no address");
         }
-        Ok(Question { host: self.swap.host, nginx, slots, port: self.service.plan.port })
+        let ports = [self.service.plan.port, self.service.plan.old_port()];
+        Ok(Question { host: self.swap.host, nginx, slots, ports })
     }
 
     /// What the new and the old slot had received when nginx was switched; asked now where it was not.

@@ -5,7 +5,7 @@ if [ -n "$file" ] && [ -e "$file" ]; then
     { rm -f "$state/env/next"; fail "$file can't be kept for a rollback"; }
 fi
 whole_lines "$state/history.jsonl" && cat >> "$state/history.jsonl" && { sync "$state/history.jsonl" 2>/dev/null || sync; } || fail "the history can't be written"
-rm -f "$state/journal.jsonl" "$state/conf.before"
+rm -f "$state/journal.jsonl" "$state/conf.before" "$state"/conf.before.*
 case $version in *~*) suffix=~${version##*~} ;; *) suffix='' ;; esac   # whose they are, if not of .env
 kept=' before absent '   # the file of before the release, until the next
 keep() { kept="$kept$1 "; }

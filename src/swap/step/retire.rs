@@ -17,7 +17,7 @@ const STILL_USED: &str = "nginx still sends requests to";
 const QUIET: Duration = Duration::from_millis(250);
 
 pub(super) fn explain(plan: &Plan) -> String {
-    let from = plan.services.iter().filter_map(|service| service.from.as_ref());
+    let from = plan.services.iter().filter(|service| !service.stays).filter_map(|service| service.from.as_ref());
     let from = from.map(|old| match &old.version {
         Some(version) => format!("{} ({version})", old.slot),
         None => old.slot.clone(),
@@ -56,7 +56,8 @@ pub(super) async fn run(swap: &mut HostSwap<'_>) -> Result<String> {
 }
 
 fn script(swap: &HostSwap<'_>) -> Script {
-    let old = || swap.plan.services.iter().filter_map(|service| Some((service.from.as_ref()?, service.port)));
+    let services = || swap.plan.services.iter().filter(|service| !service.stays);
+    let old = || services().filter_map(|service| Some((service.from.as_ref()?, service.old_port())));
     let new = swap.services.iter().filter_map(|service| service.started.as_ref());
     let drained = swap.drained.as_ref();
     let since = drained.map_or(Duration::ZERO, |drained| drained.at.elapsed());

@@ -12,12 +12,11 @@ use crate::text::digest;
 use anyhow::Result;
 
 pub(super) fn explain(plan: &Plan) -> String {
-    plan.each(|service| format!("point upstream {} at {}", service.upstream, service.to.host))
+    plan.each(|service| format!("point {} at {}", service.route(), service.to.host))
 }
 
 pub(super) async fn run(swap: &mut HostSwap<'_>) -> Result<String> {
-    let conf = &swap.plan.conf;
-    let script = script(swap, conf, &[&conf.before], &conf.after).set("back", "").list("slots", words(swap));
+    let script = script(swap, |conf| (vec![&conf.before], &conf.after)).set("back", "").list("slots", words(swap));
     let output = swap.host.run(&script).await?;
     for section in sections(&output)? {
         match section.name.as_str() {
@@ -36,8 +35,8 @@ pub(super) async fn run(swap: &mut HostSwap<'_>) -> Result<String> {
 
 /// Requests that reached the new slot meanwhile are finished before it is removed.
 pub(super) async fn undo(swap: &HostSwap<'_>) -> Result<()> {
-    let conf = &swap.plan.conf;
-    let script = script(swap, conf, &[&conf.after, &conf.before], &conf.back).set("back", "back").set("slots", "");
+    let script =
+        script(swap, |conf| (vec![&conf.after, &conf.before], &conf.back)).set("back", "back").set("slots", "");
     swap.run(script).await?;
     if let Some(nginx) = &swap.nginx.container {
         drain::workers(swap, nginx, swap.drain_timeout(), true).await?;
@@ -45,19 +44,24 @@ pub(super) async fn undo(swap: &HostSwap<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Makes nginx's file say `to`, where it says one of `from` or `to` now, and has nginx take it.
-fn script(swap: &HostSwap<'_>, conf: &ConfPlan, from: &[&str], to: &str) -> Script {
-    let from: Vec<String> = from.iter().map(|text| digest(text)).collect();
+/// Makes nginx's files say what they shall, where they say what they may now, and has nginx take them. `texts` gives what a
+/// file may say, and what it shall.
+fn script(swap: &HostSwap<'_>, texts: impl Fn(&ConfPlan) -> (Vec<&String>, &String)) -> Script {
+    let file = |conf: &ConfPlan| {
+        let (from, to) = texts(conf);
+        let from: Vec<String> = from.into_iter().map(|text| digest(text)).collect();
+        let size = crate::text::to_bytes(to).len();
+        format!("{}|{size} {} {}|{}", conf.how().word(), digest(to), from.join(" "), conf.path)
+    };
+    let confs = &swap.plan.conf;
+    let new: String = confs.iter().map(|conf| texts(conf).1.as_str()).collect();
     swap.script("to point nginx at the new slot", include_str!("route.sh"))
         .with(&[NGINX, TRAFFIC])
         .set("step", Step::Route.name())
-        .set("file", &conf.path)
-        .set("now", from.join(" "))
-        .set("wanted", digest(to))
-        .set("how", if conf.in_place { "in-place" } else { "rename" })
+        .list("files", confs.iter().map(file))
         .set("nginx", swap.nginx.container.as_deref().unwrap_or_default())
         .set("seconds", RELOAD_SECONDS.to_string())
-        .stdin(to)
+        .stdin(new)
 }
 
 /// Each new slot, what nginx calls it, and PID 1 of the old one.

@@ -2,5 +2,7 @@
 name="$state/journal.damaged-$(date -u +%Y%m%dT%H%M%SZ)"
 [ ! -e "$name" ] || name=$name-$$
 mv "$state/journal.jsonl" "$name" || fail "$state/journal.jsonl can't be set aside"
-[ ! -e "$state/conf.before" ] || mv "$state/conf.before" "$name.conf" || fail "$state/conf.before can't be set aside"
+for file in "$state/conf.before" "$state"/conf.before.*; do
+  [ ! -e "$file" ] || mv "$file" "$name.conf${file#"$state/conf.before"}" || fail "$file can't be set aside"
+done
 printf '%s\n' "$name"

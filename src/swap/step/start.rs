@@ -69,8 +69,10 @@ fn script(swap: &HostSwap<'_>) -> Result<Script> {
         .with(&[COMPOSE, TRAFFIC])
         .set("at", swap.nginx.place.as_nginx())
         .list("idle", idle)
-        .set("file", &plan.conf.path)
-        .set("wanted", digest(&plan.conf.before))
+        .list(
+            "files",
+            plan.conf.iter().map(|conf| format!("{}|{}|{}", conf.how().word(), digest(&conf.before), conf.path)),
+        )
         .set("compose", plan.compose.word())
         .set("directory", &plan.directory)
         .list("tags", swap.tags()?)
@@ -124,6 +126,10 @@ pub(super) async fn undo(swap: &HostSwap<'_>) -> Result<()> {
         let (place, service) = swap.within(&to.slot, &to.within);
         format!("{service}|{}|{place}", to.before.as_deref().unwrap_or("-"))
     };
+    let staying = |to: &NewSlot| {
+        let (place, service) = swap.within(&to.slot, &to.within);
+        format!("{service}|{place}")
+    };
     let tags = services.iter().flat_map(|service| &service.tags);
     let script = swap
         .script("to remove the new slot", include_str!("start_back.sh"))
@@ -131,7 +137,10 @@ pub(super) async fn undo(swap: &HostSwap<'_>) -> Result<()> {
         .set("grace", swap.stop_timeout().as_secs().to_string())
         .list("slots", services.iter().map(|service| slot(&service.to)))
         .list("needs", swap.plan.needs.iter().cloned())
-        .list("tags", tags.map(|(reference, image)| format!("{reference}|{}", image.as_deref().unwrap_or("-"))));
+        .list("tags", tags.map(|(reference, image)| format!("{reference}|{}", image.as_deref().unwrap_or("-"))))
+        .set("compose", swap.plan.compose.word())
+        .set("directory", &swap.plan.directory)
+        .list("stay", services.iter().filter(|service| service.stays).map(|service| staying(&service.to)));
     swap.run(script).await
 }
 

@@ -1,7 +1,7 @@
 # Starts the idle slots on the new image. stdin: the plan.
 # Words: for each project of slots to start anew: which one (as `within` takes it), named and missing (for `make`), by (who starts what
 # was made: docker or compose), the slots' services. Names: at and idle (nginx, and a list of idle slots that run all the same, as from_nginx takes
-# them), file and wanted (nginx's, and its digest when it was read), compose (v2 or v1), directory (the project's), tags (a
+# them), files (a list of nginx's: how each is written, its digest when it was read, its path), compose (v2 or v1), directory (the project's), tags (a
 # list: reference, image), needs (a list: a service that the slots need, and both words for its `make`), firsts (a list: what
 # must come first, healthy or completed), kept (a list: a kept container, its restart policy).
 
@@ -50,7 +50,8 @@ start_kept() {
 }
 
 each "$idle" is_idle
-[ "$(digest_of "$file")" = "$wanted" ] || fail "$file was changed by somebody else meanwhile"   # which slot is idle, then?
+is_as_seen() { [ "$(have "$1" "$3")" = "$2" ] || fail "$3 was changed by somebody else meanwhile"; }   # which slot is idle, then?
+each "$files" is_as_seen
 stage
 begin start
 cd "$directory" || fail "$directory can't be entered"

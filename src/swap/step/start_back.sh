@@ -1,7 +1,9 @@
 # Undoes start and hook: removes the new containers, stops those that were there before, then gives every reference the image that
 # it had. Names: grace (seconds until SIGKILL), slots (a list: a slot's service, its
 # earlier container or `-`, its project as `within` takes it), needs (a list of the
-# services that start had to start), tags (a list: reference, image or `-` where there was none).
+# services that start had to start), tags (a list: reference, image or `-` where there was none), stay (a list of slots, each with
+# its project, that run again on what their references name then, since nginx could not be reloaded without them), compose
+# (v2 or v1), directory (the project's).
 engine 30
 errors=''
 note() { errors="$errors$out
@@ -28,4 +30,6 @@ tag_back() {
 COMPOSE_PROJECT_NAME=$home
 each "$needs" stop_need
 each "$tags" tag_back
+run_again() { within "$2|$3"; out=$(cd "$directory" && bring "$1") || note; }
+each "$stay" run_again
 [ -z "$errors" ] || fail "$errors"
