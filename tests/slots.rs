@@ -239,3 +239,101 @@ fn one_service_in_two_files_and_projects_is_two_slots() {
     bench.config = short;
     lives(&mut bench, &["nginx", "cache"], &["backend/cache", "backend/nginx", "shop-blue/app", "shop-green/app"]);
 }
+
+/// Two services that run the image and get no requests; each writes down when it starts and stops, and of which version it is.
+const WORKERS: &str = "  worker: &worker
+    image: IMAGE:latest
+    restart: always
+    stop_grace_period: 5s
+    depends_on: [cache]
+    volumes: ['./data/:/data/']
+    environment: {NAME: worker}
+    entrypoint:
+      - node
+      - -e
+      - |
+        const settings = require('/app/settings.json');
+        const log = word => require('fs').appendFileSync('/data/' + process.env.NAME, word + ' ' + settings.VERSION + '; ');
+        if (settings.NO_WORKER) process.exit(1);
+        log('start');
+        process.on('SIGTERM', () => setTimeout(() => { log('stop'); process.exit(0); }, 300));
+        setInterval(() => {}, 1000);
+  scheduler:
+    <<: *worker
+    depends_on: []
+    environment: {NAME: scheduler}
+";
+
+fn workers_are_moved(kind: Kind) {
+    let slot = "    image: IMAGE:latest\n    expose: [3001]\n    restart: always\n";
+    let compose = format!("version: '3.8'\nservices:\n{NGINX}{CACHE}  blue:\n{slot}  green:\n{slot}{WORKERS}");
+    let up = "mkdir data && docker-compose up -d cache blue worker scheduler 2>&1 && docker-compose up -d nginx 2>&1";
+    let mut bench = project(kind, &[("docker-compose.yml", &compose)], "blue", up);
+    let log = |bench: &Bench, name: &str| bench.project.ok(&format!("cat data/{name}")).unwrap().trim().to_owned();
+    let id = |bench: &Bench| bench.project.ok("docker-compose ps -q worker").unwrap();
+
+    // what is not stated stays, and is named
+    let before = id(&bench);
+    let stays = "worker runs the image of backend-api too, and a release leaves it on the version that it has";
+    bench.cutover(&["check"]).expect(0).says(stays).says("`workers: [scheduler]`");
+    bench.deploy("v1.1.0", &[]).expect(0);
+    assert_eq!((id(&bench), log(&bench, "worker").as_str()), (before, "start v1.0.0;"));
+    let unstated = bench.config.clone();
+    for (words, why) in [("[cache]", "its image is redis:6.2.5"), ("[jobs]", "has no such service")] {
+        bench.config = format!("{unstated}workers: {words}\n");
+        bench.cutover(&["check"]).expect(3).says(why);
+    }
+
+    // what is stated is stopped, then started on the new image
+    bench.config = format!("{unstated}workers: [worker, scheduler]\n");
+    bench.image("v1.2.0", &[]);
+    bench.cutover(&["check"]).expect(0).says("workers worker and scheduler").never_says("leaves it");
+    let plan = bench.cutover(&["plan", "--version", "v1.2.0"]).expect(0);
+    plan.says("stop worker, scheduler and start them on v1.2.0");
+    let load = Load::start(&bench.project.url(), Mix::near(60.0)).unwrap();
+    bench.cutover(&["deploy", "--version", "v1.2.0"]).expect(0);
+    for name in ["worker", "scheduler"] {
+        assert_eq!(log(&bench, name), "start v1.0.0; stop v1.0.0; start v1.2.0;");
+    }
+    let moved = id(&bench);
+    bench.project.ok("docker-compose up -d --no-deps worker scheduler 2>&1").unwrap();
+    assert_eq!(id(&bench), moved, "compose by hand does not know it again");
+
+    // one that does not stay up puts everything back
+    bench.deploy("v1.3.0", &[("NO_WORKER", "1")]).expect(3).says("does not stay up on the new version");
+    serves(&bench, "v1.2.0");
+    assert!(log(&bench, "worker").ends_with("stop v1.2.0; start v1.2.0;"), "{}", log(&bench, "worker"));
+    // so does recovery
+    let stated = bench.config.clone();
+    bench.config += "bake: 60s\n";
+    bench.image("v1.4.0", &[]);
+    let mut run = Running::start(&bench, &["deploy", "--version", "v1.4.0", "--json"]);
+    assert!(run.until("bake", Moment::Before));
+    run.signal("-KILL");
+    run.end().expect(-1);
+    bench.cutover(&["recover"]).expect(0);
+    bench.config = stated;
+    serves(&bench, "v1.2.0");
+    for name in ["worker", "scheduler"] {
+        assert!(log(&bench, name).ends_with("start v1.4.0; stop v1.4.0; start v1.2.0;"), "{}", log(&bench, name));
+    }
+
+    // one that is stopped is left so, and a rollback takes them along
+    bench.project.ok("docker-compose stop scheduler 2>&1").unwrap();
+    bench.cutover(&["check"]).expect(0).says("scheduler (not running)");
+    bench.cutover(&["rollback"]).expect(0).says("v1.1.0 is live");
+    assert!(log(&bench, "worker").ends_with("stop v1.2.0; start v1.1.0;"), "{}", log(&bench, "worker"));
+    assert!(log(&bench, "scheduler").ends_with("stop v1.2.0;"), "{}", log(&bench, "scheduler"));
+    let report = load.stop_blocking().unwrap();
+    assert_eq!(report.failed, 0, "{report}");
+}
+
+#[test]
+fn workers_move_with_a_release_and_back_with_it_with_compose_v2() {
+    workers_are_moved(Kind::V2);
+}
+
+#[test]
+fn workers_move_with_a_release_and_back_with_it_with_compose_1() {
+    workers_are_moved(Kind::V1);
+}

@@ -1,10 +1,13 @@
 //! `cutover check`: what stands in the way of a release, or will one day, and what to do. Changes nothing.
 
 use super::{Exit, Run, Stop};
+use crate::host::compose::Scope;
+use crate::host::container::same_reference;
 use crate::report::Outcome;
 use crate::report::outcome::{HostCheck, ServiceCheck};
 use crate::see::judge::findings::{Finding, Weight};
-use crate::see::{Observation, ServiceSeen};
+use crate::see::{Observation, ServiceSeen, SlotSeen};
+use crate::slots::workers::Worker;
 
 /// Sessions that a release has open at the same time, one of them kept for putting back. Where sshd opens fewer on one
 /// connection, it makes further ones.
@@ -47,7 +50,7 @@ fn found(seen: &Observation, service: &ServiceSeen) -> ServiceCheck {
     ServiceCheck {
         service: service.name.clone(),
         slots: service.slots.each_ref().map(|slot| slot.service.clone()),
-        about: service.about(seen),
+        about: about(seen, service),
         live: service.live.slot().map(|slot| service.slots[slot].service.clone()),
         nginx: seen.nginx.words(),
         upstream: service.upstream.clone(),
@@ -60,6 +63,40 @@ fn found(seen: &Observation, service: &ServiceSeen) -> ServiceCheck {
         named: service.slots[service.in_conf].host.clone(),
         health_text,
     }
+}
+
+/// What is particular about where its slots are, and what goes with them.
+fn about(seen: &Observation, service: &ServiceSeen) -> String {
+    let slots = || service.slots.iter();
+    let [one, two] = &service.slots;
+    let elsewhere = slots().any(|slot| slot.within.scope != seen.scope);
+    let own_images = !same_reference(&one.reference, &two.reference);
+    let profiles = slots().filter_map(|slot| in_profile(seen, slot));
+    let projects = slots().filter(|_| elsewhere).map(|slot| in_project(seen, slot));
+    let images = slots().filter(|_| own_images).map(|slot| format!("{} runs {}", slot.service, slot.reference));
+    profiles.chain(projects).chain(images).chain(workers(service)).collect::<Vec<_>>().join(", ")
+}
+
+/// A profile that is activated for the slot.
+fn in_profile(seen: &Observation, slot: &SlotSeen) -> Option<String> {
+    let mut active = seen.scope.profiles.split(',');
+    let profile = slot.profiles.iter().find(|profile| active.any(|active| active == *profile))?;
+    Some(format!("{} in the profile {profile}", slot.service))
+}
+
+fn in_project(seen: &Observation, slot: &SlotSeen) -> String {
+    let Scope { project, files, .. } = &slot.within.scope;
+    let files = if *files == seen.scope.files { String::new() } else { format!(", {files}") };
+    format!("{} in the project {project}{files}", slot.service)
+}
+
+fn workers(service: &ServiceSeen) -> Option<String> {
+    let worker = |worker: &Worker| match worker.running {
+        0 => format!("{} (not running)", worker.service),
+        _ => worker.service.clone(),
+    };
+    let names: Vec<String> = service.workers.iter().map(worker).collect();
+    (!names.is_empty()).then(|| format!("workers {}", names.join(" and ")))
 }
 
 fn evidence(service: &ServiceSeen) -> String {

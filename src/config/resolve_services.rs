@@ -54,6 +54,7 @@ fn single(raw: &Raw, missing: &Missing) -> Result<Placed, Wrong> {
         image: raw.image.clone(),
         build: raw.build.clone(),
         slots: raw.slots.clone(),
+        workers: raw.workers.clone(),
         upstream: raw.upstream.clone(),
         port: raw.port.clone(),
         health: raw.health.clone(),
@@ -69,6 +70,7 @@ fn several(raw: &Raw, list: &[(Stated<Name>, RawService)]) -> Result<Vec<Placed>
         ("image", raw.image.as_ref().map(|s| s.key)),
         ("build", raw.build.as_ref().map(|s| s.settings.at)),
         ("slots", raw.slots.as_ref().map(|s| s.key)),
+        ("workers", raw.workers.as_ref().map(|s| s.key)),
         ("upstream", raw.upstream.as_ref().map(|s| s.key)),
         ("port", raw.port.as_ref().map(|s| s.key)),
     ];
@@ -117,6 +119,7 @@ fn resolve(placed: &Placed, root: &Path, none: Option<bool>) -> ServiceSettings 
         ship: none.unwrap_or_else(|| build.is_some() && placed.image.is_official()),
         build,
         slots: raw.slots.map(|s| s.value),
+        workers: values(raw.workers),
         upstream: raw.upstream.map(|u| u.value),
         port: raw.port.map(|p| p.value),
         health: health(raw.health),

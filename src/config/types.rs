@@ -66,6 +66,8 @@ pub struct ServiceSettings {
     pub build: Option<Build>,
     /// Where the two slots are, two different ones.
     pub slots: Option<[SlotSettings; 2]>,
+    /// Compose services beside nginx that run the image too, and are moved with a release.
+    pub workers: Vec<Name>,
     /// The name of nginx's upstream.
     pub upstream: Option<Name>,
     /// The port inside the container.

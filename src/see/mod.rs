@@ -20,6 +20,7 @@ use interpret::profiles::{Activated, activate};
 use interpret::project::{Found, find, first, needs};
 use interpret::projects::{self, Projects};
 use interpret::services::{PutTogether, put_together};
+use interpret::workers::workers;
 use interpret::{discover, making};
 use judge::findings::Findings;
 use read::answers::ask_slot;
@@ -105,6 +106,11 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
         service.health_answer = answer.map(|answer| answer.map_err(|error| format!("{error:#}")));
     }
     let early = early.into_iter().map(|(answer, _)| answer).collect();
+    for (service, settings) in seen.services.iter_mut().zip(&config.services) {
+        service.workers = workers(settings, &projects, &found, &look, &mut findings);
+    }
+    let moved: Vec<&String> =
+        seen.services.iter().flat_map(|service| &service.workers).map(|each| &each.service).collect();
     let nginx = NginxSeen {
         guard: guard(&look, &found, &seen.confs, &mut findings),
         kind: found.kind,
@@ -118,7 +124,7 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
         engine: engine.clone(),
         compose: *compose,
         leaned_on: making::is_leaned_on(*compose, &projects, &found),
-        makings: making::makings(*compose, &projects, &found, &needs),
+        makings: making::makings(*compose, &projects, &found, &needs, &moved),
         needs,
         keep_prefix: found.keep_prefix.clone(),
         first: first(&projects, &found),

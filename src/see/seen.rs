@@ -5,11 +5,12 @@ use super::read::survey::Disk;
 use crate::config::{Config, HealthSettings};
 use crate::host::compose::Compose;
 use crate::host::compose::Scope;
-use crate::host::container::{Container, same_reference};
+use crate::host::container::Container;
 use crate::host::nginx::Probe;
 use crate::router::Kind;
 use crate::slots::making::Making;
 use crate::slots::within::Within;
+use crate::slots::workers::Worker;
 use crate::swap::history::Record;
 use crate::swap::journal::Journal;
 use crate::swap::plan::{First, How};
@@ -64,6 +65,8 @@ pub struct ServiceSeen {
     pub ship: bool,
     /// Its slots.
     pub slots: [SlotSeen; 2],
+    /// What runs its image beside the slots and is moved with a release.
+    pub workers: Vec<Worker>,
     /// The upstream that routes to it; empty where its words stand in none.
     pub upstream: String,
     /// The port that each of its slots listens on.
@@ -176,26 +179,6 @@ impl NginxSeen {
 }
 
 impl ServiceSeen {
-    /// What is particular about where its slots are, for people.
-    pub fn about(&self, seen: &Observation) -> String {
-        let activated = |slot: &&SlotSeen| {
-            slot.profiles.iter().any(|profile| seen.scope.profiles.split(',').any(|active| active == profile))
-        };
-        let profiles = self.slots.iter().filter(activated);
-        let profiles = profiles.map(|slot| format!("{} in the profile {}", slot.service, slot.profiles.join(", ")));
-        let image = |slot: &SlotSeen| format!("{} runs {}", slot.service, slot.reference);
-        let [one, two] = &self.slots;
-        let place = |slot: &SlotSeen| {
-            let Scope { project, files, .. } = &slot.within.scope;
-            let files = if *files == seen.scope.files { String::new() } else { format!(", {files}") };
-            format!("{} in the project {project}{files}", slot.service)
-        };
-        let elsewhere = self.slots.iter().any(|slot| slot.within.scope != seen.scope);
-        let places = [one, two].map(place).into_iter().filter(|_| elsewhere);
-        let images = [one, two].map(image).into_iter().filter(|_| !same_reference(&one.reference, &two.reference));
-        profiles.chain(places).chain(images).collect::<Vec<_>>().join(", ")
-    }
-
     /// The words that name its slot, for people: the upstream that they stand in, else where they stand.
     pub fn route(&self) -> String {
         if self.upstream.is_empty() { self.word.clone() } else { format!("upstream {}", self.upstream) }

@@ -38,6 +38,8 @@ engine() {
 # tag REFERENCE IMAGE: the reference names the image from now on
 tag() { out=$(docker tag "$2" "$1" 2>&1) || fail "the image can't be tagged $1: $out"; }
 
+scale=''
+
 # make WITH WITHOUT SERVICE…: a container for each service that has none, as `compose up` by hand would make it. Compose
 # labels a container with a hash of its service's settings and recreates one whose hash is another; `--no-deps` takes those out
 # of `depends_on` that are not named. So they are named, in WITH, and stay as they are; those of WITHOUT have no container
@@ -45,7 +47,7 @@ tag() { out=$(docker tag "$2" "$1" 2>&1) || fail "the image can't be tagged $1: 
 make() {
   with=$1 without=$2; shift 2
   # shellcheck disable=SC2086 # options, and names of services
-  made=$(compose up --no-start --no-deps --no-recreate --no-build --pull never $with "$@" 2>&1); status=$?
+  made=$(compose up --no-start --no-deps --no-recreate --no-build --pull never $scale $with "$@" 2>&1); status=$?
   for other in $without; do
     for id in $(containers "$other"); do docker rm "$id" >/dev/null 2>&1; done   # one that runs stays
   done
@@ -54,4 +56,33 @@ make() {
 }
 
 # bring SERVICE…: what it takes to have them run, and nothing but them; what is there already is not made anew.
-bring() { compose up -d --no-deps --no-recreate --no-build "$@" 2>&1; }
+# shellcheck disable=SC2086 # an option
+bring() { compose up -d --no-deps --no-recreate --no-build $scale "$@" 2>&1; }
+
+# anew: new containers for each of $services, in the project that is meant: added to $ids. $named and $missing are for `make`, $by says
+# who starts what was made; $scale, where it is set, how many there are.
+anew() {
+  # shellcheck disable=SC2086 # names of services
+  set -- $services
+  if [ -n "$named" ] || [ "$compose" = v1 ]; then   # 1.29 can't recreate under newer engines
+    for slot in "$@"; do
+      for id in $(containers "$slot"); do
+        { docker rm "$id" || { docker stop "$id"; docker rm -f "$id"; }; } >/dev/null 2>&1
+      done
+    done
+  fi
+  if [ -z "$named" ]; then
+    # shellcheck disable=SC2086 # an option
+    out=$(compose up -d --no-deps --force-recreate --no-build $scale "$@" 2>&1) || fail "$out"
+  elif ! make "$named" "$missing" "$@" || [ "$by" = compose ]; then
+    out=$(bring "$@") || fail "$out"
+    by=compose
+  fi
+  new=''
+  for slot in "$@"; do new="$new $(containers "$slot")"; done
+  if [ -n "$named" ] && [ "$by" = docker ]; then
+    # shellcheck disable=SC2086 # ids are hexadecimal
+    out=$(docker start $new 2>&1) || fail "$out"
+  fi
+  ids="$ids $new"
+}

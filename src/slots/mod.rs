@@ -2,6 +2,7 @@
 
 pub mod making;
 pub mod within;
+pub mod workers;
 
 /// Containers and images of the compose project, for scripts.
 pub(crate) const COMPOSE: &str = include_str!("compose.sh");

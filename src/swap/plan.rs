@@ -9,6 +9,7 @@ use crate::see::interpret::evidence::Evidence;
 use crate::see::read::traffic::Place;
 use crate::slots::making::Making;
 use crate::slots::within::Within;
+use crate::slots::workers::Worker;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -132,6 +133,9 @@ pub struct ServicePlan {
     pub from: Option<OldSlot>,
     /// The slot to start.
     pub to: NewSlot,
+    /// What runs the image beside the slots and is moved after the switch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workers: Vec<Worker>,
     /// nginx's upstream; empty where the words that name the slot stand in none.
     pub upstream: String,
     /// Where those words stand, for people.
@@ -336,6 +340,11 @@ impl Plan {
     /// Some old slot is stopped once nginx has left it.
     pub fn is_retiring(&self) -> bool {
         self.services.iter().any(|service| service.from.is_some() && !service.stays)
+    }
+
+    /// Workers are moved.
+    pub fn has_workers(&self) -> bool {
+        self.services.iter().any(|service| !service.workers.is_empty())
     }
 
     /// Some slot serves now.

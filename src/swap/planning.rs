@@ -7,6 +7,7 @@ use crate::host::container::{Container, same_reference};
 use crate::see::interpret::evidence::Live;
 use crate::see::read::traffic::Place;
 use crate::see::seen::{ConfSeen, Observation, ServiceSeen, SlotSeen};
+use crate::slots::workers::Worker;
 use anyhow::{Context as _, Result};
 use std::collections::BTreeMap;
 
@@ -149,6 +150,12 @@ impl ServiceSeen {
         let pulled = self.pulled_tag(image);
         tags.extend(pulled.clone().map(|pulled| (pulled, None)));
         tags.push((tag.clone(), known));
+        let workers: Vec<Worker> = self.workers.iter().filter(|worker| worker.running > 0).cloned().collect();
+        for worker in &workers {
+            if !tags.iter().any(|(reference, _)| same_reference(reference, &worker.reference)) {
+                tags.push((worker.reference.clone(), worker.reference_image.clone()));
+            }
+        }
         let before = to.container.as_ref().map(|container| container.id.clone());
         let running = to.container.as_ref().filter(|container| container.is_running()).map(Place::of);
         let kept = to.container.as_ref().filter(|container| {
@@ -181,6 +188,7 @@ impl ServiceSeen {
                 kept,
                 running,
             },
+            workers,
             upstream: self.upstream.clone(),
             words: self.word.clone(),
             late: self.late,

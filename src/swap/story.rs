@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// The story of a swap on one host. Undoing goes through it from its end, also through the step that failed.
 #[rustfmt::skip]
-const STORY: [Line; 15] = [
+const STORY: [Line; 16] = [
     line(Step::Pull,         Phase::Bring,   |_| true),
     line(Step::EnvFile,      Phase::Bring,   |plan| plan.env_file.is_some()).back("put the env file back"),
     line(Step::Hook,         Phase::Bring,   |plan| plan.hook.is_some()).back("give the images their names back").unless_begun(Step::Start),
@@ -16,6 +16,7 @@ const STORY: [Line; 15] = [
     line(Step::Route,        Phase::Switch,  Plan::is_rerouted).back("point nginx at the old slot again"),
     line(Step::NginxUp,      Phase::Switch,  |plan| !plan.is_routing()).back("stop nginx again"),
     line(Step::Confirm,      Phase::Switch,  |_| true),
+    line(Step::Workers,      Phase::Watch,   Plan::has_workers).back("put the workers back on the old version"),
     line(Step::Bake,         Phase::Watch,   |plan| plan.bake.is_some()),
     line(Step::AfterSwitch,  Phase::Drain,   |plan| plan.after_switch.is_some()),
     line(Step::Drain,        Phase::Drain,   Plan::is_routing),
@@ -47,6 +48,8 @@ pub enum Step {
     NginxUp,
     /// Prove that requests reach the new slot.
     Confirm,
+    /// Move what runs the image and gets no requests.
+    Workers,
     /// Watch it for a while.
     Bake,
     /// Run the host's own command after the switch.
@@ -167,6 +170,7 @@ impl Step {
             Step::Route => "route",
             Step::NginxUp => "nginx-up",
             Step::Confirm => "confirm",
+            Step::Workers => "workers",
             Step::Bake => "bake",
             Step::AfterSwitch => "after-switch",
             Step::Drain => "drain",

@@ -14,11 +14,13 @@ pub(crate) fn makings(
     projects: &Projects<'_>,
     found: &Found<'_>,
     needs: &[String],
+    workers: &[&String],
 ) -> BTreeMap<String, Making> {
     let of_main = |name: &String| Within { scope: projects.scope.clone(), service: name.clone() };
     let slots = found.slots.iter().flatten().filter(|slot| !slot.inherits());
     let slots = slots.map(|slot| (slot.service.clone(), slot.within.clone()));
-    let others = needs.iter().chain([&found.nginx]).map(|name| (name.clone(), of_main(name)));
+    let others =
+        needs.iter().chain([&found.nginx]).chain(workers.iter().copied()).map(|name| (name.clone(), of_main(name)));
     let making = |(name, within): (String, Within)| Some((name, making(projects, &within)?));
     if compose == Compose::V1 { BTreeMap::new() } else { slots.chain(others).filter_map(making).collect() }
 }

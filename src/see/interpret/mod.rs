@@ -10,3 +10,4 @@ pub mod profiles;
 pub mod project;
 pub mod projects;
 pub mod services;
+pub mod workers;

@@ -30,6 +30,8 @@ pub(crate) struct Found<'a> {
     pub(crate) volumes: Vec<(String, String)>,
     pub(crate) history: &'a [Record],
     pub(crate) keep_prefix: String,
+    /// Image references of other services that a release moves.
+    pub(crate) others: Vec<String>,
     /// The project's directory, without symbolic links.
     pub(crate) directory: &'a str,
 }
@@ -102,6 +104,7 @@ pub(crate) fn find<'a>(
         mounts,
         history: &survey.history,
         keep_prefix,
+        others: references_of_workers(config, project),
         directory: survey.directory.as_deref().unwrap_or_default(),
     })
 }
@@ -210,7 +213,7 @@ impl Found<'_> {
         let running = containers().filter(|container| container.is_running());
         let mut images: Vec<String> = containers().map(|container| container.image.clone()).collect();
         images.extend(all().map(|slot| slot.reference.clone()).filter(|reference| !reference.is_empty()));
-        images.extend(wanted.iter().cloned());
+        images.extend(wanted.iter().chain(&self.others).cloned());
         images.extend(self.history.iter().flat_map(|record| &record.services).map(|service| service.image.clone()));
         images.sort_unstable();
         images.dedup();
@@ -274,6 +277,11 @@ impl Found<'_> {
             Some((format!("{}/{rest}", to.trim_end_matches('/')), false))
         })
     }
+}
+
+fn references_of_workers(config: &Config, project: &Project) -> Vec<String> {
+    let names = config.services.iter().flat_map(|service| &service.workers);
+    names.filter_map(|name| project.services.get(name.as_str())?.image.clone()).collect()
 }
 
 /// The compose services of the slots that are in nginx's project. Of others nothing but the slot itself is started.

@@ -143,6 +143,7 @@ impl Parts<'_, '_> {
             ship: service.ship,
             image,
             slots: both,
+            workers: Vec::new(),
             upstream: words.upstream(),
             ports: [0; 2],
             in_conf,

@@ -14,6 +14,7 @@ pub(super) mod record;
 mod retire;
 mod route;
 mod start;
+mod workers;
 
 use super::plan::Plan;
 use super::run::HostSwap;
@@ -38,6 +39,7 @@ pub fn explain(plan: &Plan, step: Step) -> String {
         Step::Route => route::explain(plan),
         Step::NginxUp => nginx_up::explain(plan),
         Step::Confirm => confirm::explain(plan),
+        Step::Workers => workers::explain(plan),
         Step::Bake => bake::explain(plan),
         Step::AfterSwitch => host_hook::explain(plan.after_switch.as_ref()),
         Step::Drain => drain::explain(plan),
@@ -72,6 +74,7 @@ async fn run(swap: &mut HostSwap<'_>, step: Step, cancel: &Cancel) -> Result<Str
         Step::Route => route::run(swap).await,
         Step::NginxUp => nginx_up::run(swap).await,
         Step::Confirm => confirm::run(swap).await,
+        Step::Workers => workers::run(swap).await,
         Step::Bake => bake::run(swap, cancel).await,
         Step::AfterSwitch => host_hook::after(swap).await,
         Step::Drain => drain::run(swap, cancel).await,
@@ -88,6 +91,7 @@ pub(super) async fn undo(swap: &HostSwap<'_>, step: Step) -> Result<()> {
         Step::Guard => guard::undo(swap).await,
         Step::Route => route::undo(swap).await,
         Step::NginxUp => nginx_up::undo(swap).await,
+        Step::Workers => workers::undo(swap).await,
         Step::Pull | Step::Health | Step::BeforeSwitch | Step::Confirm | Step::Bake => Ok(()),
         Step::AfterSwitch | Step::Drain | Step::Retire | Step::Record => Ok(()),
     }

@@ -60,31 +60,6 @@ for job in $tagging; do wait "$job" || exit 1; done
 each "$needs" start_need
 each "$firsts" first
 each "$kept" start_kept
-# anew: a container on the new image for each of $services, in the project that is meant
-anew() {
-  # shellcheck disable=SC2086 # names of services
-  set -- $services
-  if [ -n "$named" ] || [ "$compose" = v1 ]; then   # 1.29 can't recreate under newer engines
-    for slot in "$@"; do
-      for id in $(containers "$slot"); do
-        { docker rm "$id" || { docker stop "$id"; docker rm -f "$id"; }; } >/dev/null 2>&1
-      done
-    done
-  fi
-  if [ -z "$named" ]; then
-    out=$(compose up -d --no-deps --force-recreate --no-build "$@" 2>&1) || fail "$out"
-  elif ! make "$named" "$missing" "$@" || [ "$by" = compose ]; then
-    out=$(bring "$@") || fail "$out"
-    by=compose
-  fi
-  new=''
-  for slot in "$@"; do new="$new $(containers "$slot")"; done
-  if [ -n "$named" ] && [ "$by" = docker ]; then
-    # shellcheck disable=SC2086 # ids are hexadecimal
-    out=$(docker start $new 2>&1) || fail "$out"
-  fi
-  ids="$ids $new"
-}
 while [ $# -gt 0 ]; do
   within "$1"
   named=$2 missing=$3 by=$4 services=$5; shift 5
