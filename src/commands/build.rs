@@ -2,7 +2,8 @@
 
 use super::{Exit, Run, Stop};
 use crate::cli::VersionAsked;
-use crate::release::build::reference;
+use crate::config::{ServiceSettings, TagForm};
+use crate::release::build::{reference, tag};
 use crate::release::docker_cli::{DockerCli, DockerLine};
 use crate::release::push::Pushed;
 use crate::release::version::Version;
@@ -52,10 +53,10 @@ impl Run {
         let mut images = Vec::new();
         for service in &self.config.services {
             let Some(build) = &service.build else { continue };
-            let image = reference(&service.image, version);
+            let image = reference(service, version);
             let running = self.reporter.step("", "build", format!("build {image}"));
             let mut show = show(&self.reporter, "build");
-            let built = self.until_signal(docker.build(&service.image, version, build, &mut show)).await?;
+            let built = self.until_signal(docker.build(&service.image, &image, build, &mut show)).await?;
             match built {
                 Ok(built) => running.done(format!("{} {}", built.reference, &built.image_id)),
                 Err(error) => {
@@ -73,8 +74,9 @@ impl Run {
     pub(super) async fn push_all(&self, docker: &DockerCli, version: &Version) -> Result<Vec<Pushed>, Stop> {
         let mut all = Vec::new();
         for service in self.config.services.iter().filter(|service| !service.ship) {
-            let image = reference(&service.image, version);
-            let running = self.reporter.step("", "push", format!("push {image}"));
+            let image = reference(service, version);
+            let what = if service.build.is_some() { "push" } else { "find" };
+            let running = self.reporter.step("", what, format!("{what} {image}"));
             let mut show = layers(&self.reporter, &image);
             let pushed = match service.build {
                 Some(_) => self.until_signal(docker.push(&service.image, &image, &mut show)).await?,
@@ -87,7 +89,11 @@ impl Run {
                 }
                 Err(error) => {
                     running.failed("");
-                    return Err(failed(error));
+                    let other = match service.build {
+                        Some(_) => String::new(),
+                        None => self.until_signal(other_tag(docker, service, version)).await?,
+                    };
+                    return Err(failed_with(&error, &other));
                 }
             }
         }
@@ -125,8 +131,25 @@ impl Run {
     }
 }
 
+/// What there is of a version that its tag does not find: people write it with a `v` and without.
+async fn other_tag(docker: &DockerCli, service: &ServiceSettings, version: &Version) -> String {
+    let forms = ["v{version}", "{version}"].into_iter().filter_map(|form| form.parse::<TagForm>().ok());
+    let Some(form) = forms.into_iter().find(|form| *form != service.tag) else { return String::new() };
+    let other = format!("{}:{}", service.image, tag(&form, version));
+    match docker.find_pushed(&service.image, &other).await {
+        Ok(_) => format!("\n{other} is there: `tag: \"{form}\"` in cutover.yml takes it"),
+        Err(_) => {
+            format!("\n{other} was tried too, and is not there: `tag: …` in cutover.yml says what tags look like")
+        }
+    }
+}
+
 pub(super) fn failed(error: crate::release::DockerError) -> Stop {
-    Stop::new(Exit::Refused, format!("{error}\nnothing was changed on any host"))
+    failed_with(&error, "")
+}
+
+fn failed_with(error: &crate::release::DockerError, more: &str) -> Stop {
+    Stop::new(Exit::Refused, format!("{error}{more}\nnothing was changed on any host"))
 }
 
 fn show(reporter: &Reporter, source: &'static str) -> impl FnMut(DockerLine) + Send {

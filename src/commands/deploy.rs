@@ -41,7 +41,7 @@ impl Run {
     fn images(&self, version: &Version, digests: &[String]) -> Result<Vec<String>, Stop> {
         let usage = |message: String| Stop::new(Exit::Usage, message);
         let services = &self.config.services;
-        let mut images: Vec<String> = services.iter().map(|service| reference(&service.image, version)).collect();
+        let mut images: Vec<String> = services.iter().map(|service| reference(service, version)).collect();
         for text in digests {
             let (name, digest) =
                 text.split_once('=').map_or((None, text.as_str()), |(name, digest)| (Some(name), digest));

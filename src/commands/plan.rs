@@ -16,7 +16,7 @@ use crate::swap::{step, story};
 pub(super) async fn plan(run: &Run, asked: &VersionAsked) -> Result<Exit, Stop> {
     let Some((version, source)) = run.version(asked).await? else { return Ok(Exit::Done) };
     let hosts = run.until_signal(run.connect()).await??;
-    let images: Vec<String> = run.config.services.iter().map(|service| reference(&service.image, &version)).collect();
+    let images: Vec<String> = run.config.services.iter().map(|service| reference(service, &version)).collect();
     let seen = run.until_signal(run.observe(&hosts, &images)).await??;
     match run.already_live(&hosts, &seen, &version, &images, &cli::SwapOptions::default()).await {
         Ok(true) => return Ok(Exit::Done),
@@ -41,7 +41,7 @@ pub(super) async fn plan(run: &Run, asked: &VersionAsked) -> Result<Exit, Stop> 
 
 /// How a service's image gets to the hosts.
 fn bringing(service: &ServiceSettings, version: &Version) -> String {
-    let image = reference(&service.image, version);
+    let image = reference(service, version);
     match (&service.build, service.ship) {
         (Some(_), true) => format!("build {image}, to be sent over SSH"),
         (None, true) => format!("use {image} from Docker here"),

@@ -44,7 +44,7 @@ impl Run {
             let image = match twin.and_then(|twin| images.get(twin)) {
                 Some(twin) => Arc::clone(twin),
                 None => {
-                    let reference = reference(&service.image, version);
+                    let reference = reference(service, version);
                     let read = self.read_image(&reference, files[number].clone(), &cache).await?;
                     let image = Arc::new(read.image);
                     unknown.extend(read.unknown.then(|| Arc::clone(&image)));

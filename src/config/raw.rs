@@ -7,7 +7,7 @@ use super::names::Name;
 use super::raw_build::RawBuild;
 use super::raw_parts::{RawBake, RawEnvFile, RawGitHub, RawHealth, RawHooks, RawLock, RawNginx, RawRegistry, RawSsh};
 use super::read::{self, Entry, Stated};
-use super::types::{Latest, PortSetting, SlotSettings, VersionPattern, WhenMissing};
+use super::types::{Latest, PortSetting, SlotSettings, TagForm, VersionPattern, WhenMissing};
 use super::yaml::Value;
 use std::time::Duration;
 
@@ -73,6 +73,7 @@ raw! {
     /// The whole file, or one environment of it.
     Raw {
         image: Stated<ImageName> = "image" read::parsed,
+        tag: Stated<TagForm> = "tag" read::parsed,
         host: Stated<HostSettings> = "host" host,
         hosts: Stated<Vec<Stated<HostSettings>>> = "hosts" hosts,
         directory: Stated<String> = "directory" |e| read::text_as(e, checks::directory),
@@ -109,6 +110,7 @@ raw! {
     /// One of `services`.
     RawService {
         image: Stated<ImageName> = "image" read::parsed,
+        tag: Stated<TagForm> = "tag" read::parsed,
         build: RawBuild = "build" RawBuild::of,
         slots: Stated<[SlotSettings; 2]> = "slots" slots,
         workers: Stated<Vec<Stated<Name>>> = "workers" |e| read::one_or_many(e, read::parsed),

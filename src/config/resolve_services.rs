@@ -52,6 +52,7 @@ fn single(raw: &Raw, missing: &Missing) -> Result<Placed, Wrong> {
     let service = RawService {
         at: image.key,
         image: raw.image.clone(),
+        tag: raw.tag.clone(),
         build: raw.build.clone(),
         slots: raw.slots.clone(),
         workers: raw.workers.clone(),
@@ -68,6 +69,7 @@ fn single(raw: &Raw, missing: &Missing) -> Result<Placed, Wrong> {
 fn several(raw: &Raw, list: &[(Stated<Name>, RawService)]) -> Result<Vec<Placed>, Wrong> {
     let stray = [
         ("image", raw.image.as_ref().map(|s| s.key)),
+        ("tag", raw.tag.as_ref().map(|s| s.key)),
         ("build", raw.build.as_ref().map(|s| s.settings.at)),
         ("slots", raw.slots.as_ref().map(|s| s.key)),
         ("workers", raw.workers.as_ref().map(|s| s.key)),
@@ -116,6 +118,7 @@ fn resolve(placed: &Placed, root: &Path, none: Option<bool>) -> ServiceSettings 
     ServiceSettings {
         name: placed.name.value.clone(),
         image: placed.image.clone(),
+        tag: raw.tag.map(|t| t.value).unwrap_or_default(),
         ship: none.unwrap_or_else(|| build.is_some() && placed.image.is_official()),
         build,
         slots: raw.slots.map(|s| s.value),

@@ -60,6 +60,8 @@ pub struct ServiceSettings {
     pub name: Name,
     /// The image of both slots.
     pub image: ImageName,
+    /// What a version's tag in the registry looks like.
+    pub tag: TagForm,
     /// The image goes to the hosts over SSH, and through no registry.
     pub ship: bool,
     /// How to build the image; `None` (`build: false`): it is built and pushed elsewhere.
@@ -76,6 +78,53 @@ pub struct ServiceSettings {
     pub health: HealthSettings,
     /// How long a container may take to stop; `None`: compose's `stop_grace_period`.
     pub stop_timeout: Option<Duration>,
+}
+
+/// What the tag of a version looks like: `{version}` stands for it, without its `v`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagForm(String);
+
+/// What stands for the version.
+const VERSION: &str = "{version}";
+
+impl TagForm {
+    /// The tag of a version, which has no `v` here.
+    pub fn made_of(&self, version: &str) -> String {
+        self.0.replace(VERSION, version)
+    }
+
+    /// What stands in a tag where the version does; `None`: it is none of these tags.
+    pub fn within<'a>(&self, tag: &'a str) -> Option<&'a str> {
+        let (before, after) = self.0.split_once(VERSION)?;
+        tag.strip_prefix(before)?.strip_suffix(after)
+    }
+}
+
+impl Default for TagForm {
+    fn default() -> Self {
+        TagForm(format!("v{VERSION}"))
+    }
+}
+
+impl std::fmt::Display for TagForm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::str::FromStr for TagForm {
+    type Err = String;
+
+    /// The error says what was expected.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let plain = text.replacen(VERSION, "0", 1);
+        let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+        let is_tag = !plain.starts_with(['.', '-']) && plain.bytes().all(good) && plain.len() <= 64;
+        if plain != text && is_tag && !plain.starts_with("cutover-") {
+            return Ok(TagForm(text.to_owned()));
+        }
+        Err(format!("a tag in which `{VERSION}` stands once, such as \"{VERSION}\" or \"release-{VERSION}\""))
+    }
 }
 
 /// Where a slot is, as far as it is stated.

@@ -2,7 +2,7 @@
 use super::docker_cli::{DockerCli, DockerJob, OnLine};
 use super::docker_error::DockerError;
 use super::version::Version;
-use crate::config::{Build, BuildSecret, ImageName, SecretSource};
+use crate::config::{Build, BuildSecret, ImageName, SecretSource, ServiceSettings, TagForm};
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -15,30 +15,39 @@ pub struct Built {
     pub image_id: String,
 }
 
-/// `IMAGE:vX.Y.Z`; a `+` of the version is a `_` in the tag.
-pub fn reference(image: &ImageName, version: &Version) -> String {
-    format!("{image}:{}", version.tag())
+/// `IMAGE:vX.Y.Z`, or with the service's own form of tags; a `+` of the version is a `_` in the tag.
+pub fn reference(service: &ServiceSettings, version: &Version) -> String {
+    format!("{}:{}", service.image, tag(&service.tag, version))
+}
+
+/// The tag of a version in this form.
+pub fn tag(form: &TagForm, version: &Version) -> String {
+    form.made_of(version.tag().trim_start_matches('v'))
+}
+
+/// The version of a tag in this form; `None` for any other tag.
+pub fn version_of(form: &TagForm, tag: &str) -> Option<Version> {
+    Version::from_tag(&format!("v{}", form.within(tag)?))
 }
 
 impl DockerCli {
-    /// Builds the image and tags it `IMAGE:vX.Y.Z`. The tag `latest` stays where it is.
+    /// Builds the image and tags it so. The tag `latest` stays where it is.
     ///
     /// Build secrets need buildx, and so does `cache-to`: without buildx they are refused before anything is built.
     pub async fn build(
         &self,
         image: &ImageName,
-        version: &Version,
+        reference: &str,
         build: &Build,
         on_line: OnLine<'_>,
     ) -> Result<Built, DockerError> {
-        let reference = reference(image, version);
         let purpose = format!("building {reference}");
         self.can_build(build).map_err(|what| DockerError::before(&purpose, &what))?;
         let job =
-            DockerJob::new(purpose, self.words(build, &reference)).with_registry(image.registry()).given(given(build));
+            DockerJob::new(purpose, self.words(build, reference)).with_registry(image.registry()).given(given(build));
         self.stream(job, on_line).await?;
-        let image_id = self.image_id(&reference).await?;
-        Ok(Built { reference, image_id })
+        let image_id = self.image_id(reference).await?;
+        Ok(Built { reference: reference.to_owned(), image_id })
     }
 
     /// docker's id of an image that it has.

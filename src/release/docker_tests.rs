@@ -14,8 +14,8 @@ fn image() -> ImageName {
     "ghcr.io/devrank/api".parse().unwrap()
 }
 
-fn version() -> Version {
-    Version::parse("v1.2.3+b").unwrap()
+fn reference() -> String {
+    "ghcr.io/devrank/api:v1.2.3_b".to_owned()
 }
 
 fn plain() -> Build {
@@ -61,7 +61,7 @@ async fn a_build_is_words_in_a_fixed_order() {
         cache_from: vec!["type=gha".to_owned()],
         cache_to: vec!["type=gha,mode=max".to_owned()],
     };
-    let built = docker.build(&image(), &version(), &build, &mut quiet).await.unwrap();
+    let built = docker.build(&image(), &reference(), &build, &mut quiet).await.unwrap();
     let expected = format!(
         "[buildx][build][--load][--progress=plain][--tag][ghcr.io/devrank/api:v1.2.3_b][--file][-odd dir/Dockerfile.prod]\
          [--target][prod][--platform][linux/amd64][--build-arg][A=$(id) x][--build-arg][B][--secret][id=path,env=PATH]\
@@ -77,13 +77,13 @@ async fn a_build_is_words_in_a_fixed_order() {
 async fn without_buildx_the_old_builder_builds_what_it_can() {
     let stand_in = StandIn::new(&format!("{NO_BUILDX}\n'image inspect'*) echo sha256:1d;;"));
     let docker = stand_in.docker().await;
-    docker.build(&image(), &version(), &plain(), &mut quiet).await.unwrap();
+    docker.build(&image(), &reference(), &plain(), &mut quiet).await.unwrap();
     assert_eq!(stand_in.words()[0], "[build][--tag][ghcr.io/devrank/api:v1.2.3_b][backend]");
     let secrets = vec![BuildSecret { id: "x".parse().unwrap(), source: SecretSource::Env("PATH".parse().unwrap()) }];
-    let error = docker.build(&image(), &version(), &Build { secrets, ..plain() }, &mut quiet).await.unwrap_err();
+    let error = docker.build(&image(), &reference(), &Build { secrets, ..plain() }, &mut quiet).await.unwrap_err();
     assert!(error.to_string().contains("build.secrets needs buildx"), "{error}");
     let cache_to = vec!["type=gha".to_owned()];
-    let error = docker.build(&image(), &version(), &Build { cache_to, ..plain() }, &mut quiet).await.unwrap_err();
+    let error = docker.build(&image(), &reference(), &Build { cache_to, ..plain() }, &mut quiet).await.unwrap_err();
     assert!(error.to_string().contains("build.cache-to needs buildx"), "{error}");
 }
 
@@ -99,7 +99,7 @@ async fn a_secret_that_is_not_there_stops_the_build_before_it_starts() {
         (SecretSource::File(PathBuf::from("/nowhere/x")), "the file /nowhere/x of the build secret `x` is not there"),
     ] {
         let secrets = vec![BuildSecret { id: "x".parse().unwrap(), source }];
-        let error = docker.build(&image(), &version(), &Build { secrets, ..plain() }, &mut quiet).await.unwrap_err();
+        let error = docker.build(&image(), &reference(), &Build { secrets, ..plain() }, &mut quiet).await.unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
     }
     assert!(stand_in.words().is_empty());
@@ -210,7 +210,7 @@ async fn an_error_has_the_last_lines_made_inert_and_no_argument_values() {
     let stand_in = StandIn::new(script);
     let docker = stand_in.docker().await;
     let build = Build { args: vec![("TOKEN".to_owned(), Some("hunter2".to_owned()))], ..plain() };
-    let error = docker.build(&image(), &version(), &build, &mut quiet).await.unwrap_err();
+    let error = docker.build(&image(), &reference(), &build, &mut quiet).await.unwrap_err();
     assert_eq!((error.exit, error.lines.len()), (Some(7), 40));
     assert!(error.lines.contains(&"│ ::error::x\\u{1b}[31m".to_owned()), "{error}");
     assert!(error.command.contains(&"TOKEN=…".to_owned()) && !error.to_string().contains("hunter2"), "{error}");

@@ -2,7 +2,7 @@
 
 use super::interpret::evidence::{Live, Looked};
 use super::read::survey::Disk;
-use crate::config::{Config, HealthSettings};
+use crate::config::{Config, HealthSettings, TagForm};
 use crate::host::compose::Compose;
 use crate::host::compose::Scope;
 use crate::host::container::Container;
@@ -61,6 +61,8 @@ pub struct ServiceSeen {
     pub name: String,
     /// The image's repository.
     pub image: String,
+    /// What a version's tag looks like.
+    pub tag: TagForm,
     /// It comes from here over SSH, and through no registry.
     pub ship: bool,
     /// Its slots.

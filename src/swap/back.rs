@@ -82,7 +82,8 @@ impl ServiceSeen {
                 add(version, From::Image, part.image.clone());
             } else if !ship && !part.shipped {
                 let reference = part.digest.as_ref().map(|digest| format!("{}@{digest}", self.image));
-                let by_tag = || format!("{}:{}", self.image, version.replace('+', "_"));
+                let tag = version.trim_start_matches('v').replace('+', "_");
+                let by_tag = || format!("{}:{}", self.image, self.tag.made_of(&tag));
                 add(version, From::Registry, reference.unwrap_or_else(by_tag));
             }
         }

@@ -3,7 +3,7 @@
 use crate::config::{Config, ProbeStated, ServiceSettings};
 use crate::host::container::{Container, Image};
 use crate::host::nginx::{Guards, Probe, Routes};
-use crate::release::version::Version;
+use crate::release::build::version_of;
 use crate::router::words::{Named, Pair, SlotWord, Words};
 use crate::see::interpret::evidence::Live;
 use crate::see::interpret::evidence::Looked;
@@ -141,6 +141,7 @@ impl Parts<'_, '_> {
         ServiceSeen {
             name: service.name.to_string(),
             ship: service.ship,
+            tag: service.tag.clone(),
             image,
             slots: both,
             workers: Vec::new(),
@@ -245,7 +246,7 @@ fn known(
     let tags = image.iter().flat_map(|image| image.repo_tags.iter().flatten());
     let tags: Vec<&String> = tags.filter(|tag| service.image.same_repository(tag)).collect();
     let kept = tags.iter().find_map(|tag| kept_version(tag, owner.repository, &found.keep_prefix));
-    let versions = tags.iter().filter_map(|tag| Version::from_tag(tag.rsplit_once(':')?.1));
+    let versions = tags.iter().filter_map(|tag| version_of(&service.tag, tag.rsplit_once(':')?.1));
     let highest = versions.max_by(|a, b| a.semver().cmp(b.semver())).map(|version| version.to_string());
     (kept.or(highest), None)
 }
