@@ -296,7 +296,7 @@ fn workers_are_moved(kind: Kind) {
         assert_eq!(log(&bench, name), "start v1.0.0; stop v1.0.0; start v1.2.0;");
     }
     let moved = id(&bench);
-    bench.project.ok("docker-compose up -d --no-deps worker scheduler 2>&1").unwrap();
+    bench.project.ok("docker-compose up -d worker scheduler 2>&1").unwrap();
     assert_eq!(id(&bench), moved, "compose by hand does not know it again");
 
     // one that does not stay up puts everything back
