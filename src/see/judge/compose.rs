@@ -16,7 +16,11 @@ pub(crate) fn of_unset(projects: &Projects<'_>, found: Option<&Found<'_>>, confi
         let all = found.iter().flat_map(|found| found.slots.iter().flatten());
         all.filter(|slot| slot.within.scope.files == files).map(|slot| slot.within.service.as_str()).collect()
     };
-    of_project(&projects.survey.unset, projects.project, &slots(&projects.scope.files), config, findings);
+    let mut main = slots(&projects.scope.files);
+    if main.is_empty() {
+        main.extend(found.map(|found| found.nginx.as_str()));
+    }
+    of_project(&projects.survey.unset, projects.project, &main, config, findings);
     for place in projects.beside {
         let slots = slots(&place.scope.files);
         if let (Ok(project), false) = (&place.project, slots.is_empty()) {
