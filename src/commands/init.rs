@@ -4,7 +4,8 @@ use super::{Exit, Stop, ask};
 use crate::cli;
 use crate::config::Config;
 use crate::init::{
-    ACTION, Choices, ChosenService, KEEPALIVE, Pair, ProjectFound, configuration, how_to_go_on, look, pinned, workflow,
+    ACTION, COMPOSE, CONF, Choices, ChosenService, KEEPALIVE, One, Pair, ProjectFound, configuration, how_to_go_on,
+    look, pinned, workflow,
 };
 use crate::report::{Level, Outcome, Reporter};
 use crate::see::GUARD;
@@ -37,6 +38,14 @@ pub(super) fn init(reporter: &Reporter, common: &cli::CommonOptions, options: &c
         };
         files.push((root.join(directory).join(GUARD), KEEPALIVE.to_owned()));
     }
+    let image = answers.services.first().map_or("", |service| service.image.as_str());
+    let mut next = how_to_go_on(&answers);
+    if let Some(one) = &found.one {
+        let beside = |name: &str| root.join(one.file.parent().unwrap_or(Path::new(""))).join(name);
+        files.push((beside(COMPOSE), one.compose_file(image)));
+        files.extend(one.nginx.is_none().then(|| (beside(CONF), one.conf())));
+        next = one.steps(image, &answers.host, &answers.directory) + &next;
+    }
     let mut ended = Vec::new();
     for (path, text) in files {
         let new = write_new(&path, &text)
@@ -44,7 +53,6 @@ pub(super) fn init(reporter: &Reporter, common: &cli::CommonOptions, options: &c
         ended.push((path.display().to_string(), new));
     }
     let written = ended.iter().filter(|(_, new)| *new).map(|(path, _)| path.clone()).collect();
-    let next = how_to_go_on(&answers);
     reporter.outcome(&Outcome::Init { written, found: found.pairs.len(), files: ended, next });
     Ok(Exit::Done)
 }
@@ -86,10 +94,11 @@ fn answers(found: &ProjectFound, options: &cli::InitOptions) -> Result<Choices, 
         }
         answer
     };
-    let first = found.pairs.first();
+    let usual = found.pairs.first().map(|pair| pair.image.clone());
+    let usual = usual.or_else(|| found.one.as_ref()?.image.clone()).unwrap_or_default();
     let image = match &found.pairs[..] {
         [_, _, ..] if options.image.is_none() => String::from("several"),
-        _ => get("--image", &options.image, "The image, without a tag", first.map_or("", |pair| &pair.image)),
+        _ => get("--image", &options.image, "The image, without a tag", &usual),
     };
     let host = get("--host", &options.host, "The host, as USER@HOST", "");
     let directory = get("--directory", &options.directory, "The directory of the compose file on the host", "");
@@ -109,6 +118,7 @@ fn answers(found: &ProjectFound, options: &cli::InitOptions) -> Result<Choices, 
     Ok(Choices {
         host,
         directory,
+        compose_files: found.one.iter().flat_map(One::compose_files).collect(),
         services: services(found, options, &image),
         health,
         branch: options.branch.clone().or_else(|| found.branch.clone()).unwrap_or_else(|| "main".to_owned()),

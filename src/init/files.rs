@@ -15,6 +15,8 @@ pub struct Choices {
     pub host: String,
     /// The compose project's directory on the host.
     pub directory: String,
+    /// Compose files, where they are not to be found by compose itself.
+    pub compose_files: Vec<String>,
     /// The services; at least one.
     pub services: Vec<ChosenService>,
     /// The health check's path.
@@ -53,6 +55,10 @@ pub fn configuration(answers: &Choices) -> String {
         }
     }
     let _ = writeln!(text, "host: {}\ndirectory: {}", quoted(&answers.host), quoted(&answers.directory));
+    if !answers.compose_files.is_empty() {
+        let files: Vec<String> = answers.compose_files.iter().map(|file| quoted(file)).collect();
+        let _ = writeln!(text, "compose-file: [{}]", files.join(", "));
+    }
     if let Some(health) = &answers.health {
         let _ = writeln!(text, "health: {}", quoted(health));
     }
@@ -131,6 +137,7 @@ mod tests {
         Choices {
             host: "deploy@203.0.113.10:2222".to_owned(),
             directory: "/srv/app".to_owned(),
+            compose_files: vec!["docker-compose.yml".to_owned(), "other file.yml".to_owned()],
             services: (0..count).map(service).collect(),
             health: Some("/health?x=1".to_owned()),
             branch: "main".to_owned(),

@@ -1,5 +1,6 @@
 //! Looks at the compose file, nginx's conf and the Dockerfiles of a repository.
 
+use super::one::{self, One};
 use crate::config::tidy;
 use crate::host::compose::{Project, Service};
 use crate::host::nginx::upstreams;
@@ -28,6 +29,8 @@ pub struct ProjectFound {
     pub conf_directory: Option<PathBuf>,
     /// The services that can be released.
     pub pairs: Vec<Pair>,
+    /// A service that has no second slot, where there is no pair.
+    pub one: Option<One>,
     /// Directories with a Dockerfile, from the root.
     pub contexts: Vec<PathBuf>,
     /// The branch that is checked out.
@@ -47,12 +50,17 @@ pub fn look(root: &Path) -> ProjectFound {
     let has_dockerfile = |directory: &&PathBuf| root.join(directory).join("Dockerfile").is_file();
     found.contexts = directories.iter().filter(has_dockerfile).cloned().collect();
     let files = directories.iter().flat_map(|directory| COMPOSE.map(|name| directory.join(name)));
-    for file in files.filter(|file| root.join(file).is_file()) {
+    let files: Vec<PathBuf> = files.filter(|file| root.join(file).is_file()).collect();
+    for file in &files {
         if found.compose.is_none() {
-            compose(root, &file, &mut found);
+            compose(root, file, &mut found);
         }
     }
-    if found.compose.is_none() {
+    if let (None, Some(file)) = (&found.compose, files.first()) {
+        let text = fs::read_to_string(root.join(file)).unwrap_or_default();
+        found.one = Project::parse(&text).ok().and_then(|project| one::find(&project, file, None));
+    }
+    if found.compose.is_none() && found.one.is_none() {
         found.remarks.push("no compose file with an nginx service was found here".to_owned());
     }
     found
@@ -90,19 +98,31 @@ fn compose(root: &Path, file: &Path, found: &mut ProjectFound) {
         Err(error) => return found.remarks.push(format!("{} can't be read: {error:#}", file.display())),
     };
     let is_nginx = |image: &str| repository(image).rsplit('/').next().is_some_and(|name| name.contains("nginx"));
-    let nginx = project.services.values().find(|service| service.image.as_deref().is_some_and(is_nginx));
-    let Some(nginx) = nginx else { return };
+    let nginx = project.services.iter().find(|(_, service)| service.image.as_deref().is_some_and(is_nginx));
+    let Some((name, nginx)) = nginx else { return };
     found.compose = Some(file.to_owned());
     let base = file.parent().unwrap_or(Path::new(""));
+    let mut read = Vec::new();
     for (source, target) in &nginx.binds {
         let local = tidy(&base.join(source));
         if root.join(&local).is_dir() && target.trim_end_matches('/') == "/etc/nginx/conf.d" {
             found.conf_directory = Some(local.clone());
         }
         let files = if root.join(&local).is_dir() { confs(root, &local) } else { vec![local] };
-        found.conf = found.conf.take().or_else(|| files.into_iter().find(|file| has_upstream(&root.join(file))));
+        found.conf = found.conf.take().or_else(|| files.iter().find(|file| has_upstream(&root.join(file))).cloned());
+        read.extend(files);
     }
+    let known = found.remarks.len();
     pairs(root, &project, found);
+    if found.pairs.is_empty()
+        && let Some(mut one) = one::find(&project, file, Some(name))
+    {
+        found.remarks.truncate(known);
+        for file in &read {
+            one.look_at(file, &fs::read_to_string(root.join(file)).unwrap_or_default());
+        }
+        found.one = Some(one);
+    }
 }
 
 fn confs(root: &Path, directory: &Path) -> Vec<PathBuf> {
@@ -174,7 +194,7 @@ fn one_colour(name: &str) -> String {
 }
 
 /// A reference without its tag and digest, variables as their defaults have it.
-fn repository(image: &str) -> String {
+pub(super) fn repository(image: &str) -> String {
     let image = with_defaults(image);
     let name = image.split('@').next().unwrap_or(&image);
     let last = name.rfind('/').map_or(0, |at| at + 1);
@@ -227,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_project_below_the_root_is_found_and_a_missing_slot_is_said() {
+    fn a_project_below_the_root_is_found_and_its_one_service_too() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir_all(dir.path().join("backend/conf")).unwrap();
         let compose = "services:\n  web:\n    image: nginx:1.30\n    volumes: [./conf:/etc/nginx/conf.d:ro]\n  api:\n    image: localhost:5000/a/b\n";
@@ -238,7 +258,9 @@ mod tests {
         assert_eq!(found.compose, Some("backend/compose.yml".into()));
         assert_eq!(found.contexts, [PathBuf::from("backend")]);
         assert_eq!(found.conf, Some("backend/conf/x.conf".into()));
-        assert!(found.remarks[0].contains("a second slot is missing"), "{:?}", found.remarks);
+        let one = found.one.unwrap();
+        assert_eq!((&*one.service, &*one.lines[0].after), ("api", "upstream api { server api-blue:1; }"));
+        assert_eq!(found.remarks, Vec::<String>::new());
     }
 
     fn pairs_of(services: &str) -> Vec<Pair> {

@@ -29,6 +29,10 @@ pub fn slots(project: &Project, wanted: &Wanted) -> Result<[String; 2], String> 
             wanted.image,
             names(project)
         )),
+        _ if runs.len() == 1 => Err(format!(
+            "one compose service has the image {}, {}, and a release needs two of it; `cutover init` writes the second one",
+            wanted.image, runs[0]
+        )),
         _ => Err(format!("which two are the slots can't be told: {} has the image {}", runs.join(", "), wanted.image)),
     }
 }
@@ -178,6 +182,10 @@ mod tests {
         assert_eq!(slots(&project(&services), &wanted("")), Ok(["api-blue".to_owned(), "api-green".to_owned()]));
         services.extend([("web-blue", image), ("web-green", image)]);
         assert!(slots(&project(&services), &wanted("")).expect_err("two pairs").contains("can't be told"));
+        let one = project(&[("app", image), ("db", "postgres")]);
+        assert!(
+            slots(&one, &wanted("")).expect_err("one").contains("app, and a release needs two of it; `cutover init`")
+        );
         assert_eq!(
             slots(&project(&services), &wanted("slots: [web-green, web-blue]\n")),
             Ok(["web-green".to_owned(), "web-blue".to_owned()])
