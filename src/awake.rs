@@ -9,7 +9,8 @@ const TICK: Duration = Duration::from_millis(250);
 const MOST: Duration = Duration::from_secs(1);
 
 /// The time ran out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the time ran out")]
 pub struct Elapsed;
 
 /// Waits for so much time in which this process ran.

@@ -70,7 +70,7 @@ async fn run(mut command: Command) -> io::Result<(String, bool)> {
         Ok::<_, io::Error>((status, stdout, stderr))
     };
     let late = |_| io::Error::other(format!("no end within {} s", WITHIN.as_secs()));
-    let (status, stdout, stderr) = tokio::time::timeout(WITHIN, run).await.map_err(late)??;
+    let (status, stdout, stderr) = crate::awake::timeout(WITHIN, run).await.map_err(late)??;
     match status {
         None => Ok((stdout, false)),
         Some(status) if status.success() => Ok((stdout, true)),

@@ -1,5 +1,5 @@
 //! Against a real sshd on loopback, and against servers that mean harm.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 #[path = "ssh/commands.rs"]
 mod commands;

@@ -123,7 +123,7 @@ async fn measure(host: &Host) -> Result<f64> {
         ensure!(lines.next().await?.is_some(), "no answer");
         Ok(MEASURED as f64 / began.elapsed().as_secs_f64().max(1e-6))
     };
-    let measured = tokio::time::timeout(MEASURED_WITHIN, work).await.context("no end within 60 s");
+    let measured = crate::awake::timeout(MEASURED_WITHIN, work).await.context("no end within 60 s");
     measured.and_then(|measured| measured).map_err(|error| on_host(&host.name, script.why, error))
 }
 

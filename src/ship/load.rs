@@ -39,7 +39,7 @@ pub(super) async fn load(
         let id = finished(delivery, &mut child).await?;
         written.map(|()| id)
     };
-    let loaded = tokio::time::timeout(LIMIT, work).await;
+    let loaded = crate::awake::timeout(LIMIT, work).await;
     let loaded = loaded.unwrap_or_else(|_| Err(anyhow!("no end after {} s", LIMIT.as_secs())));
     loaded.map_err(|error| on_host(&delivery.host.name, script.why, error))
 }

@@ -49,7 +49,7 @@ pub(super) async fn pull(
         .args(wire.sent.iter().map(LayerSent::line));
     let connections = AtomicU32::new(0);
     let pulled = tokio::select! {
-        pulled = tokio::time::timeout(LIMIT, run(delivery, &script)) => {
+        pulled = crate::awake::timeout(LIMIT, run(delivery, &script)) => {
             pulled.unwrap_or_else(|_| Err(anyhow!("no end after {} s", LIMIT.as_secs())))
         }
         () = serve(forward, Arc::new(wire.registry), &connections) => Err(anyhow!("the SSH connection was lost")),

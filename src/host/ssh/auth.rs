@@ -259,7 +259,7 @@ async fn with_agent(
 
 async fn agent_identities() -> Result<Vec<AgentIdentity>, String> {
     let ask = async { AgentClient::connect_env().await?.request_identities().await };
-    match tokio::time::timeout(AGENT_ANSWERS_WITHIN, ask).await {
+    match crate::awake::timeout(AGENT_ANSWERS_WITHIN, ask).await {
         Ok(Ok(identities)) => Ok(identities),
         Ok(Err(cause)) => Err(one_line(&cause.to_string(), 200)),
         Err(_) => Err("it did not answer within 5 s".into()),

@@ -86,7 +86,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
 pub async fn whole(from: impl AsyncRead + Unpin, limits: Limits) -> Result<String, ExecError> {
     let mut bytes = Vec::new();
     let mut from = from.take(limits.max_bytes as u64 + 1);
-    match tokio::time::timeout(limits.timeout, from.read_to_end(&mut bytes)).await {
+    match crate::awake::timeout(limits.timeout, from.read_to_end(&mut bytes)).await {
         Err(_) => Err(ExecError::Timeout(limits.timeout)),
         Ok(Err(_)) => Err(ExecError::Disconnected),
         Ok(Ok(_)) if bytes.len() > limits.max_bytes => Err(ExecError::TooMuchOutput(limits.max_bytes)),
@@ -161,7 +161,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Answers<S> {
 /// What `work` gives, or that it took too long.
 pub async fn within<T>(limit: Duration, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let late = || anyhow::anyhow!("no answer within {} s", limit.as_secs_f32());
-    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(late()))
+    crate::awake::timeout(limit, work).await.unwrap_or_else(|_| Err(late()))
 }
 
 #[cfg(test)]

@@ -116,7 +116,7 @@ async fn attempt_once(
 }
 
 async fn dial(hop: &Hop, timing: Timing) -> Result<TcpStream, AttemptFailure> {
-    let lookup = tokio::time::timeout(timing.connect, tokio::net::lookup_host((hop.address.as_str(), hop.port)));
+    let lookup = crate::awake::timeout(timing.connect, tokio::net::lookup_host((hop.address.as_str(), hop.port)));
     let unresolved = |problem: String| {
         let place = hop.place();
         ConnectError::Resolve { place, problem: one_line(&problem, 200) }
@@ -128,7 +128,7 @@ async fn dial(hop: &Hop, timing: Timing) -> Result<TcpStream, AttemptFailure> {
     };
     let mut problem = None;
     for address in addresses {
-        match tokio::time::timeout(timing.connect, TcpStream::connect(address)).await {
+        match crate::awake::timeout(timing.connect, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
                 tune(&stream, timing);
                 return Ok(stream);
@@ -175,7 +175,7 @@ async fn handshake(
     let client = Client { trust: trust.clone(), learned: learned.clone(), forwards: forwards.clone(), _alive: alive };
     let config = Arc::new(config(trust, without, timing));
     let connecting = client::connect_stream(config, carrier, client);
-    match tokio::time::timeout(timing.connect, connecting).await {
+    match crate::awake::timeout(timing.connect, connecting).await {
         Ok(Ok(handle)) => Ok(Connected { handle, learned, forwards, closed, trips }),
         Ok(Err(fault)) => Err(failure(fault, hop, &learned)),
         Err(_) => Err(AttemptFailure::Passing(format!(

@@ -35,7 +35,7 @@ struct ForwardEntry {
 impl ForwardEntry {
     async fn is_for(&self, port: u32) -> bool {
         let mut own = self.port.subscribe();
-        let known = tokio::time::timeout(PORT_KNOWN_WITHIN, own.wait_for(Option::is_some)).await;
+        let known = crate::awake::timeout(PORT_KNOWN_WITHIN, own.wait_for(Option::is_some)).await;
         matches!(known, Ok(Ok(own)) if *own == Some(port))
     }
 }
@@ -144,7 +144,7 @@ pub(super) async fn remote(
         listening.port = Some(taken);
         Ok::<_, russh::Error>(listening)
     });
-    let listening = tokio::time::timeout(patience, answer)
+    let listening = crate::awake::timeout(patience, answer)
         .await
         .map_err(|_| ForwardError::Timeout)?
         .map_err(|_| ForwardError::Disconnected)??;
@@ -165,7 +165,7 @@ pub(super) async fn direct(
         let channel = handle.channel_open_direct_tcpip(host, port.into(), "127.0.0.1", 0).await?;
         Ok::<_, russh::Error>(OpenChannel::new(channel, own))
     });
-    let channel = tokio::time::timeout(patience, opening)
+    let channel = crate::awake::timeout(patience, opening)
         .await
         .map_err(|_| ForwardError::Timeout)?
         .map_err(|_| ForwardError::Disconnected)??;

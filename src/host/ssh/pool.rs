@@ -148,7 +148,7 @@ impl Pool {
                 }
             }
         };
-        let opened = tokio::time::timeout(OPEN_WITHIN, opening).await;
+        let opened = crate::awake::timeout(OPEN_WITHIN, opening).await;
         let mut channel = opened.unwrap_or(Err(ExecError::Timeout(OPEN_WITHIN)))?;
         channel.permit = Some(permit);
         Ok(channel)

@@ -141,7 +141,7 @@ impl Session {
     /// Says goodbye and ends the connection, with everything that runs over it. Waits for one second at most.
     pub async fn close(self) {
         self.inner.pool.disconnect().await;
-        let _ = tokio::time::timeout(Duration::from_secs(1), self.closed()).await;
+        let _ = crate::awake::timeout(Duration::from_secs(1), self.closed()).await;
     }
 
     /// `host:port`, as the user called it.
@@ -278,7 +278,7 @@ async fn verified(
 
 async fn log_in(hop: &Hop, offers: &Offers, connected: &mut Connected) -> Result<(), ConnectError> {
     let login = offers.log_in(&mut connected.handle, &hop.user, &connected.trips);
-    let refusal = match tokio::time::timeout(LOGIN_WITHIN, login).await {
+    let refusal = match crate::awake::timeout(LOGIN_WITHIN, login).await {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(refusal)) => refusal,
         Err(_) => {

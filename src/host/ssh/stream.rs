@@ -185,7 +185,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
                     _ = &mut open => {
                         if !sent {
                             let leave = async { tokio::select! { () = &mut outward => {}, _ = &mut inward => {} } };
-                            let _ = tokio::time::timeout(LINGER, leave).await;
+                            let _ = crate::awake::timeout(LINGER, leave).await;
                         }
                         break Err(ExecError::Disconnected);
                     }
@@ -246,7 +246,7 @@ async fn inward<W: AsyncWrite + Unpin>(
 /// Hands bytes to the user. One who has dropped the reader does not want them; one who does not read is given up on.
 async fn give<W: AsyncWrite + Unpin>(to_user: &mut W, mut data: &[u8]) -> Result<(), ExecError> {
     while !data.is_empty() {
-        match tokio::time::timeout(UNREAD, to_user.write(data)).await {
+        match crate::awake::timeout(UNREAD, to_user.write(data)).await {
             Ok(Ok(written)) if written > 0 => data = &data[written..],
             Ok(_) => return Ok(()),
             Err(_) => return Err(ExecError::Unread),

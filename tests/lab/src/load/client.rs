@@ -1,4 +1,5 @@
 //! A client's connection: one request at a time, no retries, and an exact name for every way it can fail.
+#![allow(clippy::disallowed_methods)]
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;

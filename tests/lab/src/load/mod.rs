@@ -1,6 +1,7 @@
 //! Load: clients that record every request's outcome and never retry.
 //!
 //! A load runs on a thread of its own, so a test that blocks does not slow the clients down.
+#![allow(clippy::disallowed_methods)]
 
 mod client;
 mod mix;
