@@ -24,7 +24,7 @@ Exit codes:
   2  bad usage or configuration
   3  failed and rolled back, or refused before anything was changed
   4  failed and could not be rolled back; the message says what to do by hand
-  5  locked by another run, or overtaken by one
+  5  locked by another run or by a person, or overtaken by a run
   6  no connection, wrong host key or refused login
   129, 130, 143  stopped by SIGHUP, SIGINT, SIGTERM, and rolled back";
 
@@ -56,7 +56,7 @@ pub struct CommonOptions {
     /// One JSON object a line, on stdout
     #[arg(long, global = true)]
     pub json: bool,
-    /// Show every remote command with its reason
+    /// Show every command on a host with its reason, ready to be pasted there
     #[arg(short, long, global = true)]
     pub verbose: bool,
 }
@@ -82,16 +82,22 @@ pub enum Verb {
     Recover(RecoverOptions),
     /// List the releases of every host
     History,
-    /// Say what is live on every host, and what can be rolled back to
-    Status,
+    /// Say what is live on every host, whether it is healthy, and what can be rolled back to
+    Status(StatusOptions),
     /// Print what the live containers print, on every host at once
     Logs(Logs),
     /// Run a command in the live container of every host; ends with the command's own exit status
     Exec(Exec),
     /// Take the live version through the whole swap once more, with the env file as it is now
     Restart(Restart),
+    /// Freeze releases: no run changes a host until `unlock`, whoever starts it
+    Lock(LockOptions),
+    /// Let releases go on after `lock`
+    Unlock,
     /// Diagnose hosts and project, and say what to do; changes nothing
     Check,
+    /// Print the configuration as it holds, and where each value comes from; no secret is shown
+    Config(ConfigOptions),
     /// Write a cutover.yml and a workflow for the repository here; overwrites nothing
     Init(InitOptions),
     /// Print the JSON schema of cutover.yml, for editors
@@ -186,6 +192,22 @@ pub struct DeployOptions {
     pub image: Vec<String>,
 }
 
+/// Options of `lock`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LockOptions {
+    /// Why, for those who are kept waiting
+    #[arg(short, long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub reason: String,
+}
+
+/// Options of `config`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ConfigOptions {
+    /// Log in, and say what is found on the hosts where the file leaves it to them
+    #[arg(long)]
+    pub find: bool,
+}
+
 /// What `init` cannot see in the repository. On a terminal it asks for what is missing.
 #[derive(Debug, Clone, Default, Args)]
 pub struct InitOptions {
@@ -224,9 +246,20 @@ pub struct RollbackOptions {
     /// The same
     #[arg(long, value_name = "VERSION", conflicts_with = "version")]
     pub to: Option<String>,
+    /// Do not ask first, on a terminal
+    #[arg(short, long)]
+    pub yes: bool,
     /// Wait this long for another run to end, such as 5m
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub wait: Option<Duration>,
+}
+
+/// Options of `status`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct StatusOptions {
+    /// Look again each so often (5s if nothing is said), until Ctrl-C
+    #[arg(short, long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "5s", value_parser = duration::parse)]
+    pub watch: Option<Duration>,
 }
 
 /// Options of `logs`.

@@ -151,3 +151,90 @@ fn a_restart_takes_the_live_version_through_a_swap_with_the_secret_of_today() {
     assert_eq!(report.failed, 0, "{report}");
     assert_eq!(bench.project.ok("docker exec blue printenv PASSWORD").unwrap(), "of today");
 }
+
+/// How a run on a terminal ends, and what it prints there, where somebody has typed these keys.
+fn typed(bench: &Bench, words: &[&str], more: &[(&str, &str)], keys: &str) -> (Option<i32>, String) {
+    let mut inner = bench.command(words);
+    inner.env_remove("CI").env("TERM", "xterm").envs(more.iter().copied());
+    let words: Vec<String> = std::iter::once(inner.get_program())
+        .chain(inner.get_args())
+        .map(|word| format!("'{}'", word.to_str().unwrap().replace('\'', "'\\''")))
+        .collect();
+    let mut command = Command::new("script");
+    command.args(["-qec", &words.join(" "), "/dev/null"]).current_dir(bench.dir.path()).env_remove("CI");
+    command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    // the pipe stays open, as a keyboard does
+    let mut keyboard = child.stdin.take().unwrap();
+    keyboard.write_all(keys.as_bytes()).unwrap();
+    let mut shown = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut shown).unwrap();
+    (child.wait().unwrap().code(), shown)
+}
+
+fn on_terminal(bench: &Bench, words: &[&str], more: &[(&str, &str)]) -> String {
+    typed(bench, words, more, "").1
+}
+
+#[test]
+fn a_person_is_asked_before_a_rollback() {
+    let bench = Bench::reference(Kind::V2);
+    bench.deploy("v1.1.0", &[]).expect(0);
+    bench.deploy("v1.2.0", &[]).expect(0);
+    let (code, shown) = typed(&bench, &["rollback"], &[], "n\r");
+    assert!(shown.contains("Go back to v1.1.0 on ") && shown.contains("(now v1.2.0)? [y/N]"), "{shown}");
+    assert_eq!((code, bench.project.served_version().as_deref()), (Some(130), Some("v1.2.0")), "{shown}");
+    let (code, shown) = typed(&bench, &["rollback"], &[], "y\r");
+    assert_eq!((code, bench.project.served_version().as_deref()), (Some(0), Some("v1.1.0")), "{shown}");
+    let (code, shown) = typed(&bench, &["rollback", "v1.2.0", "--yes"], &[], "");
+    assert_eq!((code, bench.project.served_version().as_deref()), (Some(0), Some("v1.2.0")), "{shown}");
+}
+
+#[test]
+fn marks_are_coloured_where_a_terminal_takes_it_and_nobody_said_no() {
+    let bench = Bench::reference(Kind::V2);
+    bench.deploy("v1.1.0", &[]).expect(0);
+    let shown = on_terminal(&bench, &["status"], &[]);
+    assert!(shown.contains("\u{1b}[32m✔\u{1b}[0m ") && shown.contains("v1.1.0 in green since"), "{shown}");
+    let history = on_terminal(&bench, &["history"], &[]);
+    assert!(history.contains("by ") && history.contains("✔ released"), "{history}");
+    for (name, value) in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        let shown = on_terminal(&bench, &["status"], &[(name, value)]);
+        assert!(!shown.contains("\u{1b}[3") && shown.contains("✔ "), "{name}: {shown}");
+    }
+    assert!(!bench.cutover(&["status"]).expect(0).stdout.contains('\u{1b}'));
+
+    let mut watching = Following::start(&bench, &["status", "--watch", "1s"]);
+    watching.until_it_says("v1.1.0 in green");
+    bench.deploy("v1.2.0", &[]).expect(0);
+    watching.until_it_says("v1.2.0 in blue");
+    let kill = Command::new("kill").args(["-INT", &watching.child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    assert_eq!(watching.child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn the_configuration_is_shown_with_where_it_comes_from_and_no_secret_of_it() {
+    let mut bench = Bench::reference(Kind::V2);
+    bench.config += "health: {timeout: 5s}\nenv-file: {path: .env, values: {PASSWORD: MY_PASSWORD}}\n";
+    let config = |words: &[&str]| {
+        let mut command = bench.command(words);
+        run(command.env("MY_PASSWORD", "correct-horse").env("CUTOVER_VERSION", "v9.0.0")).expect(0)
+    };
+    let said = config(&["config"]).never_says("correct-horse").never_says("PRIVATE KEY");
+    let said = said.says("MY_PASSWORD (is set)").says("CUTOVER_REGISTRY_PASSWORD (not set)").says("found on the host");
+    for (key, words) in [
+        ("health.timeout", "5s cutover.yml:4"),
+        ("health.path", "/ default"),
+        ("(file)", "cutover.yml default"),
+        ("(version)", "v9.0.0 variable CUTOVER_VERSION"),
+        ("slots", "– found on the host"),
+    ] {
+        let line = said.stdout.lines().find(|line| line.split_whitespace().next() == Some(key)).unwrap();
+        let line = line.split_whitespace().skip(1).collect::<Vec<_>>().join(" ");
+        assert_eq!(line, words, "{key}: {said}");
+    }
+    let found = config(&["config", "--find", "--json"]).result();
+    let slots = found["settings"].as_array().unwrap().iter().find(|one| one["key"] == "slots").unwrap();
+    assert_eq!((&slots["value"], &slots["from"]), (&serde_json::json!(["blue", "green"]), &"found".into()), "{slots}");
+}

@@ -292,3 +292,32 @@ fn a_migration_ends_before_any_host_starts_the_new_version_and_what_fails_says_i
     once(&error, "it ended with 3");
     fleet.assert_all("v1.1.0", "a command of the hosts failed");
 }
+
+#[test]
+fn status_shows_a_fleet_on_one_screen_also_where_hosts_differ_or_one_is_gone() {
+    let mut fleet = Fleet::start(2);
+    fleet.share_key();
+    fleet.image("v1.1.0", &[]);
+    fleet.deploy("v1.1.0").expect(0);
+    let rows = |ran: &Ran| ran.stdout.lines().filter(|line| line.starts_with('✔')).count();
+    let same = run(&mut fleet.command(&["status"])).expect(0).says("v1.1.0 in green since").never_says("differs");
+    assert_eq!((rows(&same), same.stdout.lines().count()), (2, 3), "{same}");
+
+    // one of them alone goes on
+    fleet.image("v1.2.0", &[]);
+    let hosts = fleet.hosts.clone();
+    fleet.hosts.truncate(1);
+    fleet.deploy("v1.2.0").expect(0);
+    fleet.hosts = hosts;
+    let differ = run(&mut fleet.command(&["status"])).expect(0).says("fleet differs: v1.1.0 on").says("; v1.2.0 on");
+    assert_eq!(rows(&differ), 2, "{differ}");
+    let drift = run(&mut fleet.command(&["status", "--json"])).expect(0).result()["drift"].clone();
+    assert_eq!(drift[0]["versions"].as_object().unwrap().len(), 2, "{drift}");
+
+    // what can be seen is shown where one host can't be reached
+    fleet.hosts[1] = "deploy@127.0.0.1:1".to_owned();
+    for verb in ["status", "history"] {
+        let gone = run(&mut fleet.command(&[verb])).expect(6).says("v1.2.0").says("127.0.0.1");
+        assert!(gone.stdout.contains("v1.2.0") && !gone.stdout.contains("v1.1.0 in"), "{gone}");
+    }
+}

@@ -69,6 +69,10 @@ fn events_are_one_json_object_a_line_groups_are_closed_and_container_logs_are_in
     bench.image("v1.3.0", &[]);
     let verbose = bench.cutover(&["deploy", "--version", "v1.3.0", "-v"]).expect(0);
     let verbose = verbose.says("# to see what is on the host").says("# to point nginx at the new slot");
+    // what is shown can be pasted into a shell there
+    let shown = bench.cutover(&["status", "-v", "--json"]).expect(0).events();
+    let survey = shown.iter().find(|event| event["why"] == "to see what is on the host").unwrap();
+    assert!(bench.project.ok(survey["command"].as_str().unwrap()).unwrap().contains("@user 0"), "{survey}");
     assert!(!verbose.stderr.contains("::group::") && !verbose.stderr.contains("PRIVATE KEY"), "{verbose}");
 }
 

@@ -3,6 +3,7 @@
 use super::{Exit, Run, Stop};
 use crate::host::compose::Scope;
 use crate::host::container::same_reference;
+use crate::host::freeze::{Frozen, Held};
 use crate::report::Outcome;
 use crate::report::outcome::{HostCheck, ServiceCheck};
 use crate::see::judge::findings::{Finding, Weight};
@@ -19,6 +20,7 @@ pub(super) async fn check(run: &Run) -> Result<Exit, Stop> {
     let (mut all, mut refused) = (Vec::new(), false);
     for (host, (seen, mut findings)) in hosts.iter().zip(run.until_signal(run.look(&hosts, &[])).await??) {
         findings.extend(of_sessions(run.until_signal(host.session.sessions(SESSIONS)).await?));
+        findings.extend(seen.as_ref().and_then(|seen| seen.frozen.clone()).map(of_frozen));
         let refuses = findings.iter().any(|finding| finding.weight == Weight::Refusal);
         refused |= refuses;
         all.push(HostCheck {
@@ -108,6 +110,11 @@ fn evidence(service: &ServiceSeen) -> String {
 pub(super) fn all_evidence(seen: &Observation) -> String {
     let each = seen.services.iter().map(|service| format!("{}: {}", service.name, evidence(service)));
     each.collect::<Vec<_>>().join("; ")
+}
+
+fn of_frozen(frozen: Frozen) -> Finding {
+    let todo = Held::Person(frozen.clone()).todo().to_owned();
+    Finding { weight: Weight::Advice, about: "lock".to_owned(), what: frozen.to_string(), todo }
 }
 
 fn of_sessions(sessions: usize) -> Option<Finding> {

@@ -7,7 +7,7 @@ use crate::report::{Outcome, finding};
 
 /// Prints them.
 pub(super) async fn history(run: &Run) -> Result<Exit, Stop> {
-    let hosts = run.until_signal(run.connect()).await??;
+    let (hosts, unreached) = run.until_signal(run.connect_where_possible(&[])).await??;
     let (mut all, mut refusals) = (Vec::new(), Vec::new());
     for (host, (seen, findings)) in hosts.iter().zip(run.until_signal(run.look(&hosts, &[])).await??) {
         say_of_history(run, host, &findings);
@@ -19,5 +19,9 @@ pub(super) async fn history(run: &Run) -> Result<Exit, Stop> {
         all.push(HostHistory { host: host.name.clone(), releases: records });
     }
     run.reporter.outcome(&Outcome::History { hosts: all });
-    if refusals.is_empty() { Ok(Exit::Done) } else { Err(Stop::new(Exit::Refused, refusals.join("\n"))) }
+    match (unreached.is_empty(), refusals.is_empty()) {
+        (true, true) => Ok(Exit::Done),
+        (false, _) => Err(Stop::new(Exit::Connection, [unreached, refusals].concat().join("\n"))),
+        (true, false) => Err(Stop::new(Exit::Refused, refusals.join("\n"))),
+    }
 }

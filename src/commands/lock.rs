@@ -1,6 +1,7 @@
 //! The locks of a fleet, and what is seen under them.
 
 use super::{Exit, Run, Stop};
+use crate::host::freeze::Held;
 use crate::host::lock::{Asked, Holder, Lock, Wish};
 use crate::host::{Host, Kind, kind};
 use crate::report::Level;
@@ -111,9 +112,9 @@ impl Run {
         if !again {
             self.locks.lock().retain(|lock| lock.host != host.name);
         }
-        let waiting = |about: &str| {
+        let waiting = |held: &Held| {
             if !wait.is_zero() {
-                let text = format!("locked by {about}; waiting up to {} s", wait.as_secs());
+                let text = format!("{held}; waiting up to {} s", wait.as_secs());
                 self.reporter.note(Level::Info, &host.name, text);
             }
         };
@@ -134,6 +135,19 @@ impl Run {
             Asked::Overtaken(overtaken) => Err(overtaken.into()),
             Asked::Busy(by) => Err(Stop::Locked { host: host.name.clone(), by }),
         }
+    }
+
+    /// Refuses what would be refused at the locks, before anything is built for it: a person has frozen a host, and nobody
+    /// wants to wait.
+    pub(super) fn not_frozen(&self, hosts: &[Host], seen: &[Observation], wait: Option<Duration>) -> Result<(), Stop> {
+        if !wait.unwrap_or(self.config.lock_wait).is_zero() {
+            return Ok(());
+        }
+        let each = hosts.iter().zip(seen);
+        let frozen = each.filter_map(|(host, seen)| Some((host, Held::Person(seen.frozen.clone()?))));
+        let said: Vec<String> =
+            frozen.map(|(host, by)| Stop::Locked { host: host.name.clone(), by }.to_string()).collect();
+        if said.is_empty() { Ok(()) } else { Err(Stop::new(Exit::Locked, said.join("\n"))) }
     }
 
     /// Gives the locks back.

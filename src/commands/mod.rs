@@ -4,9 +4,11 @@ mod again;
 mod ask;
 mod build;
 mod check;
+mod config;
 mod deploy;
 mod documents;
 mod exec;
+mod freeze;
 mod github;
 mod history;
 mod init;
@@ -111,11 +113,14 @@ async fn dispatch(cli: Cli, reporter: &Reporter) -> Result<Exit, Stop> {
         Verb::Rollback(rollback) => rollback::rollback(&run, &rollback).await,
         Verb::Recover(recover) => recover::recover(&run, &recover).await,
         Verb::History => history::history(&run).await,
-        Verb::Status => status::status(&run).await,
+        Verb::Status(options) => status::status(&run, &options).await,
         Verb::Logs(logs) => logs::logs(&run, &logs).await,
         Verb::Exec(exec) => exec::exec(&run, &exec).await,
         Verb::Restart(restart) => restart::restart(&run, &restart).await,
+        Verb::Lock(options) => freeze::lock(&run, &options).await,
+        Verb::Unlock => freeze::unlock(&run).await,
         Verb::Check => check::check(&run).await,
+        Verb::Config(options) => config::config(&run, &cli.common, &options).await,
         Verb::Init(_) | Verb::Schema | Verb::Completions { .. } | Verb::Man { .. } => Ok(Exit::Done),
     }
 }

@@ -18,6 +18,9 @@ pub(super) async fn plan(run: &Run, asked: &VersionAsked) -> Result<Exit, Stop> 
     let hosts = run.until_signal(run.connect()).await??;
     let images: Vec<String> = run.config.services.iter().map(|service| reference(service, &version)).collect();
     let seen = run.until_signal(run.observe(&hosts, &images)).await??;
+    for (host, frozen) in hosts.iter().zip(&seen).filter_map(|(host, seen)| Some((host, seen.frozen.as_ref()?))) {
+        run.reporter.note(Level::Warning, &host.name, frozen.to_string());
+    }
     match run.already_live(&hosts, &seen, &version, &images, &cli::SwapOptions::default()).await {
         Ok(true) => return Ok(Exit::Done),
         Ok(false) => {}

@@ -97,6 +97,7 @@ async fn check<'a>(
         }
         return Ok(None);
     }
+    run.not_frozen(&hosts, &seen.all, options.swap.wait)?;
     if !options.yes && ask::is_person_there() && !ask::yes(&question(version, &hosts)) {
         return Err(Stop::new(Exit::Interrupted(130), "not released; nothing was changed"));
     }

@@ -3,8 +3,9 @@
 
 use super::lock::Locked;
 use super::swap::holder;
-use super::{Exit, Run, Stop};
+use super::{Exit, Run, Stop, ask};
 use crate::cli;
+use crate::host::Host;
 use crate::release::Version;
 use crate::report::Level;
 use crate::see::Observation;
@@ -29,6 +30,9 @@ pub(super) async fn rollback(run: &Run, options: &cli::RollbackOptions) -> Resul
     };
     let target = run.target(&seen, asked)?;
     run.reporter.about(&target);
+    if !options.yes && ask::is_person_there() && !ask::yes(&question(&target, &hosts, &seen)) {
+        return Err(Stop::new(Exit::Interrupted(130), "not rolled back; nothing was changed"));
+    }
     run.reporter.note(Level::Info, "", format!("going back to {target}"));
     let mut plans = Vec::new();
     for (number, seen) in seen.iter().enumerate() {
@@ -102,6 +106,22 @@ impl Run {
              `cutover deploy --version {asked} --allow-downgrade`"
         )))
     }
+}
+
+/// What a person is asked, with what is left behind on each host.
+fn question(target: &str, hosts: &[Host], seen: &[Observation]) -> String {
+    let live = |seen: &Observation| {
+        let each = seen.services.iter().map(|service| {
+            let slot = service.live.slot().map(|slot| &service.slots[slot]);
+            slot.map_or("nothing", |slot| slot.version.as_deref().unwrap_or("an unknown version"))
+        });
+        let mut each: Vec<&str> = each.collect();
+        each.dedup();
+        each.join(", ")
+    };
+    let hosts: Vec<String> =
+        hosts.iter().zip(seen).map(|(host, seen)| format!("{} (now {})", host.name, live(seen))).collect();
+    format!("Go back to {target} on {}?", hosts.join(", "))
 }
 
 fn nowhere() -> Stop {

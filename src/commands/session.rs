@@ -30,6 +30,12 @@ impl Run {
 
     /// Logs in to the hosts of these names, to all where there is none.
     pub(super) async fn connect_to(&self, names: &[String]) -> Result<Vec<Host>, Stop> {
+        let (hosts, failures) = self.connect_where_possible(names).await?;
+        if failures.is_empty() { Ok(hosts) } else { Err(Stop::new(Exit::Connection, failures.join("\n"))) }
+    }
+
+    /// The same, for who only looks: the hosts that let this run in, and why the others do not.
+    pub(super) async fn connect_where_possible(&self, names: &[String]) -> Result<(Vec<Host>, Vec<String>), Stop> {
         let all: Vec<&str> = self.config.hosts.iter().map(|host| host.label()).collect();
         if let Some(unknown) = names.iter().find(|name| !all.contains(&name.as_str())) {
             let message = format!("--host {unknown}: cutover.yml has no such host; it has {}", all.join(", "));
@@ -53,7 +59,7 @@ impl Run {
                 }
             }
         }
-        if failures.is_empty() { Ok(hosts) } else { Err(Stop::new(Exit::Connection, failures.join("\n"))) }
+        Ok((hosts, failures))
     }
 
     /// Why there is no connection; in a job an input that is empty comes first.
@@ -216,17 +222,23 @@ impl Run {
         self.judge(hosts, self.look(hosts, wanted).await?)
     }
 
-    /// Says what was found.
+    /// Says what was found: advice that several hosts need only once.
     pub(super) fn judge(&self, hosts: &[Host], seen: Vec<Seen>) -> Result<Vec<Observation>, Stop> {
-        let (mut all, mut refusals) = (Vec::new(), Vec::new());
+        let (mut all, mut refusals, mut advice) = (Vec::new(), Vec::new(), Vec::<(String, Vec<&str>)>::new());
         for (host, (seen, findings)) in hosts.iter().zip(seen) {
             for found in &findings {
                 match found.weight {
                     Weight::Refusal => refusals.push(format!("{}: {}", host.name, finding(found))),
-                    Weight::Advice => self.reporter.note(Level::Warning, &host.name, finding(found)),
+                    Weight::Advice => match advice.iter_mut().find(|(known, _)| *known == finding(found)) {
+                        Some((_, hosts)) => hosts.push(&host.name),
+                        None => advice.push((finding(found), vec![&host.name])),
+                    },
                 }
             }
             all.extend(seen);
+        }
+        for (text, hosts) in advice {
+            self.reporter.note(Level::Warning, &hosts.join(", "), text);
         }
         if refusals.is_empty() && all.len() == hosts.len() {
             return Ok(all);

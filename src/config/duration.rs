@@ -25,6 +25,20 @@ fn read(text: &str) -> Option<Duration> {
     (smallest < u64::MAX).then_some(total)
 }
 
+/// As [`parse`] reads it: `500ms`, `1m30s`.
+pub fn show(time: Duration) -> String {
+    let mut rest = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let mut text = String::new();
+    for unit in ["h", "m", "s", "ms"] {
+        let size = milliseconds(unit).unwrap_or(1);
+        if rest >= size {
+            text += &format!("{}{unit}", rest / size);
+            rest %= size;
+        }
+    }
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
 fn milliseconds(unit: &str) -> Option<u64> {
     match unit {
         "ms" => Some(1),
@@ -45,6 +59,8 @@ mod tests {
             [("500ms", 500), ("60s", 60_000), ("2m", 120_000), ("1m30s", 90_000), ("24h", 86_400_000), ("0s", 0)]
         {
             assert_eq!(parse(text), Ok(Duration::from_millis(ms)), "{text}");
+            let shown = show(Duration::from_millis(ms));
+            assert_eq!(parse(&shown), Ok(Duration::from_millis(ms)), "{shown}");
         }
         for text in ["", "60", "s", "1.5s", "-1s", "1s1m", "1s1s", "1d", "25h", "99999999999999999999s", "1 s", "1S"] {
             assert_eq!(parse(text), Err(EXPECTED.to_owned()), "{text}");

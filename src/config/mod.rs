@@ -5,9 +5,14 @@
 mod checks;
 pub mod duration;
 mod error;
+mod explain;
+mod explain_parts;
+#[cfg(test)]
+mod explain_tests;
 mod host;
 mod image;
 mod names;
+mod origin;
 mod raw;
 mod raw_build;
 mod raw_parts;
@@ -24,9 +29,11 @@ mod yaml;
 
 pub(crate) use checks::tidy;
 pub use error::ConfigError;
+pub use explain::Setting;
 pub use host::{Address, HostSettings};
 pub use image::{DOCKER_HUB, ImageName};
 pub use names::{EnvName, Name};
+pub use origin::Origin;
 pub use types::*;
 
 use error::{At, Wrong};

@@ -1,6 +1,7 @@
 //! The lease on a host: held by a command that reads a heartbeat on an open channel, so it ends with this process.
 
 use super::Host;
+use super::freeze::{Frozen, Held};
 use super::script::{Fence, Script};
 use super::ssh::{self, Child, Limits, Lines, Session};
 use crate::awake;
@@ -61,8 +62,8 @@ pub struct Lock {
 pub enum Asked {
     /// It is ours.
     Held(Lock),
-    /// Somebody else has it; their own description.
-    Busy(String),
+    /// Somebody else has it.
+    Busy(Held),
     /// It was ours, and somebody else has taken it since.
     Overtaken(Overtaken),
 }
@@ -102,14 +103,14 @@ struct Lease {
 /// What the host said.
 enum Said {
     Taken(Child, String),
-    Busy(String),
+    Busy(Held),
     Overtaken(String),
 }
 
 impl Lock {
     /// Asks for the lock. `held_by` hears who has it, if somebody does, and `step` that a step of an earlier run is waited
     /// for.
-    pub async fn ask(host: &Host, wish: Wish<'_>, held_by: impl Fn(&str), step: impl Fn()) -> Result<Asked> {
+    pub async fn ask(host: &Host, wish: Wish<'_>, held_by: impl Fn(&Held), step: impl Fn()) -> Result<Asked> {
         let fence = Fence { state: wish.state.to_owned(), holder: wish.holder.id.clone() };
         let about = wish.holder.about.replace('\n', " ");
         let lease = Lease { session: Arc::clone(&host.session), host: host.name.clone(), fence, about };
@@ -121,7 +122,7 @@ impl Lock {
                 keeper: tokio::spawn(lease.clone().keep(child)),
                 lease,
             }),
-            Said::Busy(about) => Asked::Busy(about),
+            Said::Busy(held) => Asked::Busy(held),
             Said::Overtaken(by) => Asked::Overtaken(Overtaken { host: host.name.clone(), by }),
         })
     }
@@ -152,7 +153,7 @@ impl Drop for Lock {
 }
 
 impl Lease {
-    async fn ask(&self, wait: Duration, again: bool, held_by: impl Fn(&str), step: impl Fn()) -> Result<Said> {
+    async fn ask(&self, wait: Duration, again: bool, held_by: impl Fn(&Held), step: impl Fn()) -> Result<Said> {
         let root = self.fence.state.rsplit_once('/').map_or("", |(root, _)| root);
         let text = concat!(include_str!("alone.sh"), include_str!("lock.sh"));
         let command = ssh::Command::new("sh")
@@ -165,10 +166,11 @@ impl Lease {
         loop {
             let patience = ANSWER + if busy.is_some() { wait } else { Duration::ZERO };
             match line(&mut out, patience).await?.as_deref() {
-                Some("held") => {
-                    let about = line(&mut out, ANSWER).await?.unwrap_or_default();
-                    held_by(&about);
-                    busy = Some(about);
+                Some(word @ ("held" | "frozen")) => {
+                    let said = line(&mut out, ANSWER).await?.unwrap_or_default();
+                    let held = if word == "held" { Held::Run(said) } else { Held::Person(Frozen::read(&said)) };
+                    held_by(&held);
+                    busy = Some(held);
                 }
                 Some("step") => step(),
                 Some("locked") => {
@@ -179,7 +181,10 @@ impl Lease {
                     let by = line(&mut out, ANSWER).await?.unwrap_or_default();
                     return Ok(Said::Overtaken(inert(&by)));
                 }
-                None if busy.is_some() => return Ok(Said::Busy(busy.unwrap_or_default())),
+                None => match busy {
+                    Some(held) => return Ok(Said::Busy(held)),
+                    None => break,
+                },
                 _ => break,
             }
         }

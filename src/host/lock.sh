@@ -1,6 +1,7 @@
 # Holds the lock of this host for as long as stdin brings a byte every SECONDS.
 # Words: the state root, seconds, the id of the run, a line about who it is, from where, since when, seconds to wait for it,
 # `again` to go on where nobody took it since.
+# Where a person has frozen the host (the file `frozen`), a run that has not had the lock yet gets it only once that is over.
 # With the lock comes the stamp of what releases have written here, `-` where somebody else held it first.
 LC_ALL=C; export LC_ALL
 umask 077
@@ -21,18 +22,33 @@ mine() {
   exit 0
 }
 
-late=''
-if ! flock -n 9; then
+# take: the lock, or the end; who has it is said
+take() {
+  flock -n 9 && return
   late=1
-  if ! flock -w 3 9; then   # the last run may be leaving just now
-    mine
-    echo held; echo "$(sed -n 2p lock)"   # one line, even where the holder is just leaving
-    [ "$wait" -gt 0 ] || exit 0
-    clock; end=$((uptime + wait))
-    until flock -w 1 9; do mine; clock; [ "$uptime" -lt "$end" ] || exit 0; done
-  fi
-fi
-mine
+  flock -w 3 9 && return   # the last run may be leaving just now
+  mine
+  echo held; echo "$(sed -n 2p lock)"   # one line, even where the holder is just leaving
+  patient
+  until flock -w 1 9; do mine; clock; [ "$uptime" -lt "$end" ] || exit 0; done
+}
+
+# patient: there is time left to wait
+patient() {
+  clock
+  [ -n "$end" ] || end=$((uptime + wait))
+  [ "$uptime" -lt "$end" ] || exit 0
+}
+
+late='' end='' said=''
+take
+while mine; [ "$holder" != "$id" ] && [ "$holder" != "free $id" ] && [ -e frozen ]; do
+  flock -u 9; late=1
+  [ -n "$said" ] || { echo frozen; echo "$(head -n 1 frozen 2>/dev/null)"; said=1; }
+  patient
+  sleep 1
+  take
+done
 [ "$holder" = "$id" ] || printf '%s\n%s\n' "$id" "$about" > lock || exit 1
 waiting() { late=1; echo step; }
 alone .

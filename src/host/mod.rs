@@ -4,6 +4,7 @@ pub mod compose;
 pub mod container;
 pub mod docker;
 mod error;
+pub mod freeze;
 pub mod http;
 pub mod lock;
 pub mod nginx;
@@ -201,14 +202,14 @@ impl Host {
         Ok(command.line()?)
     }
 
+    /// Says that it ran: the line is ready to be pasted into a shell of that host. What it read on stdin may be secret.
     fn ran(&self, script: &Script, began: Instant) {
-        let name = script.name();
-        let words =
-            script.own_words().iter().map(|word| ssh::quote(word).unwrap_or_default()).collect::<Vec<_>>().join(" ");
+        let bytes = script.input().len();
+        let read = if bytes == 0 { String::new() } else { format!(" # with {bytes} bytes on stdin") };
         self.reporter.emit(Event::Command {
             host: self.name.clone(),
             why: script.why.to_owned(),
-            command: format!("{name} {words}"),
+            command: format!("{}{read}", self.command(script).unwrap_or_default()),
             seconds: began.elapsed().as_secs_f64(),
         });
     }

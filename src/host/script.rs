@@ -109,14 +109,9 @@ impl Script {
             let (allowed, size) = (self.limit.as_secs().to_string(), self.input().len().to_string());
             words.extend([state.clone(), holder.clone(), allowed, size]);
         }
-        words.extend(self.own_words());
-        words
-    }
-
-    /// Its values and words, without those that a lock needs.
-    pub(super) fn own_words(&self) -> Vec<String> {
         let end = (!self.named.is_empty()).then(|| "--".to_owned());
-        self.named.iter().cloned().chain(end).chain(self.words.iter().cloned()).collect()
+        words.extend(self.named.iter().cloned().chain(end).chain(self.words.iter().cloned()));
+        words
     }
 
     /// Gives it text on stdin.
@@ -128,11 +123,6 @@ impl Script {
     /// The bytes of its stdin.
     pub fn input(&self) -> Vec<u8> {
         self.stdin.as_ref().map(|text| crate::text::to_bytes(text.expose())).unwrap_or_default()
-    }
-
-    /// Its first line, which says what it does.
-    pub fn name(&self) -> &'static str {
-        self.text.lines().next().unwrap_or_default().trim_start_matches("# ")
     }
 
     /// Lets it take up to `limit`.

@@ -39,14 +39,18 @@ impl Outcome {
             Outcome::Push { version, digests, images } => {
                 Facts { digests: Some(digests.clone()), images: Some(images.clone()), ..of(version) }
             }
-            Outcome::Status { hosts } => {
+            Outcome::Status { hosts, .. } => {
                 let services = hosts.iter().flat_map(|host| host.services.iter().map(|service| service.facts(host)));
                 Facts { services: Some(services.collect()), ..Facts::default() }
             }
             Outcome::Release(end) => end.facts(),
-            Outcome::Check { .. } | Outcome::History { .. } | Outcome::Recover { .. } | Outcome::Init { .. } => {
-                Facts::default()
-            }
+            Outcome::Config { .. }
+            | Outcome::Lock { .. }
+            | Outcome::Unlock { .. }
+            | Outcome::Check { .. }
+            | Outcome::History { .. }
+            | Outcome::Recover { .. }
+            | Outcome::Init { .. } => Facts::default(),
         }
     }
 }

@@ -69,15 +69,17 @@ mod tests {
             version: None,
             digest: None,
             since: None,
+            health: None,
             also_running: None,
             rollback,
         };
-        let hosts = vec![HostStatus { host: "web-1".to_owned(), services: vec![service], unfinished: None }];
+        let hosts =
+            vec![HostStatus { host: "web-1".to_owned(), services: vec![service], frozen: None, unfinished: None }];
         let service = json!({
-            "service": "api", "slot": "blue", "proved": true, "version": null, "digest": null, "since": null,
+            "service": "api", "slot": "blue", "proved": true, "version": null, "digest": null, "since": null, "health": null,
             "also-running": null, "rollback": ["v1.1.0"],
         });
-        let data = json!({ "hosts": [{ "host": "web-1", "services": [service], "unfinished": null }] });
-        assert_eq!(of(&Outcome::Status { hosts })["data"], data);
+        let data = json!({ "hosts": [{ "host": "web-1", "services": [service], "frozen": null, "unfinished": null }], "drift": [] });
+        assert_eq!(of(&Outcome::Status { hosts, drift: Vec::new() })["data"], data);
     }
 }

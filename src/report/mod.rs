@@ -1,14 +1,17 @@
 //! Events in; terminal, plain, GitHub and JSON out. Nothing else writes to stdout or stderr.
 
 mod facts;
+mod fleet;
 mod gantt;
 mod github;
 mod job;
 mod json;
 mod mask;
 pub mod outcome;
+mod paint;
 mod plain;
 mod redact;
+mod settings;
 mod step;
 pub mod stop;
 mod summary;
@@ -282,6 +285,16 @@ impl Reporter {
             Sink::GitHub(github) => github.ended(&text()),
             Sink::Json => json::show(&json::ResultLine::new(outcome), at, |data| lock(&self.0.redaction).value(data)),
         }
+    }
+
+    /// What comes now is a new screen: on a terminal what was there goes, in a log the time stands before it.
+    pub fn screen(&self) {
+        match &mut *lock(&self.0.sink) {
+            Sink::Terminal(terminal) if io::stdout().is_terminal() => return terminal.clear(),
+            Sink::Json => return,
+            _ => {}
+        }
+        self.phase(crate::swap::history::now());
     }
 
     /// What this run is about, for the job's outputs and summary, however it ends.

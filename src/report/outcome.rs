@@ -1,6 +1,8 @@
 //! What a verb came to. Commands make it; programs read it as the `verb` and the `data` of a result, people in the words
 //! of [`super::words`], a job as [`super::facts`].
 
+use crate::config::Setting;
+use crate::host::freeze::Frozen;
 use crate::release::Version;
 use crate::see::interpret::evidence::Evidence;
 use crate::see::judge::findings::Finding;
@@ -60,6 +62,26 @@ pub enum Outcome {
     Status {
         /// Each host that could be made out.
         hosts: Vec<HostStatus>,
+        /// Services that are not the same on all of them.
+        drift: Vec<Drift>,
+    },
+    /// `lock`.
+    Lock {
+        /// Each host.
+        hosts: Vec<HostLock>,
+    },
+    /// `unlock`.
+    Unlock {
+        /// Each host.
+        hosts: Vec<HostUnlock>,
+    },
+    /// `config`.
+    Config {
+        /// The file.
+        file: String,
+        /// Every setting, in the order of the documentation.
+        #[serde(serialize_with = "super::settings::to_json")]
+        settings: Vec<Setting>,
     },
     /// `check`.
     Check {
@@ -197,6 +219,8 @@ pub struct HostStatus {
     pub host: String,
     /// Its services.
     pub services: Vec<ServiceStatus>,
+    /// A person has frozen releases.
+    pub frozen: Option<Frozen>,
     /// A swap that has not come to its end.
     pub unfinished: Option<Unfinished>,
 }
@@ -217,10 +241,35 @@ pub struct ServiceStatus {
     pub digest: Option<String>,
     /// When it was started, in RFC 3339.
     pub since: Option<String>,
+    /// What the live slot answers to the health check now.
+    pub health: Option<HealthNow>,
     /// The other slot, where it runs too.
     pub also_running: Option<String>,
     /// What it can be rolled back to.
     pub rollback: Vec<Earlier>,
+}
+
+/// What a slot answered to the health check.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HealthNow {
+    /// The HTTP status.
+    pub status: Option<u16>,
+    /// How long it took, in seconds.
+    pub seconds: Option<f64>,
+    /// It is one that counts as healthy.
+    pub healthy: bool,
+    /// Why there is no status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// A service that is not the same on all hosts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Drift {
+    /// The service.
+    pub service: String,
+    /// Version → hosts; with the start of its digest where one version is two images.
+    pub versions: BTreeMap<String, Vec<String>>,
 }
 
 /// A version to go back to; its text in JSON.
@@ -301,6 +350,29 @@ pub struct ServiceCheck {
     /// What was asked and what came back.
     #[serde(skip)]
     pub health_text: String,
+}
+
+/// A host that a person has frozen.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct HostLock {
+    /// The host.
+    pub host: String,
+    /// By whom.
+    pub frozen: Frozen,
+    /// It was before.
+    pub already: bool,
+    /// A run that goes on to its end: its own description.
+    pub under_way: Option<String>,
+}
+
+/// A host that nobody has frozen any more.
+#[derive(Debug, Clone, Serialize)]
+pub struct HostUnlock {
+    /// The host.
+    pub host: String,
+    /// Who had.
+    pub was: Option<Frozen>,
 }
 
 /// The releases of a host.
@@ -395,6 +467,9 @@ impl Outcome {
             Outcome::Build { .. } => "build",
             Outcome::Push { .. } => "push",
             Outcome::Status { .. } => "status",
+            Outcome::Lock { .. } => "lock",
+            Outcome::Unlock { .. } => "unlock",
+            Outcome::Config { .. } => "config",
             Outcome::Check { .. } => "check",
             Outcome::History { .. } => "history",
             Outcome::Recover { .. } => "recover",

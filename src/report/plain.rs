@@ -1,5 +1,6 @@
 //! Plain lines for a log.
 
+use super::paint::marks;
 use super::text::{inert, one_line};
 use super::{Event, Level, StepState};
 use std::io::Write;
@@ -32,12 +33,15 @@ pub(super) fn plain_line(event: &Event, at: Duration) -> Option<String> {
         }
         Event::Note { level, host, text } => say(host, &format!("{}{}", weight(*level), inert(text))),
         Event::Output { host, source, text } => Some(output(host, source, text, 2000)),
-        Event::Command { host, why, command, seconds } => {
-            say(host, &format!("$ {} # {why}, {seconds:.3} s", one_line(command, 400)))
-        }
+        Event::Command { host, why, command, seconds } => say(host, &shown_command(why, command, *seconds)),
         Event::Published { kind, id, url } => say("", &format!("GitHub {kind} {id} {}", one_line(url, 300))),
         Event::Phase { .. } | Event::Progress { .. } | Event::Line { .. } => None,
     }
+}
+
+/// A command as a person would paste it, below why it ran.
+pub(super) fn shown_command(why: &str, command: &str, seconds: f64) -> String {
+    format!("# {why}, {seconds:.3} s\n{}", inert(command))
 }
 
 /// A line of another program: where it ran, which it is, and what it printed.
@@ -46,7 +50,7 @@ pub(super) fn output(host: &str, source: &str, text: &str, limit: usize) -> Stri
     format!("  {host}{source} │ {}", one_line(text, limit))
 }
 
-fn weight(level: Level) -> &'static str {
+pub(super) fn weight(level: Level) -> &'static str {
     match level {
         Level::Info => "",
         Level::Warning => "warning: ",
@@ -68,6 +72,14 @@ fn line(text: &str) {
 
 /// What a verb was asked for goes to stdout, so that it can be piped.
 pub(super) fn out(text: &str) {
-    let text = inert(text);
+    whole(&inert(text));
+}
+
+/// The same with its marks in colours.
+pub(super) fn out_marked(text: &str) {
+    whole(&marks(&inert(text)));
+}
+
+fn whole(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end_matches('\n'));
 }

@@ -2,6 +2,7 @@
 //! follow from what happened.
 
 use crate::cancel::Signal;
+use crate::host::freeze::Held;
 use crate::host::lock::Overtaken;
 use std::fmt;
 
@@ -20,7 +21,7 @@ pub enum Exit {
     PutBack,
     /// Failed and not put back.
     Stuck,
-    /// Another run holds the lock.
+    /// Another run holds the lock, or a person has frozen the host.
     Locked,
     /// Another run took the lock that this one had.
     Overtaken,
@@ -114,12 +115,12 @@ pub enum Stop {
     Unsettled(Vec<Reason>),
     /// Another run took the lock that this one had.
     Overtaken(Overtaken),
-    /// Another run holds the lock.
+    /// Another run holds the lock, or a person has frozen the host.
     Locked {
         /// The host.
         host: String,
-        /// Its own description of itself.
-        by: String,
+        /// Who does.
+        by: Held,
     },
     /// Something was not as it must be.
     Wrong(Wrong),
@@ -217,7 +218,7 @@ impl fmt::Display for Stop {
                 )
             }
             Stop::Locked { host, by } => {
-                write!(f, "{host} is locked by another run: {by}\nwait for it with --wait 10m")
+                write!(f, "{host} is {by}\n{}", by.todo())
             }
             Stop::Wrong(wrong) => {
                 f.write_str(&wrong.what)?;
@@ -266,7 +267,7 @@ mod tests {
     #[test]
     fn the_exit_follows_from_what_happened() {
         let overtaken = Overtaken { host: "a".to_owned(), by: String::new() };
-        let locked = Stop::Locked { host: "a".to_owned(), by: "me".to_owned() };
+        let locked = Stop::Locked { host: "a".to_owned(), by: Held::Run("me".to_owned()) };
         let codes = [Stop::from(overtaken), locked, Stop::Interrupted(Signal::Terminate), Stop::Unsettled(Vec::new())];
         assert_eq!(codes.map(|stop| stop.exit().code()), [5, 5, 143, 4]);
         let wrong = Stop::advised(Exit::Usage, "no version", "name one");

@@ -38,7 +38,7 @@ fn title(job: &JobReport) -> String {
         "refused" => format!("❌ {version}: refused, and nothing was changed"),
         "put-back" => format!("❌ {version}: failed, and what was changed was put back"),
         "stuck" => format!("🚨 {version}: failed, and could not be put back"),
-        "locked" => format!("❌ {version}: another run holds the lock"),
+        "locked" => format!("❌ {version}: locked"),
         "overtaken" => format!("{version}: another run has taken over"),
         "no-connection" => format!("❌ {version}: no connection to the host"),
         "bad-configuration" => format!("❌ {version}: cannot start like this"),
@@ -64,7 +64,7 @@ fn advice(outcome: &str) -> Option<&'static str> {
             "Look at the host now: what is said above was left as it is. `cutover status` says what serves; `cutover \
              recover` finishes the release or puts it back."
         }
-        "locked" => "Wait for the other run to end, or let this one wait for it: `args: --wait 10m`.",
+        "locked" => "Wait until what is named above is over, or let this run wait for it: `args: --wait 10m`.",
         "overtaken" => {
             "Look at the other run: it finishes what this one had begun, or puts it back. `cutover status` says what serves."
         }

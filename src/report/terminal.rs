@@ -1,10 +1,12 @@
 //! A person looks on: a spinner for what is happening now, a bar where bytes or layers move, a line for what is done.
 
-use super::plain::{out, output, word};
+use super::paint::{Colour, painted};
+use super::plain::{out, out_marked, output, shown_command, weight, word};
 use super::text::{inert, one_line};
 use super::{Event, Level, StepState};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::HashMap;
+use std::io::Write as _;
 use std::time::Duration;
 
 pub(super) struct Screen {
@@ -19,16 +21,16 @@ impl Screen {
 
     pub(super) fn show(&mut self, event: &Event) {
         match event {
-            Event::Phase { name } => self.line(&format!("\n\u{1b}[1m{}\u{1b}[0m", one_line(name, 200))),
+            Event::Phase { name } => self.line(&format!("\n{}", painted(Colour::Bold, &one_line(name, 200)))),
             Event::StepBegin { host, step, text } => self.begin(host, step, text),
             Event::StepEnd { host, step, state, text, seconds } => {
                 if let Some(bar) = self.running.remove(host) {
                     bar.finish_and_clear();
                 }
                 let mark = match state {
-                    StepState::Done => "\u{1b}[32m✔\u{1b}[0m",
-                    StepState::Failed => "\u{1b}[31m✘\u{1b}[0m",
-                    StepState::Undone => "\u{1b}[33m↺\u{1b}[0m",
+                    StepState::Done => painted(Colour::Green, "✔"),
+                    StepState::Failed => painted(Colour::Red, "✘"),
+                    StepState::Undone => painted(Colour::Yellow, "↺"),
                 };
                 let done = if *state == StepState::Done { String::new() } else { format!(" {}", word(*state)) };
                 self.line(&format!("{mark} {:<8}{done} {seconds:>6.2} s  {}{}", step, at(host), inert(text)));
@@ -36,18 +38,18 @@ impl Screen {
             Event::Progress { host, text, done, total, unit } => self.progress(host, text, *done, *total, unit),
             Event::Note { level, host, text } => {
                 let mark = match level {
-                    Level::Info => "\u{1b}[36mi\u{1b}[0m",
-                    Level::Warning => "\u{1b}[33m!\u{1b}[0m",
-                    Level::Error => "\u{1b}[31m✘\u{1b}[0m",
+                    Level::Info => painted(Colour::Cyan, "i"),
+                    Level::Warning => painted(Colour::Yellow, "!"),
+                    Level::Error => painted(Colour::Red, "✘"),
                 };
-                self.line(&format!("{mark} {}{}", at(host), inert(text)));
+                self.line(&format!("{mark} {}{}{}", at(host), weight(*level), inert(text)));
             }
             Event::Output { host, source, text } => self.line(&output(host, source, text, 400)),
             Event::Command { host, why, command, seconds } => {
-                self.line(&format!("  {}$ {} # {why}, {seconds:.3} s", at(host), one_line(command, 400)));
+                self.line(&format!("  {}{}", at(host), shown_command(why, command, *seconds)));
             }
             Event::Published { kind, id, url } => {
-                self.line(&format!("\u{1b}[32m✔\u{1b}[0m GitHubLog {kind} {id} {}", one_line(url, 300)));
+                self.line(&format!("{} GitHub {kind} {id} {}", painted(Colour::Green, "✔"), one_line(url, 300)));
             }
             Event::Line { text, label, .. } => self.all.suspend(|| out(&format!("{label}{text}"))),
         }
@@ -58,7 +60,13 @@ impl Screen {
         for (_, bar) in self.running.drain() {
             bar.finish_and_clear();
         }
-        self.all.suspend(|| out(text));
+        self.all.suspend(|| out_marked(text));
+    }
+
+    /// Begins a new screen.
+    pub(super) fn clear(&mut self) {
+        let _ = self.all.clear();
+        let _ = write!(std::io::stdout().lock(), "\u{1b}[H\u{1b}[2J");
     }
 
     fn begin(&mut self, host: &str, step: &str, text: &str) {
@@ -78,12 +86,13 @@ impl Screen {
     fn progress(&mut self, host: &str, text: &str, done: u64, total: u64, unit: &str) {
         let Some(bar) = self.running.get(host) else { return };
         if total > 0 {
-            let template = if unit == "bytes" {
-                "{spinner} {elapsed:>4}  {wide_msg} [{bar:24}] {bytes}/{total_bytes} {bytes_per_sec} {eta}"
+            let counted = if unit == "bytes" {
+                "{bytes}/{total_bytes} {bytes_per_sec} {eta}".to_owned()
             } else {
-                "{spinner} {elapsed:>4}  {wide_msg} [{bar:24}] {pos}/{len}"
+                format!("{{pos}}/{{len}} {unit}")
             };
-            bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+            let template = format!("{{spinner}} {{elapsed:>4}}  {{wide_msg}} [{{bar:24}}] {counted}");
+            bar.set_style(ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar.set_length(total);
             bar.set_position(done);
         }

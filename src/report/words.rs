@@ -1,12 +1,12 @@
 //! An outcome in words, for people.
 
+use super::fleet;
 use super::outcome::{
-    Explained, HostCheck, HostHistory, HostPlan, HostReleased, HostStatus, Outcome, Pairs, ReleaseEnd, ServiceCheck,
-    ServiceReleased, ServiceStatus, VersionEnd,
+    Explained, HostCheck, HostLock, HostPlan, HostReleased, HostUnlock, Outcome, Pairs, ReleaseEnd, ServiceCheck,
+    ServiceReleased, VersionEnd,
 };
 use super::text::one_line;
 use crate::see::judge::findings::{Finding, Weight};
-use crate::swap::history::{self, Record};
 
 /// The whole text; empty where it was all said already.
 pub(super) fn of(outcome: &Outcome) -> String {
@@ -29,9 +29,12 @@ pub(super) fn of(outcome: &Outcome) -> String {
         Outcome::Push { digests: Pairs(digests), images: Pairs(images), .. } => {
             lines(images.iter().zip(digests).map(|((_, image), (_, digest))| format!("{image} {digest}")))
         }
-        Outcome::Status { hosts } => hosts.iter().map(of_status).collect(),
+        Outcome::Status { hosts, drift } => fleet::status(hosts, drift, jiff::Timestamp::now()),
+        Outcome::Lock { hosts } => hosts.iter().map(of_lock).collect(),
+        Outcome::Unlock { hosts } => lines(hosts.iter().map(of_unlock)),
+        Outcome::Config { file, settings } => super::settings::of(file, settings),
         Outcome::Check { hosts } => hosts.iter().map(of_check).collect(),
-        Outcome::History { hosts } => hosts.iter().map(of_history).collect(),
+        Outcome::History { hosts } => hosts.iter().map(fleet::history).collect(),
         Outcome::Recover { recovered: true } => "recovered".to_owned(),
         Outcome::Recover { recovered: false } => "nothing is unfinished".to_owned(),
         Outcome::Release(end) => of_release(end),
@@ -81,46 +84,6 @@ fn of_plan(host: &HostPlan) -> String {
     text
 }
 
-fn of_status(host: &HostStatus) -> String {
-    let mut text = format!("{}\n", host.host);
-    for service in &host.services {
-        text += &of_live(service);
-        if let Some(other) = &service.also_running {
-            text += &format!("{:19}both slots run: {other} does too, and gets no requests\n", "");
-        }
-        let back: Vec<String> =
-            service.rollback.iter().map(|each| format!("{} ({})", each.version, each.from)).collect();
-        let back = if back.is_empty() { "nothing".to_owned() } else { back.join(", ") };
-        text += &format!("{:19}can be rolled back to: {back}\n", "");
-    }
-    if let Some(unfinished) = &host.unfinished {
-        let version = unfinished.version.as_deref().unwrap_or("an unknown version");
-        let will = if unfinished.confirmed { "finishes it" } else { "puts it back" };
-        text += &format!(
-            "  a swap to {version} is under way or was cut off; if no run goes on with it, the next one {will}\n"
-        );
-    }
-    text
-}
-
-fn of_live(service: &ServiceStatus) -> String {
-    let Some(slot) = &service.slot else { return format!("  {:<16} not running\n", service.service) };
-    let since = service.since.as_deref().unwrap_or_default();
-    let digest = service.digest.as_deref().unwrap_or("no digest");
-    let proof = if service.proved {
-        "seen to receive requests"
-    } else {
-        "named by nginx's configuration; not seen to receive requests"
-    };
-    format!(
-        "  {:<16} {} in {slot} since {}, {digest}\n{:19}{proof}\n",
-        service.service,
-        service.version.as_deref().unwrap_or("unknown version"),
-        since.split('.').next().unwrap_or(since),
-        ""
-    )
-}
-
 fn of_check(host: &HostCheck) -> String {
     let mut text = format!("{}: {}, host key {}\n", host.host, host.login, host.fingerprint);
     for each in &host.findings {
@@ -151,20 +114,16 @@ fn of_found(service: &ServiceCheck) -> String {
     )
 }
 
-fn of_history(host: &HostHistory) -> String {
-    format!("{}\n", host.host) + &host.releases.iter().map(of_record).collect::<String>()
+fn of_lock(host: &HostLock) -> String {
+    let run = host.under_way.as_ref().map(|run| format!("  a run that began before goes on to its end: {run}\n"));
+    format!("{} is {}\n{}", host.host, host.frozen, run.unwrap_or_default())
 }
 
-fn of_record(record: &Record) -> String {
-    let outcome = match record.outcome {
-        history::Outcome::Released => "released",
-        history::Outcome::RolledBack => "rolled back",
-        history::Outcome::PutBack => "failed, put back",
-        history::Outcome::Stuck => "failed, not put back",
-    };
-    let seconds: f64 = record.seconds.values().sum();
-    let reason: String = record.reason.lines().map(|line| format!("\n{:24}{line}", "")).collect();
-    format!("  {}  {:<16} {outcome} in {seconds:.1} s by {}{reason}\n", record.at, record.version, record.by)
+fn of_unlock(host: &HostUnlock) -> String {
+    match &host.was {
+        Some(frozen) => format!("{}: releases go on; it was {frozen}", host.host),
+        None => format!("{} was not frozen", host.host),
+    }
 }
 
 fn of_release(end: &ReleaseEnd) -> String {
@@ -201,7 +160,7 @@ fn of_released(host: &HostReleased, version: &str) -> String {
             service.previous_slot.as_deref().unwrap_or("nothing"),
             service.slot,
             came_from(service),
-            service.digest.as_deref().unwrap_or("no digest")
+            fleet::digest(service.digest.as_deref())
         );
     }
     if !host.drained.is_empty() {

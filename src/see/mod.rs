@@ -120,6 +120,7 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
     let needs = needs(&projects, &found);
     let observation = Observation {
         stamp: survey.stamp.clone(),
+        frozen: survey.frozen.clone(),
         directory: directory.clone(),
         engine: engine.clone(),
         compose: *compose,

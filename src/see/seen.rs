@@ -6,6 +6,7 @@ use crate::config::{Config, HealthSettings, TagForm};
 use crate::host::compose::Compose;
 use crate::host::compose::Scope;
 use crate::host::container::Container;
+use crate::host::freeze::Frozen;
 use crate::host::nginx::Probe;
 use crate::router::Kind;
 use crate::slots::making::Making;
@@ -22,6 +23,8 @@ use std::time::Duration;
 pub struct Observation {
     /// Stamp of what releases had written before it was looked at.
     pub stamp: String,
+    /// A person has frozen releases.
+    pub frozen: Option<Frozen>,
     /// The project's directory, without symbolic links.
     pub directory: String,
     /// Version of the engine.

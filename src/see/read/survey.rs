@@ -3,6 +3,7 @@
 use crate::host::Host;
 use crate::host::compose::{self, Compose, Project, Scope, Unset};
 use crate::host::container::Container;
+use crate::host::freeze::Frozen;
 use crate::host::script::{SAY, Script, sections};
 use crate::see::read::files::Nginx;
 use crate::swap::history::{self, Record};
@@ -25,6 +26,8 @@ pub struct Survey {
     pub directory: Option<String>,
     /// Stamp of what releases have written, as a lock has it.
     pub stamp: String,
+    /// A person has frozen releases.
+    pub frozen: Option<Frozen>,
     /// The user's name and groups.
     pub user: String,
     /// Version of the engine.
@@ -85,6 +88,7 @@ fn read(output: &[u8]) -> Result<Survey> {
         match section.name.as_str() {
             "directory" => survey.directory = answer.ok(),
             "stamp" => survey.stamp = text,
+            "frozen" => survey.frozen = Some(Frozen::read(&text)),
             "user" => survey.user = text,
             "version" => version = text.trim().to_owned(),
             "engine" => survey.engine = Some(answer.map(|_| version.clone())),

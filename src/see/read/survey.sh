@@ -6,6 +6,7 @@ cd "$dir" 2>/dev/null || { say directory 1 "$dir"; exit 0; }
 say directory 0 "$(pwd -P)"
 # before all else, as the lock says it: where both are the same, no release came between
 say stamp 0 "$(cat "${state%/*}"/*/history.jsonl "${state%/*}"/*/journal.jsonl 2>/dev/null | cksum)"
+[ ! -e "${state%/*}/frozen" ] || say frozen 0 "$(head -n 1 "${state%/*}/frozen" 2>/dev/null)"
 # what this user can't read or write of the state; where there is none yet, whether it could be made
 root=${state%/*} closed=''
 if [ -e "$root" ]; then
