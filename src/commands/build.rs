@@ -1,5 +1,6 @@
 //! `cutover build` and `cutover push`: the image of every service, tagged with the version.
 
+use super::hooks::When;
 use super::{Exit, Run, Stop};
 use crate::cli::VersionAsked;
 use crate::config::{ServiceSettings, TagForm};
@@ -50,6 +51,7 @@ impl Run {
 
     /// Builds the image of every service that has a build; gives the references.
     pub(super) async fn build_all(&self, docker: &DockerCli, version: &Version) -> Result<Vec<String>, Stop> {
+        self.hook_before(When::BeforeBuild).await?;
         let mut images = Vec::new();
         for service in &self.config.services {
             let Some(build) = &service.build else { continue };

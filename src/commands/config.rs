@@ -6,6 +6,7 @@ use crate::cli::{self, CommonOptions};
 use crate::config::{Config, Origin, Setting};
 use crate::report::Outcome;
 use crate::report::finding;
+use crate::router::Kind;
 use crate::secret::Secret;
 use crate::see::Observation;
 use serde_json::{Value, json};
@@ -96,11 +97,15 @@ fn value(key: &str, seen: &Observation) -> Option<Value> {
     Some(match key {
         "slots" => json!(service.slots.each_ref().map(|slot| &slot.service)),
         "upstream" => json!(service.upstream),
-        "port" => json!(service.port),
+        "port" => match service.ports {
+            [one, other] if one == other => json!(one),
+            several => json!(several),
+        },
         "stop-timeout" => json!(crate::config::duration::show(service.stop_timeout)),
         "project" => json!(seen.scope.project),
-        "nginx.service" => json!(seen.nginx.service),
-        "nginx.conf" => json!(seen.conf.path),
+        "nginx.service" if seen.nginx.kind == Kind::Compose => json!(seen.nginx.service),
+        "nginx.container" if seen.nginx.kind == Kind::Container => json!(seen.nginx.service),
+        "nginx.conf" => json!(seen.confs.iter().map(|conf| conf.path.as_str()).collect::<Vec<_>>()),
         _ => return None,
     })
 }

@@ -11,6 +11,7 @@ mod exec;
 mod freeze;
 mod github;
 mod history;
+mod hooks;
 mod init;
 mod lock;
 mod logs;
@@ -72,6 +73,7 @@ pub(crate) struct Run {
     /// Which commit it is of, once that is known.
     pub(crate) commit: OnceLock<String>,
     pub(crate) locks: lock::Locks,
+    pub(crate) hooks: hooks::LocalHooks,
 }
 
 /// Runs the verb to its end and says how it ended. Errors are reported here and nowhere else.
@@ -100,27 +102,50 @@ async fn dispatch(cli: Cli, reporter: &Reporter) -> Result<Exit, Stop> {
     crate::child::withhold(config.secret_names());
     reporter.publish(config.public_words());
     let cancel = Cancel::on_signals().map_err(anyhow::Error::from)?;
-    let run =
-        Run { config, reporter: reporter.clone(), cancel, commit: OnceLock::new(), locks: lock::Locks::default() };
-    match cli.verb {
-        Verb::Release(release) if release.dry_run => plan::plan(&run, &release.asked).await,
-        Verb::Release(release) => release::release(&run, &release).await,
-        Verb::Version(options) => version::version(&run, &options).await,
-        Verb::Plan(asked) => plan::plan(&run, &asked).await,
-        Verb::Build(asked) => build::build(&run, &asked).await,
-        Verb::Push(asked) => build::push(&run, &asked).await,
-        Verb::Deploy(deploy) => deploy::deploy(&run, &deploy).await,
-        Verb::Rollback(rollback) => rollback::rollback(&run, &rollback).await,
-        Verb::Recover(recover) => recover::recover(&run, &recover).await,
-        Verb::History => history::history(&run).await,
-        Verb::Status(options) => status::status(&run, &options).await,
-        Verb::Logs(logs) => logs::logs(&run, &logs).await,
-        Verb::Exec(exec) => exec::exec(&run, &exec).await,
-        Verb::Restart(restart) => restart::restart(&run, &restart).await,
-        Verb::Lock(options) => freeze::lock(&run, &options).await,
-        Verb::Unlock => freeze::unlock(&run).await,
-        Verb::Check => check::check(&run).await,
-        Verb::Config(options) => config::config(&run, &cli.common, &options).await,
+    let run = Run {
+        config,
+        reporter: reporter.clone(),
+        cancel,
+        commit: OnceLock::new(),
+        locks: lock::Locks::default(),
+        hooks: hooks::LocalHooks::default(),
+    };
+    let ended = verb(&run, &cli).await;
+    if releases(&cli.verb) {
+        run.hook_after(&ended).await;
+    }
+    ended
+}
+
+/// Whether a verb takes a version live.
+fn releases(verb: &Verb) -> bool {
+    match verb {
+        Verb::Release(release) => !release.dry_run,
+        Verb::Deploy(_) | Verb::Rollback(_) | Verb::Restart(_) => true,
+        _ => false,
+    }
+}
+
+async fn verb(run: &Run, cli: &Cli) -> Result<Exit, Stop> {
+    match &cli.verb {
+        Verb::Release(release) if release.dry_run => plan::plan(run, &release.asked).await,
+        Verb::Release(release) => release::release(run, release).await,
+        Verb::Version(options) => version::version(run, options).await,
+        Verb::Plan(asked) => plan::plan(run, asked).await,
+        Verb::Build(asked) => build::build(run, asked).await,
+        Verb::Push(asked) => build::push(run, asked).await,
+        Verb::Deploy(deploy) => deploy::deploy(run, deploy).await,
+        Verb::Rollback(rollback) => rollback::rollback(run, rollback).await,
+        Verb::Recover(recover) => recover::recover(run, recover).await,
+        Verb::History => history::history(run).await,
+        Verb::Status(options) => status::status(run, options).await,
+        Verb::Logs(logs) => logs::logs(run, logs).await,
+        Verb::Exec(exec) => exec::exec(run, exec).await,
+        Verb::Restart(restart) => restart::restart(run, restart).await,
+        Verb::Lock(options) => freeze::lock(run, options).await,
+        Verb::Unlock => freeze::unlock(run).await,
+        Verb::Check => check::check(run).await,
+        Verb::Config(options) => config::config(run, &cli.common, options).await,
         Verb::Init(_) | Verb::Schema | Verb::Completions { .. } | Verb::Man { .. } => Ok(Exit::Done),
     }
 }

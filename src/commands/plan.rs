@@ -2,7 +2,7 @@
 
 use super::{Exit, Run, Stop};
 use crate::cli::{self, VersionAsked};
-use crate::config::ServiceSettings;
+use crate::config::{LocalHook, ServiceSettings};
 use crate::release::Version;
 use crate::release::build::reference;
 use crate::report::outcome::{HostPlan, PlannedStep};
@@ -30,7 +30,12 @@ pub(super) async fn plan(run: &Run, asked: &VersionAsked) -> Result<Exit, Stop> 
     let release =
         Release { id: String::new(), version: version.to_string(), commit: String::new(), images, rollback: false };
     let all = run.plans(&seen, &release)?;
-    let images = run.config.services.iter().map(|service| bringing(service, &version)).collect();
+    let own = &run.config.hooks;
+    let here = |hook: Option<&LocalHook>, when: &str| Some(format!("{when}, run {} here", hook?.command.join(" ")));
+    let build = here(own.before_build.as_ref(), "before the build");
+    let release = here(own.before_release.as_ref(), "before the first host is changed");
+    let images = run.config.services.iter().map(|service| bringing(service, &version));
+    let images = build.into_iter().chain(images).chain(release).collect();
     let each = hosts.iter().zip(all).zip(&seen);
     let hosts = each.map(|((host, plan), seen)| {
         let planned = |each: Step| PlannedStep { step: each.name(), text: step::explain(&plan, each) };

@@ -1,5 +1,6 @@
 //! What `release` and `deploy` share: the lock, the plan from what is true now, the swap, and what is said at the end.
 
+use super::hooks::{When, digests};
 use super::lock::Locked;
 use super::outcome::{failed, finished};
 use super::session::variable;
@@ -212,6 +213,8 @@ impl Run {
         began: Instant,
     ) -> Result<Tried, Stop> {
         let version = plans.first().map(|plan| plan.version.clone()).unwrap_or_default();
+        self.tell_hooks(plans);
+        self.hook_before(When::BeforeRelease).await?;
         let login = self.credentials()?.map(|c| Login { username: c.username, password: c.password, server: c.server });
         let given = self.env_given(plans.first().is_some_and(|plan| plan.rollback))?;
         let (_, state) = state_paths(&self.config);
@@ -232,6 +235,8 @@ impl Run {
                     self.if_still_ours(Ok(Exit::Done)).await?;
                 }
                 self.reporter.outcome(&finished(&swaps, done.live - began, began.elapsed()));
+                self.hooks.released();
+                self.hooks.told().digest = digests(&swaps);
                 let used = swaps.iter().filter_map(|swap| Some(Reason::new(&swap.host.name, swap.still_used.clone()?)));
                 match used.collect::<Vec<_>>() {
                     used if used.is_empty() => Ok(Tried::Exit(Exit::Done)),
@@ -327,11 +332,16 @@ pub(super) fn holder(what: &str) -> Holder {
     Holder { id, about: format!("{by}, {what}, since {now}"), by }
 }
 
+/// The page of the job that this is a step of.
+pub(super) fn run_url() -> Option<String> {
+    let (server, repository) = (variable("GITHUB_SERVER_URL")?, variable("GITHUB_REPOSITORY")?);
+    Some(format!("{server}/{repository}/actions/runs/{}", variable("GITHUB_RUN_ID")?))
+}
+
 /// Who and from where: the job's run URL and commit, or user and machine.
 pub(super) fn who() -> String {
     let job = || {
-        let (server, repository) = (variable("GITHUB_SERVER_URL")?, variable("GITHUB_REPOSITORY")?);
-        let run = format!("{server}/{repository}/actions/runs/{}", variable("GITHUB_RUN_ID")?);
+        let run = run_url()?;
         let commit = variable("GITHUB_SHA").map(|sha| format!(" at {sha}")).unwrap_or_default();
         Some(format!("{} in {run}{commit}", variable("GITHUB_ACTOR").unwrap_or_default()))
     };

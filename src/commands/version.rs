@@ -27,7 +27,9 @@ pub(super) async fn version(run: &Run, options: &cli::VersionOptions) -> Result<
 impl Run {
     /// The version to release; `None`, already said, where there is nothing to release.
     pub(super) async fn version(&self, asked: &VersionAsked) -> Result<Option<(Version, VersionSource)>, Stop> {
-        self.found(search(&self.places(asked)?).await)
+        let found = self.found(search(&self.places(asked)?).await)?;
+        found.iter().for_each(|(version, _)| self.hooks.told().version = version.to_string());
+        Ok(found)
     }
 
     /// Where to look, and by which rule.

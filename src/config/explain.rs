@@ -147,17 +147,47 @@ fn hosts(all: &[HostSettings]) -> Value {
 fn of_service(to: &mut Settings<'_>, service: &ServiceSettings, services: usize) {
     let before =
         if services > 1 || to.states("services") { format!("services.{}.", service.name) } else { String::new() };
-    let ServiceSettings { name: _, image, ship, build: built, slots, upstream, port, health: healthy, stop_timeout } =
-        service;
+    let ServiceSettings {
+        name: _,
+        image,
+        ship,
+        build: built,
+        slots,
+        upstream,
+        port,
+        health: healthy,
+        stop_timeout,
+        tag,
+        workers,
+    } = service;
     let mut say = |key: &str, value: Value, otherwise: Origin| to.of_service(&before, key, value, otherwise);
     say("image", text(Some(image)), Origin::Default);
     build(&mut say, built.as_ref(), *ship);
-    let slots = slots.as_ref().map(|slots| slots.iter().map(ToString::to_string).collect::<Vec<_>>());
+    let slots = slots.as_ref().map(|slots| slots.each_ref().map(slot));
     say("slots", json!(slots), Origin::Found);
     say("upstream", text(upstream.as_ref()), Origin::Found);
-    say("port", json!(port), Origin::Found);
+    say("port", port.as_ref().map_or(Value::Null, shown_port), Origin::Found);
     health(&mut say, healthy);
+    say("tag", json!(tag.to_string()), Origin::Default);
+    let workers: Vec<String> = workers.iter().map(ToString::to_string).collect();
+    say("workers", if workers.is_empty() { Value::Null } else { json!(workers) }, Origin::Default);
     say("stop-timeout", stop_timeout.map_or(Value::Null, time), Origin::Found);
+}
+
+fn shown_port(port: &PortSetting) -> Value {
+    match port {
+        PortSetting::Same(port) => json!(port),
+        PortSetting::Each(all) => all.iter().map(|(slot, port)| (slot.to_string(), json!(port))).collect(),
+    }
+}
+
+/// A slot by its name alone, where nothing else is stated of it.
+fn slot(slot: &SlotSettings) -> Value {
+    let SlotSettings { service, project, files } = slot;
+    match (project, files.is_empty()) {
+        (None, true) => text(service.as_ref()),
+        _ => json!({ "service": text(service.as_ref()), "project": text(project.as_ref()), "files": files }),
+    }
 }
 
 fn of_registry(to: &mut Settings<'_>, registry: Option<&RegistrySettings>, service: &ServiceSettings) {

@@ -2,7 +2,7 @@
 
 use super::explain::{Settings, text, time};
 use super::origin::Origin;
-use super::{Build, HealthSettings, Hooks, HostHook, KnownHostsSetting, NginxSettings, SecretSource, Ssh};
+use super::{Build, HealthSettings, Hooks, HostHook, KnownHostsSetting, LocalHook, NginxSettings, SecretSource, Ssh};
 use crate::host::ssh::Options;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -48,6 +48,8 @@ pub(super) fn health(say: Say<'_>, health: &HealthSettings) {
 
 pub(super) fn nginx(to: &mut Settings<'_>, nginx: &NginxSettings) {
     to.found("nginx.service", text(nginx.service.as_ref()));
+    to.found("nginx.container", text(nginx.container.as_ref()));
+    to.add("nginx.host", json!(nginx.on_host));
     to.found("nginx.conf", json!(nginx.conf));
     to.add("nginx.keepalive-guard", json!(nginx.keepalive_guard));
     to.found("nginx.probe.path", json!(nginx.probe.path));
@@ -81,7 +83,7 @@ pub(super) fn ssh(to: &mut Settings<'_>, ssh: &Ssh) {
 }
 
 pub(super) fn hooks(to: &mut Settings<'_>, hooks: &Hooks) {
-    let Hooks { release, before_switch, after_switch } = hooks;
+    let Hooks { release, before_switch, after_switch, before_build, before_release, after_release, on_failure } = hooks;
     to.add("hooks.release.command", json!(release.as_ref().map(|hook| &hook.command)));
     if let Some(hook) = release {
         to.add("hooks.release.service", text(Some(&hook.service)));
@@ -90,12 +92,24 @@ pub(super) fn hooks(to: &mut Settings<'_>, hooks: &Hooks) {
     }
     of_host(to, "before-switch", before_switch.as_ref());
     of_host(to, "after-switch", after_switch.as_ref());
+    local(to, "before-build", before_build.as_ref());
+    local(to, "before-release", before_release.as_ref());
+    local(to, "after-release", after_release.as_ref());
+    local(to, "on-failure", on_failure.as_ref());
 }
 
 fn of_host(to: &mut Settings<'_>, name: &str, hook: Option<&HostHook>) {
     to.add(&format!("hooks.{name}.command"), json!(hook.map(|hook| &hook.command)));
     if let Some(hook) = hook {
         to.add(&format!("hooks.{name}.timeout"), time(hook.timeout));
+    }
+}
+
+fn local(to: &mut Settings<'_>, name: &str, hook: Option<&LocalHook>) {
+    to.add(&format!("hooks.{name}.command"), json!(hook.map(|hook| &hook.command)));
+    if let Some(hook) = hook {
+        to.add(&format!("hooks.{name}.timeout"), time(hook.timeout));
+        to.add(&format!("hooks.{name}.secrets"), names(hook.secrets.iter().map(ToString::to_string)));
     }
 }
 

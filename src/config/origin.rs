@@ -20,14 +20,19 @@ pub enum Origin {
 }
 
 /// Keys whose value may stand in place of a map that has nothing else: the key, and what its text is.
-const SHORT: [(&str, &str); 7] = [
+const SHORT: [(&str, &str); 12] = [
     ("build", "context"),
     ("health", "path"),
     ("probe", "path"),
+    ("nginx", "host"),
     ("registry", "server"),
     ("bake", "for"),
     ("before-switch", "command"),
     ("after-switch", "command"),
+    ("before-build", "command"),
+    ("before-release", "command"),
+    ("after-release", "command"),
+    ("on-failure", "command"),
 ];
 
 /// The file as it stands, with the environment that lies over it.

@@ -87,6 +87,10 @@ raw! {
         release: RawReleaseHook = "release" RawReleaseHook::read,
         before_switch: RawHostHook = "before-switch" RawHostHook::of,
         after_switch: RawHostHook = "after-switch" RawHostHook::of,
+        before_build: RawLocalHook = "before-build" RawLocalHook::of,
+        before_release: RawLocalHook = "before-release" RawLocalHook::of,
+        after_release: RawLocalHook = "after-release" RawLocalHook::of,
+        on_failure: RawLocalHook = "on-failure" RawLocalHook::of,
     }
 }
 
@@ -105,6 +109,15 @@ raw! {
     RawHostHook {
         command: Stated<Vec<String>> = "command" read::words,
         timeout: Stated<Duration> = "timeout" read::positive_time,
+    }
+}
+
+raw! {
+    /// The hooks on this side; a list is the `command`.
+    RawLocalHook {
+        command: Stated<Vec<String>> = "command" read::words,
+        timeout: Stated<Duration> = "timeout" read::positive_time,
+        secrets: Stated<Vec<Stated<EnvName>>> = "secrets" |e| read::one_or_many(e, read::variable),
     }
 }
 
@@ -189,6 +202,15 @@ impl RawHostHook {
             return Self::read(entry);
         }
         Ok(RawHostHook { command: Some(read::words(entry)?), ..Self::empty(entry.key.at) })
+    }
+}
+
+impl RawLocalHook {
+    fn of(entry: &Entry) -> Result<Self, Wrong> {
+        if matches!(entry.node.value, Value::Map(_)) {
+            return Self::read(entry);
+        }
+        Ok(RawLocalHook { command: Some(read::words(entry)?), ..Self::empty(entry.key.at) })
     }
 }
 

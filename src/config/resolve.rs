@@ -3,11 +3,11 @@ use super::checks;
 use super::error::{At, Wrong};
 use super::names::EnvName;
 use super::raw::{Over, Raw};
-use super::raw_parts::{RawBake, RawEnvFile, RawGitHub, RawHooks, RawNginx, RawRegistry, RawSsh};
+use super::raw_parts::{RawBake, RawEnvFile, RawGitHub, RawHooks, RawLocalHook, RawNginx, RawRegistry, RawSsh};
 use super::read::{self, Stated};
 use super::resolve_services;
 use super::types::{
-    Bake, Config, EnvContent, EnvFile, GitHubSettings, Hooks, HostHook, Latest, NginxSettings, ProbeStated,
+    Bake, Config, EnvContent, EnvFile, GitHubSettings, Hooks, HostHook, Latest, LocalHook, NginxSettings, ProbeStated,
     RegistrySettings, ReleaseHook, ServiceSettings, Ssh, VersionFrom, VersionPattern, WhenMissing, WhenReleased,
 };
 use super::{HostSettings, Name};
@@ -264,7 +264,17 @@ fn hooks(raw: Option<RawHooks>, services: &[ServiceSettings]) -> Result<Hooks, W
         release: raw.release.map(|hook| release_hook(hook, services)).transpose()?,
         before_switch: raw.before_switch.map(host_hook).transpose()?,
         after_switch: raw.after_switch.map(host_hook).transpose()?,
+        before_build: raw.before_build.map(local_hook).transpose()?,
+        before_release: raw.before_release.map(local_hook).transpose()?,
+        after_release: raw.after_release.map(local_hook).transpose()?,
+        on_failure: raw.on_failure.map(local_hook).transpose()?,
     })
+}
+
+fn local_hook(raw: RawLocalHook) -> Result<LocalHook, Wrong> {
+    let command = raw.command.ok_or_else(|| no_command(raw.at))?.value;
+    let timeout = raw.timeout.map_or(Duration::from_secs(60), |t| t.value);
+    Ok(LocalHook { command, timeout, secrets: values(raw.secrets) })
 }
 
 fn no_command(at: At) -> Wrong {

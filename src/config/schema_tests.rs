@@ -3,8 +3,8 @@
 use super::raw::{Raw, RawHost, RawService, RawSlot};
 use super::raw_build::{BuildSettings, RawSecret};
 use super::raw_parts::{
-    RawBake, RawEnvFile, RawGitHub, RawHealth, RawHooks, RawHostHook, RawLock, RawNginx, RawProbe, RawRegistry,
-    RawReleaseHook, RawSsh,
+    RawBake, RawEnvFile, RawGitHub, RawHealth, RawHooks, RawHostHook, RawLocalHook, RawLock, RawNginx, RawProbe,
+    RawRegistry, RawReleaseHook, RawSsh,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -19,7 +19,7 @@ fn keys(schema: &Value, pointer: &str) -> BTreeSet<String> {
 #[test]
 fn the_schema_has_the_keys_of_the_reader() {
     let schema: Value = serde_json::from_str(include_str!("../../cutover.schema.json")).unwrap();
-    let table: [(&str, &[&str]); 20] = [
+    let table: [(&str, &[&str]); 24] = [
         ("", Raw::KEYS),
         ("/$defs/service", RawService::KEYS),
         ("/$defs/host/oneOf/1", RawHost::KEYS),
@@ -38,6 +38,10 @@ fn the_schema_has_the_keys_of_the_reader() {
         ("/properties/hooks/properties/release", RawReleaseHook::KEYS),
         ("/properties/hooks/properties/before-switch/oneOf/1", RawHostHook::KEYS),
         ("/properties/hooks/properties/after-switch/oneOf/1", RawHostHook::KEYS),
+        ("/properties/hooks/properties/before-build/oneOf/1", RawLocalHook::KEYS),
+        ("/properties/hooks/properties/before-release/oneOf/1", RawLocalHook::KEYS),
+        ("/properties/hooks/properties/after-release/oneOf/1", RawLocalHook::KEYS),
+        ("/properties/hooks/properties/on-failure/oneOf/1", RawLocalHook::KEYS),
         ("/properties/env-file", RawEnvFile::KEYS),
         ("/properties/github", RawGitHub::KEYS),
     ];

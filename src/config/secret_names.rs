@@ -1,5 +1,5 @@
 //! Which variables of the environment hold secrets, as far as cutover.yml names them.
-use super::types::{Config, EnvContent, SecretSource};
+use super::types::{Config, EnvContent, Hooks, SecretSource};
 
 impl Config {
     /// The variables that are named as the source of a secret, with or without a value today.
@@ -18,6 +18,9 @@ impl Config {
                 names.push(name.to_string());
             }
         }
+        let Hooks { before_build, before_release, after_release, on_failure, .. } = &self.hooks;
+        let local = [before_build, before_release, after_release, on_failure].into_iter().flatten();
+        names.extend(local.flat_map(|hook| &hook.secrets).map(ToString::to_string));
         names
     }
 

@@ -368,6 +368,14 @@ pub struct Hooks {
     pub before_switch: Option<HostHook>,
     /// On every host, after the switch.
     pub after_switch: Option<HostHook>,
+    /// Here, before anything is built.
+    pub before_build: Option<LocalHook>,
+    /// Here, before the first host is changed.
+    pub before_release: Option<LocalHook>,
+    /// Here, when the new version is live.
+    pub after_release: Option<LocalHook>,
+    /// Here, when a release has failed.
+    pub on_failure: Option<LocalHook>,
 }
 
 /// A command in a container of the new image, such as a migration.
@@ -390,6 +398,17 @@ pub struct HostHook {
     pub command: Vec<String>,
     /// Its time.
     pub timeout: Duration,
+}
+
+/// A command on this side, in the directory of cutover.yml.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalHook {
+    /// Words, never a line.
+    pub command: Vec<String>,
+    /// Its time.
+    pub timeout: Duration,
+    /// Variables with secrets that it gets; no other program does.
+    pub secrets: Vec<EnvName>,
 }
 
 /// What GitHub is told of a release, where there is a token for it.
