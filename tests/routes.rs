@@ -127,7 +127,7 @@ fn several_files_and_words_change_together_and_ports_with_them() {
     serves_a_project(&bench, "cat nginx/upstream.conf nginx/default.conf | grep -o 'shop-[a-z]*:[0-9]*'");
     let smallest = bench.config.clone();
     let bench = Bench { config: format!("{smallest}port: {{api-blue: 8081, api-green: 8083}}\n"), ..bench };
-    bench.cutover(&["check"]).expect(3).says("by `PORT: 8082` it listens on another port than 8083");
+    bench.cutover(&["check"]).expect(3).says("`port: 8083` in cutover.yml, but nginx sends requests to port 8082");
     let bench = Bench { config: smallest, ..bench };
 
     // a word that names the other slot

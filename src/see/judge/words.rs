@@ -59,7 +59,7 @@ impl Judging<'_, '_> {
                 findings.refuse(
                     about,
                     format!("there is no upstream of that name in nginx's files, but {known}"),
-                    "correct `upstream` in cutover.yml",
+                    format!("correct `upstream` in cutover.yml; it has a line that names a slot, such as `server {one}:3001;`"),
                 );
             }
             Some(_) if words.fixed.iter().any(|word| word.upstream.as_deref() == Some(stated)) => {

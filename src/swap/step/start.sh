@@ -32,6 +32,8 @@ first() {
 }
 
 is_idle() {
+  case $(from_nginx "$1" "$at" 100) in '0 '*' 0') return ;; esac
+  sleep 1.1   # what ended within a second may have been the last: of a slot that goes on running after a release
   case $(from_nginx "$1" "$at" 100) in
     '0 '*' 0') ;;
     *) fail "${1##*:} has connections from nginx, so it serves somebody: it is not started anew" ;;
