@@ -156,13 +156,12 @@ fn an_upstream_in_a_file_that_is_mounted_alone() {
 
 #[test]
 fn nginx_in_one_file_and_the_slots_in_two_more() {
-    let words = "other words of nginx name the slots too: backend-blue at nginx/conf.d/upstream.conf:1";
-    layout("two-files", Refused("no compose service has the image"), &[("keys.yml", Refused(words))]);
+    layout("two-files", Works, &[]);
 }
 
 #[test]
 fn an_image_for_each_slot() {
-    layout("image-per-slot", Refused("no compose service has the image"), &[("keys.yml", Works)]);
+    layout("image-per-slot", Works, &[]);
 }
 
 #[test]
@@ -182,28 +181,27 @@ fn one_file_for_two_projects() {
 
 #[test]
 fn a_slot_in_a_profile() {
-    layout("profile", Refused("can't be told: app-blue has the image"), &[("keys.yml", Refused("profiles"))]);
+    layout("profile", Works, &[]);
 }
 
 #[test]
 fn images_that_are_built_and_have_no_name() {
-    layout("build-only", Refused("no compose service has the image"), &[("keys.yml", Refused("image"))]);
+    layout("build-only", Works, &[]);
 }
 
 #[test]
 fn slots_on_different_ports() {
-    let port = || Refused("by `PORT: 8081` it listens on another port than 8080, which nginx asks");
-    layout("ports-differ", port(), &[("keys.yml", port())]);
+    layout("ports-differ", Works, &[]);
 }
 
 #[test]
 fn a_variable_in_an_included_file() {
-    layout("variable-include", Refused("no upstream"), &[("keys.yml", Refused("no upstream"))]);
+    layout("variable-include", Works, &[]);
 }
 
 #[test]
 fn a_slot_by_name_in_proxy_pass() {
-    layout("direct-proxy-pass", Refused("no upstream"), &[("keys.yml", Refused("no upstream"))]);
+    layout("direct-proxy-pass", Works, &[]);
 }
 
 #[test]
@@ -214,16 +212,10 @@ fn nginx_on_the_host() {
 
 #[test]
 fn nginx_in_another_project() {
-    let conf = || Refused("conf.d/shop.conf is not among the files mounted into nginx");
-    let none = Refused("no service of the compose project is nginx");
-    layout("shared-nginx-names", none, &[("keys.yml", conf()), ("keys-project.yml", conf())]);
+    layout("shared-nginx-names", Works, &[]);
 }
 
 #[test]
 fn two_upstreams_and_a_variable_that_names_the_live_one() {
-    layout(
-        "two-upstreams-green-live",
-        Refused("several upstreams"),
-        &[("keys.yml", Refused("`location /` sends users to green"))],
-    );
+    layout("two-upstreams-green-live", Works, &[]);
 }

@@ -36,7 +36,7 @@ impl Server {
             std::fs::write(&path, &text).unwrap();
             server.instance.write(&format!("{DIRECTORY}/{name}"), text).unwrap();
         }
-        server.on("docker compose up -d 2>&1");
+        server.on("docker compose up -d app 2>&1 && docker compose up -d 2>&1");
         until("v1.0.0 serves", || server.served().as_deref() == Some("v1.0.0"));
         server
     }
