@@ -39,7 +39,10 @@ fn a_good_host_has_no_findings_and_what_is_wrong_with_a_project_is_named() {
         .expect(3)
         .says("no service red; it has")
         .says("name the two compose services");
-    check(&bench, "upstream: absent\n").expect(3).says("no upstream").says("`server blue:3001;`");
+    check(&bench, "upstream: absent\n")
+        .expect(3)
+        .says("no upstream of that name")
+        .says("correct `upstream` in cutover.yml");
     let elsewhere = bench.config.replace(&bench.project.options.directory, "/home/deploy/absent");
     let elsewhere = Bench { config: elsewhere, ..bench };
     check(&elsewhere, "")
