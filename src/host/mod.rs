@@ -23,12 +23,15 @@ pub(crate) use error::{Kind, Unnamed, kind, on_host};
 use http::{Answer, Ask};
 use script::Script;
 use ssh::{ExecError, ForwardError, Limits, Lines, Session};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt as _;
 
 /// A connection that answers only after this time stood still.
 const STALL: Duration = Duration::from_millis(1500);
+/// After so long without an answer it is looked whether the connection stands still.
+const EARLY: Duration = Duration::from_millis(500);
 /// How often a question is asked again for that.
 const STALLS: usize = 3;
 
@@ -154,13 +157,39 @@ impl Host {
     /// An answer that did not come in time says nothing where the connection itself stood still: it is asked for again.
     pub async fn ask(&self, address: &str, port: u16, ask: &Ask, limit: Duration) -> Result<Answer> {
         for _ in 0..STALLS {
-            let began = Instant::now();
-            let answer = self.ask_once(address, port, ask, limit).await;
-            if answer.is_ok() || began.elapsed() < limit || !self.stood_still().await {
+            let (answer, stood_still) = self.ask_watched(address, port, ask, limit).await;
+            if answer.is_ok() || !stood_still {
                 return answer;
             }
         }
         self.ask_once(address, port, ask, limit).await
+    }
+
+    /// What came of asking once, and whether the connection stood still meanwhile or does so now. A network that is back
+    /// carries nothing of ours before TCP tries again, which may be as long as it was gone (RFC 6298, section 5.5).
+    async fn ask_watched(&self, address: &str, port: u16, ask: &Ask, limit: Duration) -> (Result<Answer>, bool) {
+        let began = Instant::now();
+        let mut asking = pin!(self.ask_once(address, port, ask, limit));
+        let mut watching = pin!(async {
+            awake::sleep(EARLY).await;
+            self.stood_still().await
+        });
+        let mut seen = None;
+        let answer = loop {
+            tokio::select! {
+                biased;
+                answer = &mut asking => break answer,
+                still = &mut watching, if seen.is_none() => seen = Some(still),
+            }
+        };
+        if answer.is_ok() || began.elapsed() < limit {
+            return (answer, false);
+        }
+        let still = match seen {
+            Some(still) => still,
+            None => watching.await,
+        };
+        (answer, still || self.stood_still().await)
     }
 
     /// Whether a command that does nothing takes its time now, and is answered all the same.
