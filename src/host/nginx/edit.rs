@@ -40,12 +40,18 @@ fn upstream(directive: &Directive) -> Upstream {
     }
 }
 
+/// A port as it is usually written. One that is written in another way (`080`) belongs to no name that a release may change.
+pub(super) fn port(text: &str) -> Option<u16> {
+    text.parse().ok().filter(|port: &u16| port.to_string() == text)
+}
+
 pub(super) fn server(directive: &Directive) -> Option<UpstreamServer> {
     let word = directive.words.get(1).filter(|word| !word.text.starts_with("unix:"))?;
     let bracketed = word.text.starts_with('[');
     let split = if bracketed { word.text.find("]:").map(|at| at + 1) } else { word.text.rfind(':') };
-    let host = &word.text[..split.unwrap_or(word.text.len())];
-    let port = split.map_or(Some(80), |at| word.text[at + 1..].parse().ok())?;
+    let split = split.and_then(|at| Some((at, port(&word.text[at + 1..])?)));
+    let host = &word.text[..split.map_or(word.text.len(), |(at, _)| at)];
+    let port = split.map_or(80, |(_, port)| port);
     Some(UpstreamServer {
         host: host.to_owned(),
         port,

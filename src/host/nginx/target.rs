@@ -107,7 +107,7 @@ pub(super) fn targets(pass: &Node<'_>, above: &[&[Node<'_>]]) -> Vec<Target> {
 fn target(traced: &Traced, from: usize, end: usize, places: Vec<Place>) -> Option<Target> {
     let text = traced.text();
     let host = &text[from..end];
-    let split = host.rsplit_once(':').and_then(|(name, port)| Some((name, port.parse::<u16>().ok()?)));
+    let split = host.rsplit_once(':').and_then(|(name, port)| Some((name, super::edit::port(port)?)));
     let (name, port) = split.map_or((host, None), |(name, port)| (name, Some(port)));
     let span = traced.span(from, end).or_else(|| traced.span(from, from + name.len()));
     let variable = places.len() > 1;
