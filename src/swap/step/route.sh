@@ -122,7 +122,7 @@ if [ -n "$nginx" ]; then
       all take_back
       [ -n "$stuck" ] || [ $status -ne 1 ] || all forget   # nginx took nothing
     fi
-    fail "$why"
+    fail "$(printf '%s\n' "$why" | grep -v '^@')"   # without what it said on its way
   fi
 fi
 if [ -n "$back" ]; then all forget; exit 0; fi
