@@ -170,14 +170,20 @@ impl One {
         let main = file.file_name().unwrap_or_default().to_string_lossy();
         let compose = format!("docker compose -f {main} -f {COMPOSE}");
         let [blue, _] = self.slots();
+        let (host, port) = match host.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (host, Some(port)),
+            _ => (host, None),
+        };
+        let [scp, ssh] = [("scp", "-P"), ("ssh", "-p")]
+            .map(|(program, flag)| port.map_or(program.to_owned(), |port| format!("{program} {flag} {port}")));
         let here = |name: &str| file.parent().unwrap_or(Path::new("")).join(name).display().to_string();
         let mut text =
             format!("\nFrom one {service} to two slots, once. Nothing that serves is touched before step 3.\n\n");
-        let _ = writeln!(text, "1. From here:\n     scp {} {host}:{directory}/", here(COMPOSE));
+        let _ = writeln!(text, "1. From here:\n     {scp} {} {host}:{directory}/", here(COMPOSE));
         if self.nginx.is_none() {
             let _ = writeln!(
                 text,
-                "     ssh {host} mkdir -p {directory}/nginx\n     scp {} {host}:{directory}/nginx/",
+                "     {ssh} {host} mkdir -p {directory}/nginx\n     {scp} {} {host}:{directory}/nginx/",
                 here(CONF)
             );
         }
