@@ -211,6 +211,16 @@ pub struct ConfigOptions {
 /// What `init` cannot see in the repository. On a terminal it asks for what is missing.
 #[derive(Debug, Clone, Default, Args)]
 pub struct InitOptions {
+    /// For a project without a compose file, and a server with nothing but Docker: write those files, too, and a script that
+    /// sets the server up
+    #[arg(long)]
+    pub new: bool,
+    /// With --new: the port that the service listens on; without it, what the Dockerfile exposes
+    #[arg(long, value_name = "NUMBER", requires = "new")]
+    pub port: Option<u16>,
+    /// With --new: its name, for HTTPS with certbot
+    #[arg(long, value_name = "NAME", requires = "new")]
+    pub domain: Option<String>,
     /// The image, without a tag
     #[arg(long, value_name = "NAME")]
     pub image: Option<String>,

@@ -100,6 +100,33 @@ fn nothing_is_ever_overwritten() {
 }
 
 #[test]
+fn a_new_project_says_what_it_lacks_and_one_with_a_compose_file_is_no_new_one() {
+    let dir = reference_repository();
+    init(dir.path(), &["--new", "--host", "d@h"])
+        .expect(2)
+        .says("docker-compose.yml is here; `cutover init` without it");
+    assert!(!dir.path().join("cutover.yml").exists());
+    let empty = tempfile::tempdir().unwrap();
+    let home = empty.path().join("home");
+    let new = |words: &[&str]| {
+        run(cutover()
+            .current_dir(empty.path())
+            .env("HOME", &home)
+            .args(["init", "--new", "--action", "a/b@v1"])
+            .args(words))
+    };
+    new(&["--host", "d@h"]).expect(2).says("there is no Dockerfile here yet").says("give --port");
+    std::fs::write(empty.path().join("Dockerfile"), "FROM x\nEXPOSE 3000\nCMD npm start\n").unwrap();
+    let ran = new(&["--host", "d@h", "--image", "ghcr.io/acme/shop"]).expect(0);
+    let ran = ran.says("Write it as a list: CMD [\"npm\", \"start\"]").says("REGISTRY_PASSWORD");
+    assert!(ran.stdout.contains("< ~/.ssh/cutover-shop") && home.join(".ssh/cutover-shop").is_file(), "{ran}");
+    assert!(read(empty.path(), "docker-compose.yml").contains("image: ghcr.io/acme/shop:latest"));
+    let key = read(&home, ".ssh/cutover-shop");
+    new(&["--host", "d@h"]).expect(2);
+    assert_eq!(read(&home, ".ssh/cutover-shop"), key);
+}
+
+#[test]
 fn without_a_terminal_nothing_is_asked_and_what_is_missing_is_named() {
     let dir = reference_repository();
     init(dir.path(), &[]).expect(2).says("--host (").says("--directory (");

@@ -1,6 +1,6 @@
 //! `cutover init`: looks at the repository, asks what it can't see, and writes what is missing.
 
-use super::{Exit, Stop, ask};
+use super::{Exit, Stop, ask, init_new};
 use crate::cli;
 use crate::config::Config;
 use crate::init::{
@@ -17,11 +17,17 @@ use std::path::{Path, PathBuf};
 pub(super) fn init(reporter: &Reporter, common: &cli::CommonOptions, options: &cli::InitOptions) -> Result<Exit, Stop> {
     let root = common.config.parent().unwrap_or(Path::new("")).to_owned();
     let root = if root.as_os_str().is_empty() { PathBuf::from(".") } else { root };
-    let found = look(&root);
+    if options.new {
+        init_new::refuse_old(&root)?;
+    }
+    let mut found = look(&root);
+    if options.new {
+        found.remarks.clear();
+    }
     for remark in &found.remarks {
         reporter.note(Level::Warning, "", remark.clone());
     }
-    let mut answers = answers(&found, options)?;
+    let mut answers = answers(&root, &found, options)?;
     let text = configuration(&answers);
     Config::parse(&text, &common.config.to_string_lossy(), None)
         .map_err(|error| Stop::new(Exit::Usage, format!("with these answers, {error}")))?;
@@ -40,7 +46,11 @@ pub(super) fn init(reporter: &Reporter, common: &cli::CommonOptions, options: &c
     }
     let image = answers.services.first().map_or("", |service| service.image.as_str());
     let mut next = how_to_go_on(&answers);
-    if let Some(one) = &found.one {
+    if options.new {
+        let (more, then) = init_new::prepare(reporter, &root, &found, &answers, options)?;
+        files.extend(more);
+        next = then;
+    } else if let Some(one) = &found.one {
         let beside = |name: &str| root.join(one.file.parent().unwrap_or(Path::new(""))).join(name);
         files.push((beside(COMPOSE), one.compose_file(image)));
         files.extend(one.nginx.is_none().then(|| (beside(CONF), one.conf())));
@@ -81,7 +91,7 @@ fn write_new(path: &Path, text: &str) -> io::Result<bool> {
 }
 
 /// From flags, else from a person, else an error that names every flag that is missing.
-fn answers(found: &ProjectFound, options: &cli::InitOptions) -> Result<Choices, Stop> {
+fn answers(root: &Path, found: &ProjectFound, options: &cli::InitOptions) -> Result<Choices, Stop> {
     let mut missing = Vec::new();
     let mut get = |flag: &str, given: &Option<String>, question: &str, usual: &str| {
         let answer = match given {
@@ -95,13 +105,15 @@ fn answers(found: &ProjectFound, options: &cli::InitOptions) -> Result<Choices, 
         answer
     };
     let usual = found.pairs.first().map(|pair| pair.image.clone());
-    let usual = usual.or_else(|| found.one.as_ref()?.image.clone()).unwrap_or_default();
+    let usual = usual.or_else(|| found.one.as_ref()?.image.clone());
+    let usual = usual.or_else(|| options.new.then(|| init_new::image(root))).unwrap_or_default();
     let image = match &found.pairs[..] {
         [_, _, ..] if options.image.is_none() => String::from("several"),
         _ => get("--image", &options.image, "The image, without a tag", &usual),
     };
     let host = get("--host", &options.host, "The host, as USER@HOST", "");
-    let directory = get("--directory", &options.directory, "The directory of the compose file on the host", "");
+    let usual = if options.new { init_new::directory(&host, &image) } else { String::new() };
+    let directory = get("--directory", &options.directory, "The directory of the compose file on the host", &usual);
     if let Some(unknown) = found.pairs.iter().find(|pair| pair.image.is_empty() && image == "several") {
         let [one, two] = &unknown.slots;
         missing.push(format!("an `image:` for {one} and {two} in the compose file, or --image for one service"));
@@ -118,6 +130,7 @@ fn answers(found: &ProjectFound, options: &cli::InitOptions) -> Result<Choices, 
     Ok(Choices {
         host,
         directory,
+        registry: image.contains('/') || image == "several",
         compose_files: found.one.iter().flat_map(One::compose_files).collect(),
         services: services(found, options, &image),
         health,

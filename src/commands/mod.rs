@@ -13,6 +13,7 @@ mod github;
 mod history;
 mod hooks;
 mod init;
+mod init_new;
 mod lock;
 mod logs;
 mod outcome;

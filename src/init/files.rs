@@ -1,5 +1,6 @@
 //! The texts that `cutover init` writes and prints.
 
+use super::place::Place;
 use std::fmt::Write as _;
 
 /// How the workflow names the action where nothing else is said.
@@ -15,6 +16,8 @@ pub struct Choices {
     pub host: String,
     /// The compose project's directory on the host.
     pub directory: String,
+    /// Whether the image goes through a registry.
+    pub registry: bool,
     /// Compose files, where they are not to be found by compose itself.
     pub compose_files: Vec<String>,
     /// The services; at least one.
@@ -59,6 +62,9 @@ pub fn configuration(answers: &Choices) -> String {
         let files: Vec<String> = answers.compose_files.iter().map(|file| quoted(file)).collect();
         let _ = writeln!(text, "compose-file: [{}]", files.join(", "));
     }
+    if !answers.registry {
+        text += "registry: none\n";
+    }
     if let Some(health) = &answers.health {
         let _ = writeln!(text, "health: {}", quoted(health));
     }
@@ -94,26 +100,25 @@ fn quoted(text: &str) -> String {
 
 /// `.github/workflows/deploy.yml`.
 pub fn workflow(answers: &Choices) -> String {
-    include_str!("workflow.yml")
+    let text = include_str!("workflow.yml");
+    let kept = text.split_inclusive('\n').filter(|line| answers.registry || !line.contains("REGISTRY_"));
+    kept.collect::<String>()
         .replace("branches: [main]", &format!("branches: [{}]", quoted(&answers.branch)))
         .replace("cutover-release/cutover@v0", answers.action.trim_start_matches("https://github.com/"))
 }
 
 /// What a person does next.
 pub fn how_to_go_on(answers: &Choices) -> String {
-    let (host, port) = match answers.host.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => (host, port),
-        _ => (&*answers.host, "22"),
-    };
-    let name = host.rsplit('@').next().unwrap_or(host).trim_matches(['[', ']']);
-    include_str!("next.txt")
-        .replace("{host}", host)
-        .replace("{name}", name)
-        .replace("{port}", port)
+    let place = Place::of(&answers.host);
+    let text = include_str!("next.txt");
+    let kept = text.split_inclusive('\n').filter(|line| answers.registry || !line.contains("REGISTRY_"));
+    kept.collect::<String>()
+        .replace("{name}", &place.name)
+        .replace("{port}", place.port.as_deref().unwrap_or("22"))
         .replace("{registry}", answers.services.first().map_or("", |service| registry(&service.image)))
 }
 
-fn registry(image: &str) -> &str {
+pub(super) fn registry(image: &str) -> &str {
     image.parse::<crate::config::ImageName>().map_or("docker.io", |name| {
         let known = name.registry().len();
         if image.len() > known && image.starts_with(name.registry()) { &image[..known] } else { "Docker Hub" }
@@ -137,6 +142,7 @@ mod tests {
         Choices {
             host: "deploy@203.0.113.10:2222".to_owned(),
             directory: "/srv/app".to_owned(),
+            registry: true,
             compose_files: vec!["docker-compose.yml".to_owned(), "other file.yml".to_owned()],
             services: (0..count).map(service).collect(),
             health: Some("/health?x=1".to_owned()),

@@ -1,6 +1,7 @@
 //! From one service to two slots: a second compose file in which two slots extend it, and nginx where there is none. The
 //! project's own files stay as they are; the lines in them that remain are shown.
 
+use super::place::Place;
 use crate::host::compose::{Project, Service};
 use crate::host::nginx::{Directive, parse};
 use std::fmt::Write as _;
@@ -170,12 +171,9 @@ impl One {
         let main = file.file_name().unwrap_or_default().to_string_lossy();
         let compose = format!("docker compose -f {main} -f {COMPOSE}");
         let [blue, _] = self.slots();
-        let (host, port) = match host.rsplit_once(':') {
-            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (host, Some(port)),
-            _ => (host, None),
-        };
-        let [scp, ssh] = [("scp", "-P"), ("ssh", "-p")]
-            .map(|(program, flag)| port.map_or(program.to_owned(), |port| format!("{program} {flag} {port}")));
+        let place = Place::of(host);
+        let [scp, ssh] = ["scp", "ssh"].map(|program| place.command(program));
+        let host = &place.login;
         let here = |name: &str| file.parent().unwrap_or(Path::new("")).join(name).display().to_string();
         let mut text =
             format!("\nFrom one {service} to two slots, once. Nothing that serves is touched before step 3.\n\n");
