@@ -7,7 +7,7 @@ mod common;
 mod page;
 
 use common::watch::until;
-use common::{Bench, access};
+use common::{Bench, access, run};
 use lab::load::get_version;
 use lab::{App, GitRepository, Instance, Kind, Options, Start, build_app};
 use page::{Page, root};
@@ -244,4 +244,45 @@ fn a_fresh_server_speaks_https_once_it_has_a_certificate() {
     assert_eq!(ask("-o /dev/null -w %{redirect_url} http://shop.example.com/x"), "https://shop.example.com/x");
     person.releases_with_the_jobs_key("v1.0.1");
     assert!(ask("-k https://shop.example.com/").contains("v1.0.1"));
+}
+
+#[test]
+fn the_maintenance_page_is_shown_while_a_file_is_there_and_a_release_goes_on_behind_it() {
+    const PAGE: &str = "docs/recipes/maintenance.md";
+    let mut bench = Bench::reference(Kind::V2);
+    let text = std::fs::read_to_string(root().join(PAGE)).unwrap();
+    let blocks = Page { path: PAGE.to_owned(), text }.blocks();
+    let conf = &blocks.iter().find(|block| block.language == "nginx").unwrap().text;
+    let nginx = |name: &str| bench.project.path(&format!("nginx/{name}"));
+    bench.instance.write(&nginx("default.conf"), conf).unwrap();
+    bench.instance.write(&nginx("maintenance.html"), "We are back at noon.\n").unwrap();
+    bench.project.ok("docker exec nginx nginx -t && docker exec nginx nginx -s reload").unwrap();
+    let ask = |words: &str| bench.instance.ok(&format!("curl -s -i {words} http://127.0.0.1/")).unwrap();
+    until("the new conf is read", || ask("").contains("v1.0.0"));
+
+    let steps: Vec<String> = lines(PAGE, "sh")
+        .iter()
+        .filter_map(|line| line.strip_prefix("ssh deploy@203.0.113.10 ").map(String::from))
+        .collect();
+    let steps: Vec<String> =
+        steps.iter().map(|step| step.replace(DIRECTORY, &bench.project.options.directory)).collect();
+    let [on, off] = &steps[..] else { panic!("{steps:?}") };
+    bench.instance.ok(on).unwrap();
+    let shown = ask("");
+    assert!(shown.contains(" 503 ") && shown.contains("Retry-After: 600") && shown.contains("back at noon"), "{shown}");
+    bench
+        .deploy("v1.1.0", &[])
+        .expect(0)
+        .says("no request of cutover's own gets through")
+        .says("new workers know green alone");
+    assert!(ask("").contains("back at noon"));
+
+    bench.image("v1.2.0", &[]);
+    bench.config += &blocks.iter().find(|block| block.language == "yaml").unwrap().text;
+    let mut deploy = bench.command(&["deploy", "--version", "v1.2.0"]);
+    run(deploy.env("PROBE_HEADERS", "X-Probe: a-long-random-word")).expect(0).says("answers 200 through nginx");
+    assert!(ask("").contains("back at noon"));
+    assert!(ask("-H 'X-Probe: a-long-random-word'").contains("v1.2.0"));
+    bench.instance.ok(off).unwrap();
+    assert!(ask("").contains("v1.2.0"));
 }
