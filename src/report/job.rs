@@ -31,6 +31,8 @@ pub(super) struct JobReport {
     pub(super) facts: Facts,
     pub(super) release_url: Option<String>,
     pub(super) deployment_id: Option<String>,
+    /// The commit that the job is about, and its page.
+    pub(super) commit: Option<(String, String)>,
     /// How the run ended, and after how many seconds.
     pub(super) outcome: String,
     pub(super) seconds: f64,
@@ -41,7 +43,12 @@ impl JobReport {
     pub(super) fn from_env() -> Option<JobReport> {
         let file = |name| std::env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from);
         let (outputs, summary) = (file("GITHUB_OUTPUT"), file("GITHUB_STEP_SUMMARY"));
-        (outputs.is_some() || summary.is_some()).then(|| JobReport { outputs, summary, ..JobReport::default() })
+        (outputs.is_some() || summary.is_some()).then(|| JobReport {
+            outputs,
+            summary,
+            commit: commit(),
+            ..JobReport::default()
+        })
     }
 
     pub(super) fn record(&mut self, event: &Event, at: Duration) {
@@ -119,6 +126,15 @@ impl JobReport {
         }
         all
     }
+}
+
+/// From the job's environment: the commit, and its page.
+fn commit() -> Option<(String, String)> {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let commit = crate::github::event_commit().or_else(|| variable("GITHUB_SHA"))?;
+    let (server, repository) = (variable("GITHUB_SERVER_URL")?, variable("GITHUB_REPOSITORY")?);
+    let page = format!("{server}/{repository}/commit/{commit}");
+    Some((commit, page))
 }
 
 /// The values of services by their names.

@@ -75,9 +75,12 @@ fn a_release_has_every_output() {
 fn the_summary_shows_what_was_switched_and_when() {
     let mut job = released();
     job.write("done", Duration::from_secs(12)).unwrap();
+    job.commit = Some(("0123456789abcdef".to_owned(), "https://github.example/a/b/commit/0123456789abcdef".to_owned()));
     let text = summary::markdown(&job);
     for part in [
-        "### ✅ v1.2.0 is live\n",
+        "### ✅ v1.2.0 is live\n\n| Version | `v1.2.0` |\n| --- | --- |\n",
+        "| Commit | [0123456](https://github.example/a/b/commit/0123456789abcdef) |\n",
+        "| Release | [its page](https://github.example/r/1) |\n",
         "| Digest | `sha256:00` |\n",
         "| web-1 | api | blue (v1.1.0) | green |\n",
         "- web-1: 0 of 9 answers failed\n",
@@ -96,14 +99,27 @@ fn a_failure_says_why_and_what_to_do_and_its_text_stays_text() {
     job.record(&Event::Note { level: Level::Error, host: "web-1".into(), text }, Duration::ZERO);
     let text = "nginx is old".to_owned();
     job.record(&Event::Note { level: Level::Warning, host: String::new(), text }, Duration::ZERO);
+    for (step, state) in [("pull", StepState::Done), ("health", StepState::Failed), ("start", StepState::Undone)] {
+        let (host, step, text) = ("web-1".to_owned(), step.to_owned(), String::new());
+        job.record(&Event::StepEnd { host, step, state, text, seconds: 1.0 }, Duration::from_secs(1));
+    }
     job.version = "v1.2.0".to_owned();
+    job.release_url = Some("javascript:alert(1)".to_owned());
     job.write("put-back", Duration::ZERO).unwrap();
     let text = summary::markdown(&job);
     // the reason first, then what to do, then all the rest
-    let parts =
-        ["### ❌ v1.2.0: failed", "**What went wrong.**", "**What to do.**", "nginx is old", "| Version | `v1.2.0` |"];
+    let parts = [
+        "### ❌ v1.2.0: failed",
+        "**What went wrong.**",
+        "**What to do.**",
+        "nginx is old",
+        "| Version | `v1.2.0` |",
+        "| web-1 | pull | health | start |",
+        "```mermaid",
+    ];
     let places: Vec<_> = parts.iter().map(|part| text.find(part).unwrap_or_else(|| panic!("{part}: {text}"))).collect();
     assert!(places.is_sorted(), "{places:?}: {text}");
+    assert!(!text.contains("](javascript"), "{text}");
     // nobody has counted requests, or seen what serves
     assert!(!text.contains("lost") && !text.contains("the old version serves"), "{text}");
     assert!(text.contains("`````text\nweb-1: ````\n"), "{text}");

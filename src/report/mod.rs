@@ -205,7 +205,7 @@ impl Reporter {
     /// A reporter in this format; `verbose` shows every remote command.
     pub fn new(format: Format, verbose: bool) -> Self {
         let sink = match format {
-            Format::Terminal => Sink::Terminal(terminal::Screen::new()),
+            Format::Terminal => Sink::Terminal(terminal::Screen::new(verbose)),
             Format::Plain => Sink::Plain,
             Format::GitHub => Sink::GitHub(github::GitHubLog::new(Box::new(io::stderr()))),
             Format::Json => Sink::Json,

@@ -1,7 +1,7 @@
 //! Plain lines for a log.
 
 use super::paint::marks;
-use super::text::{inert, one_line};
+use super::text::{inert, one_line, short_digests};
 use super::{Event, Level, StepState};
 use std::io::Write;
 use std::time::Duration;
@@ -26,9 +26,9 @@ pub(super) fn plain_line(event: &Event, at: Duration) -> Option<String> {
         Some(format!("{:>7.2}  {host}{text}", at.as_secs_f64()))
     };
     match event {
-        Event::StepBegin { host, step, text } => say(host, &format!("{step}: {}", one_line(text, 300))),
+        Event::StepBegin { host, step, text } => say(host, &format!("{step}: {}", short_digests(&one_line(text, 300)))),
         Event::StepEnd { host, step, state, text, seconds } => {
-            let text = if text.is_empty() { String::new() } else { format!(": {}", inert(text)) };
+            let text = if text.is_empty() { String::new() } else { format!(": {}", short_digests(&inert(text))) };
             say(host, &format!("{step} {} in {seconds:.2} s{text}", word(*state)))
         }
         Event::Note { level, host, text } => say(host, &format!("{}{}", weight(*level), inert(text))),

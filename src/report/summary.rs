@@ -1,5 +1,6 @@
 //! The summary of a job, in GitHub's Markdown: what is live now, what was switched where, when, and what to do.
 
+use super::StepState;
 use super::gantt::gantt;
 use super::job::JobReport;
 use std::fmt::Write as _;
@@ -17,6 +18,7 @@ pub(super) fn markdown(job: &JobReport) -> String {
     text += &said("Warnings", &job.warnings);
     text += &facts(job);
     text += &switched(job);
+    text += &done(job);
     text += &watched(job);
     if !job.bars.is_empty() {
         let _ = writeln!(text, "```mermaid\n{}```\n", gantt(&job.bars));
@@ -79,9 +81,9 @@ fn advice(outcome: &str) -> Option<&'static str> {
     })
 }
 
-/// The small table at the top.
+/// The small table at the top; its first row is its head.
 fn facts(job: &JobReport) -> String {
-    let mut rows = String::new();
+    let mut rows = Vec::new();
     for (name, value) in job.outputs() {
         let label = match name {
             "version" => "Version",
@@ -94,11 +96,53 @@ fn facts(job: &JobReport) -> String {
             _ => continue,
         };
         if !value.is_empty() {
-            let value = if name == "release-url" { cell(&value) } else { format!("`{}`", cell(&value)) };
-            let _ = writeln!(rows, "| {label} | {value} |");
+            let shown = if name == "release-url" { link(&value, "its page") } else { code(&value) };
+            rows.push(format!("| {label} | {shown} |\n"));
+        }
+        if let (Some((commit, page)), "version") = (&job.commit, name) {
+            rows.push(format!("| Commit | {} |\n", link(page, &commit.chars().take(7).collect::<String>())));
         }
     }
-    format!("| | |\n| --- | --- |\n{rows}\n")
+    rows.insert(1.min(rows.len()), "| --- | --- |\n".to_owned());
+    rows.concat() + "\n"
+}
+
+/// A value as code, short enough for a narrow window.
+fn code(value: &str) -> String {
+    format!("`{}`", cell(&super::text::short_digests(value)))
+}
+
+/// A link, where the address is one that Markdown takes as it is.
+fn link(address: &str, text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#@%+=&".contains(c);
+    match address.starts_with("https://") && address.chars().all(plain) {
+        true => format!("[{}]({address})", cell(text)),
+        false => cell(address),
+    }
+}
+
+/// What was done on each host by a run that failed: its steps, and what became of them.
+fn done(job: &JobReport) -> String {
+    let mut hosts: Vec<&str> = Vec::new();
+    for bar in job.bars.iter().filter(|bar| !bar.host.is_empty()) {
+        if !hosts.contains(&bar.host.as_str()) {
+            hosts.push(&bar.host);
+        }
+    }
+    if hosts.is_empty() || !job.bars.iter().any(|bar| bar.state != StepState::Done) {
+        return String::new();
+    }
+    let steps = |host: &str, state: StepState| {
+        let names = job.bars.iter().filter(|bar| bar.host == host && bar.state == state).map(|bar| cell(&bar.step));
+        let names = names.collect::<Vec<_>>().join(", ");
+        if names.is_empty() { "–".to_owned() } else { names }
+    };
+    let states = [StepState::Done, StepState::Failed, StepState::Undone];
+    let rows = hosts.iter().map(|host| {
+        let [done, failed, back] = states.map(|state| steps(host, state));
+        format!("| {} | {done} | {failed} | {back} |\n", cell(host))
+    });
+    format!("| Host | Done | Failed | Put back |\n| --- | --- | --- | --- |\n{}\n", rows.collect::<String>())
 }
 
 /// What was switched where.

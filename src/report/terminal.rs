@@ -2,7 +2,7 @@
 
 use super::paint::{Colour, painted};
 use super::plain::{out, out_marked, output, shown_command, weight, word};
-use super::text::{inert, one_line};
+use super::text::{inert, one_line, short_digests};
 use super::{Event, Level, StepState};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::HashMap;
@@ -12,11 +12,18 @@ use std::time::Duration;
 pub(super) struct Screen {
     all: MultiProgress,
     running: HashMap<String, ProgressBar>,
+    /// What the build here has printed: it passes by, and is shown whole where the build fails.
+    built: Vec<String>,
+    /// Whether all of it is shown as it comes.
+    verbose: bool,
 }
 
+/// So many lines of a build that fails are shown.
+const KEPT: usize = 400;
+
 impl Screen {
-    pub(super) fn new() -> Self {
-        Screen { all: MultiProgress::new(), running: HashMap::new() }
+    pub(super) fn new(verbose: bool) -> Self {
+        Screen { all: MultiProgress::new(), running: HashMap::new(), built: Vec::new(), verbose }
     }
 
     pub(super) fn show(&mut self, event: &Event) {
@@ -27,13 +34,23 @@ impl Screen {
                 if let Some(bar) = self.running.remove(host) {
                     bar.finish_and_clear();
                 }
+                if host.is_empty() {
+                    let built = std::mem::take(&mut self.built);
+                    let shown = built.iter().filter(|_| *state == StepState::Failed);
+                    shown.for_each(|line| self.line(line));
+                }
                 let mark = match state {
                     StepState::Done => painted(Colour::Green, "✔"),
                     StepState::Failed => painted(Colour::Red, "✘"),
                     StepState::Undone => painted(Colour::Yellow, "↺"),
                 };
                 let done = if *state == StepState::Done { String::new() } else { format!(" {}", word(*state)) };
-                self.line(&format!("{mark} {:<8}{done} {seconds:>6.2} s  {}{}", step, at(host), inert(text)));
+                self.line(&format!(
+                    "{mark} {:<8}{done} {seconds:>6.2} s  {}{}",
+                    step,
+                    at(host),
+                    short_digests(&inert(text))
+                ));
             }
             Event::Progress { host, text, done, total, unit } => self.progress(host, text, *done, *total, unit),
             Event::Note { level, host, text } => {
@@ -44,6 +61,7 @@ impl Screen {
                 };
                 self.line(&format!("{mark} {}{}{}", at(host), weight(*level), inert(text)));
             }
+            Event::Output { host, source, text } if host.is_empty() && source == "build" => self.build(text),
             Event::Output { host, source, text } => self.line(&output(host, source, text, 400)),
             Event::Command { host, why, command, seconds } => {
                 self.line(&format!("  {}{}", at(host), shown_command(why, command, *seconds)));
@@ -74,7 +92,7 @@ impl Screen {
         let bar = self.all.add(ProgressBar::new_spinner().with_message(format!(
             "{}{step}: {}",
             at(host),
-            one_line(text, 200)
+            short_digests(&one_line(text, 200))
         )));
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
         bar.enable_steady_tick(Duration::from_millis(120));
@@ -97,6 +115,16 @@ impl Screen {
             bar.set_position(done);
         }
         bar.set_message(format!("{}{}", at(host), one_line(text, 200)));
+    }
+
+    /// A line of the build is the spinner's text until the next one comes.
+    fn build(&mut self, text: &str) {
+        let line = output("", "build", text, 400);
+        let Some(bar) = self.running.get("").filter(|_| !self.verbose) else { return self.line(&line) };
+        bar.set_message(one_line(text, 200));
+        self.built.push(line);
+        let more = self.built.len().saturating_sub(KEPT);
+        self.built.drain(..more);
     }
 
     fn line(&self, text: &str) {

@@ -39,6 +39,16 @@ fn is_directional(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
 }
 
+/// Digests by their first twelve characters, for people.
+pub(super) fn short_digests(text: &str) -> String {
+    let mut parts = text.split("sha256:");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let end = part.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(part.len());
+        format!("{text}sha256:{}{}", &part[..end.min(12)], &part[end..])
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
