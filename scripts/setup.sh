@@ -38,10 +38,10 @@ lab_is_up() {
 }
 
 # lab_begin: brings the lab up. lab_end: takes it down again, if it was not up before and nobody else uses it.
-lab_begin() {
+lab_begin() { lab_remember; scripts/lab up; }
+lab_remember() {
   [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || die "the lab wants root, or a sudo that asks for no password"
   lab_was_up=; ! lab_is_up || lab_was_up=1
-  scripts/lab up
 }
 lab_end() {
   [ -z "${lab_was_up-1}" ] && [ -z "$(scripts/lab list)" ] || return 0

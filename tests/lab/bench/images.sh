@@ -6,6 +6,8 @@
 MIRROR=${CUTOVER_LAB_MIRROR:-$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
   grep -v '^#' | grep -oE 'https?://[^ ]+/debian/?( |$)' | head -n 1 | tr -d ' ' || true)}
 BENCH=$here/tests/lab/bench
+# The kinds of instances that are made ready; the demo wants one of them.
+KINDS=${CUTOVER_LAB_KINDS:-v2 v1}
 MACHINE=openssh-server,docker.io,docker-compose,iproute2,iptables,ca-certificates,curl,procps
 SMALL=base-files,dash,coreutils,sed,grep,findutils
 
@@ -46,10 +48,9 @@ make_root() {
 }
 
 make_roots() {
-  local pids=() pid
-  make_root v2 9>&- & pids+=($!)
-  { make_root v1 && make_root redis; } 9>&- & pids+=($!)
-  { make_root node && make_root nginx-1.30 && make_root nginx-1.26; } 9>&- & pids+=($!)
+  local pids=() pid kind
+  for kind in $KINDS; do make_root "$kind" 9>&- & pids+=($!); done
+  { make_root redis && make_root node && make_root nginx-1.30 && make_root nginx-1.26; } 9>&- & pids+=($!)
   for pid in "${pids[@]}"; do wait "$pid" || die "a root file system could not be built"; done
 }
 
@@ -109,7 +110,10 @@ make_nginx_root() {
 
 golden() { echo "$CUTOVER_LAB/golden/$1-$(service_keys | key_of "$(image "$1")")"; }
 
-goldens_ready() { [ -s "$RUN/goldens" ] && [ "$(cat "$RUN/goldens")" = "$(goldens_key)" ]; }
+goldens_ready() {
+  local kind key; key=$(goldens_key)
+  for kind in $KINDS; do [ "$(cat "$RUN/golden-$kind" 2>/dev/null)" = "$key" ] || return 1; done
+}
 
 # What the goldens are made of, cheap enough to ask at every call.
 goldens_key() { { tree_of "$BENCH"; } | key_of; }
@@ -133,17 +137,20 @@ make_golden() {
 }
 
 build_images() {
-  local name missing=
-  for name in v2 v1 redis nginx-1.26 nginx-1.30 node; do
+  local name missing='' all; all=(node redis nginx-1.26 nginx-1.30)
+  # shellcheck disable=SC2206 # names of kinds
+  all+=($KINDS)
+  for name in "${all[@]}"; do
     docker image inspect "$(image "$name")" >/dev/null 2>&1 || missing=1
   done
   if [ -n "$missing" ]; then
     make_roots
-    for name in node redis nginx-1.26 nginx-1.30 v2 v1; do make_image "$name"; done
+    for name in "${all[@]}"; do make_image "$name"; done
     docker image prune -f >/dev/null
   fi
   push_services
-  make_golden v2
-  make_golden v1
-  goldens_key >"$RUN/goldens"
+  for name in $KINDS; do
+    make_golden "$name"
+    goldens_key >"$RUN/golden-$name"
+  done
 }

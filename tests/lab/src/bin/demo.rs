@@ -3,8 +3,10 @@
 //! `demo INSTANCE CUTOVER WORK-TREE [--keep]` releases to an instance that is up, with this cutover binary, from a git
 //! repository that it makes in WORK-TREE. `scripts/demo` starts the instance and, without `--keep`, removes it.
 
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
+use std::io::{BufRead as _, BufReader, IsTerminal as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::thread::sleep;
@@ -47,12 +49,23 @@ fn main() -> Result<()> {
     let released = demo.release()?;
     let report = load.stop_blocking()?;
     demo.expect("v1.1.0")?;
-    if !keep.is_empty() {
-        demo.show_how_to_reach();
-    }
     show(&report, &released);
+    match keep {
+        [] => println!("{NEXT}"),
+        _ => demo.stay()?,
+    }
+    let (requests, failed) = (report.requests, report.failed);
+    println!(r#"{{"requests":{requests},"failed":{failed},"swap_seconds":{}}}"#, released.live);
     Ok(())
 }
+
+const NEXT: &str = "
+── Try next
+
+scripts/demo --keep                   the same again, and the server stays for you to release to
+cargo install --locked --path .       cutover on this machine
+cutover init                          in a repository of yours: what it would take. It overwrites nothing
+";
 
 /// Every class is near but two: people on a slow network are the ones who lose requests first.
 fn mix() -> Mix {
@@ -90,7 +103,14 @@ impl Demo {
         println!("$ cutover release");
         let mut release = cutover::command(&self.program)?;
         release.arg("release").current_dir(self.work_tree.path()).envs(cutover::access(&self.instance)?);
-        let output = release.stderr(Stdio::inherit()).output().context("cutover can't be run")?;
+        release.envs(std::env::var_os("DOCKER_CONFIG").map(|place| ("DOCKER_CONFIG", place)));
+        let mut running = release.stdout(Stdio::piped()).stderr(errors()).spawn().context("cutover can't be run")?;
+        if let Some(lines) = running.stderr.take() {
+            let lines = BufReader::new(lines).lines().map_while(Result::ok);
+            // what docker says of a build is on a terminal a line that passes
+            lines.filter(|line| !line.starts_with("  build │")).for_each(|line| eprintln!("{line}"));
+        }
+        let output = running.wait_with_output()?;
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         print!("{said}");
         ensure!(output.status.success(), "cutover release ended with {}", output.status);
@@ -104,20 +124,51 @@ impl Demo {
         Ok(())
     }
 
-    fn show_how_to_reach(&self) {
+    /// Says what can be done with the server that stays, and writes what makes that short.
+    fn stay(&self) -> Result<()> {
         let Demo { instance, project, work_tree, program, .. } = self;
+        let tree = work_tree.path();
+        let place = tree.parent().unwrap_or(tree);
         let (key, known_hosts) = (instance.key.display(), instance.known_hosts.display());
-        heading("The instance stays");
-        println!("look     curl {}", project.url());
-        println!("log in   ssh -i {key} -o UserKnownHostsFile={known_hosts} {}", instance.destination());
-        println!("release  eval \"$(scripts/lab env)\"");
-        println!("         export CUTOVER_SSH_KEY=\"$(cat {key})\" CUTOVER_KNOWN_HOSTS=\"$(cat {known_hosts})\"");
-        println!("         cd {} && sed -i s/v1.1.0/v1.2.0/ settings.json", work_tree.path().display());
-        println!("         git -c user.name=me -c user.email=me@example.com commit -am 'v1.2.0: something new'");
-        println!("         {} release", program.display());
-        println!("remove   scripts/lab down {} && rm -r {}", instance.name, work_tree.path().display());
-        println!("         scripts/lab down   # the lab itself, if nothing else uses it");
+        let docker = Lab::up()?;
+        let run = format!(
+            "#!/bin/sh\n# cutover with the keys of this server, and the lab's Docker\n\
+             export DOCKER_HOST='{}' DOCKER_CONFIG='{}/docker'\n\
+             CUTOVER_SSH_KEY=$(cat '{key}') CUTOVER_KNOWN_HOSTS=$(cat '{known_hosts}')\n\
+             export CUTOVER_SSH_KEY CUTOVER_KNOWN_HOSTS\nexec '{}' \"$@\"\n",
+            docker.docker_host,
+            place.display(),
+            program.display()
+        );
+        let cutover = place.join("cutover");
+        std::fs::write(&cutover, run)?;
+        std::fs::set_permissions(&cutover, std::fs::Permissions::from_mode(0o755))?;
+        for (name, value) in [("user.name", "Demo"), ("user.email", "demo@example.com")] {
+            work_tree.git(&["config", name, value])?;
+        }
+        heading("Try next, in this directory");
+        println!("cd {}\n", tree.display());
+        println!("../cutover status");
+        println!("../cutover rollback");
+        println!(
+            "sed -i s/v1.1.0/v1.2.0/ settings.json && git commit -am 'v1.2.0 Something new' && ../cutover release\n"
+        );
+        println!("The server answers at {}, and", project.url());
+        println!("  ssh -i {key} -o UserKnownHostsFile={known_hosts} {}", instance.destination());
+        println!("logs in. To remove all of it:");
+        println!(
+            "  scripts/lab down {} && rm -r {}   # and scripts/lab down, if nothing else uses it",
+            instance.name,
+            place.display()
+        );
+        println!();
+        Ok(())
     }
+}
+
+/// A terminal shows a release as it goes on; elsewhere its lines come through here.
+fn errors() -> Stdio {
+    if std::io::stderr().is_terminal() { Stdio::inherit() } else { Stdio::piped() }
 }
 
 impl Released {
@@ -136,9 +187,7 @@ fn show(report: &Report, released: &Released) {
         "swap: live {:.2} s after the image was in the registry, done after {:.2} s",
         released.live, released.done
     );
-    println!("drained: {}\n", released.drained);
-    let (requests, failed) = (report.requests, report.failed);
-    println!(r#"{{"requests":{requests},"failed":{failed},"swap_seconds":{}}}"#, released.live);
+    println!("drained: {}", released.drained);
 }
 
 fn heading(text: &str) {
