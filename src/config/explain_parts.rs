@@ -49,6 +49,7 @@ pub(super) fn health(say: Say<'_>, health: &HealthSettings) {
 pub(super) fn nginx(to: &mut Settings<'_>, nginx: &NginxSettings) {
     to.found("nginx.service", text(nginx.service.as_ref()));
     to.found("nginx.container", text(nginx.container.as_ref()));
+    to.add("nginx.host", json!(nginx.on_host));
     to.found("nginx.conf", json!(nginx.conf));
     to.add("nginx.keepalive-guard", json!(nginx.keepalive_guard));
     to.found("nginx.probe.path", json!(nginx.probe.path));

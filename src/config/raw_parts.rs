@@ -23,10 +23,11 @@ raw! {
 }
 
 raw! {
-    /// `nginx`.
+    /// `nginx`; the text `host` is its `host`.
     RawNginx {
         service: Stated<Name> = "service" read::parsed,
         container: Stated<Name> = "container" read::parsed,
+        host: Stated<bool> = "host" read::boolean,
         conf: Stated<String> = "conf" |e| read::text_as(e, checks::host_file),
         keepalive_guard: Stated<bool> = "keepalive-guard" read::boolean,
         probe: RawProbe = "probe" RawProbe::of,
@@ -140,10 +141,17 @@ raw! {
 
 impl RawNginx {
     pub(super) fn of(entry: &Entry) -> Result<Self, Wrong> {
-        let raw = Self::read(entry)?;
-        if raw.service.is_some() && raw.container.is_some() {
-            let what = "nginx: it has one place; expected one of `service` and `container`";
-            return Err(Wrong::new(entry.node.at, what.to_owned()));
+        let raw = match &entry.node.value {
+            Value::Text(text) if text == "host" => Self { host: Some(entry.stated(true)), ..Self::empty(entry.key.at) },
+            Value::Map(_) => Self::read(entry)?,
+            _ => return Err(entry.wrong("`host`, or a map with keys such as `service`, `container` and `conf`")),
+        };
+        let stated = [raw.service.is_some(), raw.container.is_some(), raw.host.as_ref().is_some_and(|host| host.value)];
+        if stated.iter().filter(|stated| **stated).count() > 1 {
+            return Err(Wrong::new(
+                entry.node.at,
+                "nginx: it has one place; expected one of `service`, `container` and `host`".to_owned(),
+            ));
         }
         Ok(raw)
     }

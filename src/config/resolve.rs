@@ -156,7 +156,14 @@ fn version_from(anywhere: Option<Stated<bool>>, pattern: Option<Stated<VersionPa
 fn nginx(raw: Option<RawNginx>) -> NginxSettings {
     let Some(raw) = raw else {
         let (service, container, conf) = (None, None, None);
-        return NginxSettings { service, container, conf, keepalive_guard: true, probe: ProbeStated::default() };
+        return NginxSettings {
+            service,
+            container,
+            on_host: false,
+            conf,
+            keepalive_guard: true,
+            probe: ProbeStated::default(),
+        };
     };
     let probe = raw.probe.map_or_else(ProbeStated::default, |probe| ProbeStated {
         path: probe.path.map(|p| p.value),
@@ -166,6 +173,7 @@ fn nginx(raw: Option<RawNginx>) -> NginxSettings {
     NginxSettings {
         service: raw.service.map(|s| s.value),
         container: raw.container.map(|c| c.value),
+        on_host: raw.host.is_some_and(|h| h.value),
         conf: raw.conf.map(|c| c.value),
         keepalive_guard: raw.keepalive_guard.is_none_or(|g| g.value),
         probe,

@@ -227,6 +227,8 @@ pub struct NginxSettings {
     pub service: Option<Name>,
     /// Its container, which is none of the compose project.
     pub container: Option<Name>,
+    /// It runs on the host itself.
+    pub on_host: bool,
     /// The conf file with the upstreams, on the host, relative to `directory` or absolute.
     pub conf: Option<String>,
     /// Whether cutover may add its file with `keepalive_min_timeout`.

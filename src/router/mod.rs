@@ -1,4 +1,4 @@
-//! What sends requests to the slots: nginx, in the compose project, or in another container.
+//! What sends requests to the slots: nginx, in the compose project, in another container, or on the host itself.
 
 pub mod words;
 
@@ -18,4 +18,6 @@ pub enum Kind {
     Compose,
     /// In a container of somebody else's: neither started nor made anew.
     Container,
+    /// On the host itself.
+    Host,
 }

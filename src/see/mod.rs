@@ -77,7 +77,7 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
     };
     let projects = Projects { project, scope: scope.clone(), beside: &beside, survey: &survey };
     let elsewhere = if needs_elsewhere(config, project) {
-        Some(elsewhere(host, config.nginx.container.as_ref().map(|name| name.as_str())).await?)
+        Some(elsewhere(host, config.nginx.container.as_ref().map(|name| name.as_str()), false).await?)
     } else {
         None
     };
@@ -148,7 +148,9 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
 /// nginx is stated to be no service of the project, or none is found there.
 fn needs_elsewhere(config: &Config, project: &Project) -> bool {
     let stated = config.nginx.service.as_ref().map(|name| name.as_str());
-    config.nginx.container.is_some() || (stated.is_none() && discover::nginx(project, None).is_err())
+    config.nginx.container.is_some()
+        || config.nginx.on_host
+        || (stated.is_none() && discover::nginx(project, None).is_err())
 }
 
 /// Finds out which slots really receive what nginx is asked for, and how that can be seen.

@@ -178,6 +178,7 @@ impl NginxSeen {
         match self.kind {
             Kind::Compose => self.service.clone(),
             Kind::Container => format!("in the container {}", self.service),
+            Kind::Host => "on the host".to_owned(),
         }
     }
 }

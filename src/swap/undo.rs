@@ -77,6 +77,7 @@ async fn find_nginx(swap: &mut HostSwap<'_>) {
     let place = match swap.plan.nginx.kind {
         router::Kind::Compose => "service",
         router::Kind::Container => "container",
+        router::Kind::Host => return,
     };
     if let Ok(found) = swap.host.run(&script.args([nginx, place, &swap.plan.nginx.service])).await {
         swap.nginx.container =

@@ -78,7 +78,7 @@ pub(crate) fn find<'a>(
     let (kind, nginx, outside) = find_nginx(config, project, &slots, elsewhere, findings)?;
     let nginx_running = match kind {
         Kind::Compose => container(&nginx).filter(|container| container.is_running()),
-        Kind::Container => outside,
+        Kind::Container | Kind::Host => outside,
     };
     let mounts = match nginx_running {
         Some(container) => {
