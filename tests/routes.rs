@@ -225,3 +225,72 @@ fn an_nginx_that_is_none_of_the_project_is_tested_and_reloaded_and_never_started
     let bench = Bench { config: format!("{}nginx: {{container: other-nginx}}\n", bench.config), ..bench };
     bench.cutover(&["check"]).expect(3).says("no container other-nginx runs on the host");
 }
+
+/// nginx on the host: the program and its configuration from the lab's image, which is of the same Debian.
+const NGINX_ON_THE_HOST: &str = "id=$(docker create nginx:1.26) && docker cp -q $id:/usr/sbin/nginx /usr/sbin/nginx && docker cp -q $id:/etc/nginx \
+     /etc/ && docker rm $id >/dev/null && mkdir -p /var/lib/nginx /var/log/nginx && { id nginx >/dev/null 2>&1 || useradd -r nginx; } && \
+     rm -f /etc/nginx/conf.d/*";
+
+/// `sudo` as a line of sudoers has it: these commands as root, and no others.
+fn allow(bench: &Bench, commands: &[&str]) {
+    let allowed: Vec<String> = commands.iter().map(|command| format!("'{command}'")).collect();
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" = -n ] || exit 1\nshift\nlist=''\n[ \"$1\" != -l ] || {{ list=1; shift; }}\ncase \"$*\" in {}) ;; *) echo \
+         'sudo: a password is required' >&2; exit 1 ;; esac\n[ -z \"$list\" ] || exit 0\nexec /usr/local/lib/as-root \"$@\"\n",
+        allowed.join(" | ")
+    );
+    bench.instance.write("/usr/local/bin/sudo", script).unwrap();
+    // env(1) with the rights of its owner
+    bench
+        .instance
+        .root("chmod 755 /usr/local/bin/sudo; cp /usr/bin/env /usr/local/lib/as-root && chmod 4755 /usr/local/lib/as-root")
+        .unwrap();
+}
+
+#[test]
+fn an_nginx_on_the_host_is_reloaded_by_the_commands_that_check_names_and_no_others() {
+    let slot = |name: &str, port: &str| {
+        format!(
+            "  {name}:\n    image: '@IMAGE@:latest'\n    restart: always\n{PORT}    ports: ['127.0.0.1:{port}:8080']\n"
+        )
+    };
+    let bench = prepared(&[(
+        "docker-compose.yml",
+        &format!("services:\n{}{}", slot("app_blue", "8081"), slot("app_green", "8082")),
+    )]);
+    let file = "/etc/nginx/conf.d/shop.conf";
+    bench.instance.root(NGINX_ON_THE_HOST).unwrap();
+    let conf = "upstream shop { server 127.0.0.1:8081; }\nserver {\n  listen 80;\n  server_name shop.example;\n  location / { \
+                proxy_pass http://shop; }\n}\n";
+    bench.instance.write(file, conf).unwrap();
+    bench.instance.root(&format!("chown root {file}; chmod 644 {file}; /usr/sbin/nginx")).unwrap();
+    bench.project.ok("docker compose up -d app_blue 2>&1").unwrap();
+    bench.project.wait_until_serves("v1.0.0", Duration::from_secs(30)).unwrap();
+
+    // nothing is asked for but what is named
+    let rule = "deploy ALL=(root) NOPASSWD: /usr/sbin/nginx -t, /usr/sbin/nginx -T, /usr/sbin/nginx -s reload";
+    bench.cutover(&["check"]).expect(3).says("deploy may not test and reload nginx on the host").says(rule);
+    let nginx = ["/usr/sbin/nginx -t", "/usr/sbin/nginx -T", "/usr/sbin/nginx -s reload"];
+    allow(&bench, &nginx);
+    let ran = bench.cutover(&["deploy", "--version", "v1.1.0"]).expect(3);
+    ran.says(&format!("deploy can't write {file}")).says(&format!("{rule}, /usr/bin/tee {file}"));
+    allow(&bench, &[&nginx[..], &[&format!("tee {file}")]].concat());
+
+    let ran = bench.cutover(&["check"]).expect(0);
+    ran.says("nginx on the host; upstream shop (/etc/nginx/conf.d/shop.conf:1)").says("reach app_blue");
+    let plan = bench.cutover(&["plan", "--version", "v1.1.0", "--json"]).expect(0).result();
+    assert_eq!(plan["hosts"][0]["plan"]["nginx"]["kind"], "host", "{plan}");
+    serves_a_project(&bench, &format!("grep -o '127.0.0.1:[0-9]*' {file}"));
+
+    // its own user can write the file
+    bench.instance.root(&format!("chown deploy {file}")).unwrap();
+    allow(&bench, &nginx);
+    bench.cutover(&["deploy", "--version", "v1.3.0"]).expect(0);
+    // only a request proves it
+    let closed = bench.instance.read(file).unwrap().replace("listen 80;", "listen 80; allow 192.0.2.1; deny all;");
+    bench.instance.write(file, closed).unwrap();
+    bench.instance.root("chmod a+r /etc/nginx/conf.d/*; /usr/sbin/nginx -s reload").unwrap();
+    let ran = bench.cutover(&["deploy", "--version", "v1.1.0", "--allow-downgrade"]);
+    assert_eq!(ran.code, 3, "{ran}");
+    ran.says("nginx is on the host, from where others may ask the slots too");
+}

@@ -56,6 +56,8 @@ pub struct Service {
     pub environment: BTreeMap<String, Option<Secret>>,
     /// Ports of the host, of `ports`: those of one number.
     pub published: Vec<u16>,
+    /// The same, each with the port of the container that it leads to.
+    pub bindings: Vec<(u16, u16)>,
     /// Has `build`.
     pub builds: bool,
     /// `profiles`: one of them must be active, where it has any.

@@ -116,6 +116,9 @@ pub struct Endpoint {
     /// IPv6 address; empty where the network has none.
     #[serde(rename = "GlobalIPv6Address")]
     pub ipv6_address: String,
+    /// The host's own address on that network.
+    #[serde(rename = "Gateway")]
+    pub gateway: String,
     /// The names that it has there beside its own.
     #[serde(rename = "Aliases")]
     pub aliases: Option<Vec<String>>,
@@ -238,6 +241,12 @@ impl Container {
         let endpoints = || self.network_settings.networks.values();
         let all = endpoints().map(|e| &e.ip_address).chain(endpoints().map(|e| &e.ipv6_address));
         all.filter(|address| !address.is_empty()).cloned().collect()
+    }
+
+    /// The host's own addresses on its networks: what comes from the host comes from there.
+    pub fn gateways(&self) -> Vec<String> {
+        let all = self.network_settings.networks.values().map(|endpoint| endpoint.gateway.clone());
+        all.filter(|address| !address.is_empty()).collect()
     }
 
     /// Its address on any network, IPv4 where there is one.

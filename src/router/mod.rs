@@ -12,7 +12,7 @@ pub(crate) const TRAFFIC: &str = include_str!("traffic.sh");
 /// Where nginx runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum Router {
     /// As a service of the compose project: started where it does not run, and never made anew.
     #[default]
     Compose,

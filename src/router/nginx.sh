@@ -1,11 +1,45 @@
-# nginx in its container: its workers, its reload, and its file.
+# nginx: its workers, its reload, and its files. It is called by its container, or `host:RIGHTS:PROGRAM`: it is on the host, and
+# RIGHTS is `sudo` where it takes that.
 master=''
+
+on_host() { case $1 in host:*) return 0 ;; esac; return 1; }
+
+# its_master NGINX: PID of its master into $master. On the host that is a process of no container (proc_pid_status(5), NSpid).
+its_master() {
+  on_host "$1" || { master=$(docker inspect -f '{{.State.Pid}}' "$1"); return; }
+  for each in /proc/[0-9]*; do
+    title=''
+    { IFS= read -r title < "$each/cmdline"; } 2>/dev/null
+    case $title in 'nginx: master process '*) ;; *) continue ;; esac
+    [ "$(sed -n 's/^NSpid://p' "$each/status" 2>/dev/null | wc -w)" -le 1 ] || continue
+    master=${each#/proc/}
+    return
+  done
+  master=''
+}
+
+# run NGINX WORD…: its program with these words, where it runs
+run() {
+  of=$1; shift
+  if on_host "$of"; then
+    program=${of#host:*:}
+    if [ "${of%":$program"}" = host:sudo ]; then set -- sudo -n "$program" "$@"; else set -- "$program" "$@"; fi
+    timeout "$patience" "$@"
+  else
+    timeout "$patience" docker exec "$of" nginx "$@"
+  fi
+}
+
+# processes NGINX: all of where it runs
+processes() {
+  if on_host "$1"; then (cd /proc && printf '%s\n' [0-9]*); else docker top "$1" -eo pid; fi
+}
 
 # workers NGINX: "PID serving" or "PID leaving" for each of its workers. From /proc where PID 1 of the container, $master, is
 # nginx itself and can be read there: `docker top` takes 40 ms.
 workers() {
   children=$(cat "/proc/${master:-none}/task/$master/children" 2>/dev/null) ||
-    { master=$(docker inspect -f '{{.State.Pid}}' "$1"); children=$(cat "/proc/$master/task/$master/children" 2>/dev/null); }
+    { its_master "$1"; children=$(cat "/proc/$master/task/$master/children" 2>/dev/null); }
   found=''
   for pid in $children; do
     title=''
@@ -18,7 +52,11 @@ workers() {
     esac
   done
   if [ -n "$found" ]; then printf '%s' "$found"; return; fi
-  docker top "$1" -eo pid,args | awk '/nginx: worker process/ { print $1, (/is shutting down/ ? "leaving" : "serving") }'
+  if on_host "$1"; then
+    [ -z "$master" ] || ps -e -o ppid,pid,args | awk -v "master=$master" '$1 == master { $1 = ""; print }'
+  else
+    docker top "$1" -eo pid,args
+  fi | awk '/nginx: worker process/ { print $1, (/is shutting down/ ? "leaving" : "serving") }'
 }
 
 # Text for a shell in nginx's container: what a name means there, asked with whichever the image has.
@@ -34,7 +72,7 @@ meaning='meaning() {
 reload() {
   nginx=$1 patience=$2 meant=${3:-}
   clock; end=$((uptime + patience))
-  [ -n "$master" ] || master=$(docker inspect -f '{{.State.Pid}}' "$nginx" 2>/dev/null)
+  [ -n "$master" ] || its_master "$nginx" 2>/dev/null
   until before=$(workers "$nginx" 2>/dev/null) && [ -n "$before" ]; do   # it may be restarting
     clock; [ "$uptime" -lt "$end" ] || { echo "nginx does not run" >&2; return 1; }
     sleep 0.2
@@ -42,7 +80,10 @@ reload() {
   before=" $(printf '%s' "$before" | tr '\n' ' ') "
   # in one exec, which costs 0.1 s; an image without a shell (126, 127) needs two
   # what runs in a container may never end: a queue in the place of a file is enough
-  out=$(timeout "$patience" docker exec "$nginx" sh -c "$meaning"'
+  if on_host "$nginx"; then
+    out=$(run "$nginx" -t 2>&1 && run "$nginx" -s reload 2>&1); status=$?
+  else
+    out=$(timeout "$patience" docker exec "$nginx" sh -c "$meaning"'
     nginx -t || exit 1
     printf "%s\n" "$1" | while read -r name wanted; do
       [ -n "$name" ] || continue
@@ -54,8 +95,9 @@ reload() {
       done
     done || exit 1
     exec nginx -s reload' sh "$meant" 2>&1); status=$?
+  fi
   case $status in
-    126 | 127) out=$(timeout "$patience" docker exec "$nginx" nginx -t 2>&1 && timeout "$patience" docker exec "$nginx" nginx -s reload 2>&1); status=$? ;;
+    126 | 127) out=$(run "$nginx" -t 2>&1 && run "$nginx" -s reload 2>&1); status=$? ;;
   esac
   [ $status -ne 124 ] || { echo "nginx did not end testing its configuration within $patience s" >&2; return 2; }
   [ $status -eq 0 ] || { printf '%s\n' "$out" | grep -v '^@resolved ' >&2; return 1; }
@@ -88,7 +130,7 @@ take() {
 }
 
 # replace FILE NEW HOW: NEW's bytes become FILE's, by rename (all or nothing), in place (a single-file mount), or as where it
-# leads (a link, which stays one)
+# leads (a link, which stays one), or in place by root
 replace() {
   case $3 in
     rename)
@@ -104,6 +146,7 @@ replace() {
       ln -s "$(cat "$2")" "$beside" && mv -fT "$beside" "$1" && return 0
       rm -f "$beside"
       return 1 ;;
+    sudo) sudo -n tee "$1" < "$2" > /dev/null && { sync "$1" 2>/dev/null || sync; }; return ;;
   esac
   { is_open "$1" && cat "$2" > /proc/self/fd/7; } 7<>"$1" && { sync "$1" 2>/dev/null || sync; }
 }

@@ -24,7 +24,7 @@ use interpret::workers::workers;
 use interpret::{discover, making};
 use judge::findings::Findings;
 use read::answers::ask_slot;
-use read::elsewhere::elsewhere;
+use read::elsewhere::{OnHost, elsewhere};
 use read::files::{Look, look};
 use read::survey::survey;
 use read::traffic::{Place, Question};
@@ -77,7 +77,7 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
     };
     let projects = Projects { project, scope: scope.clone(), beside: &beside, survey: &survey };
     let elsewhere = if needs_elsewhere(config, project) {
-        Some(elsewhere(host, config.nginx.container.as_ref().map(|name| name.as_str()), false).await?)
+        Some(elsewhere(host, config.nginx.container.as_ref().map(|name| name.as_str())).await?)
     } else {
         None
     };
@@ -85,8 +85,12 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
     judge::compose::of_unset(&projects, found.as_ref(), config, &mut findings);
     let Some(found) = found else { return Ok((None, findings)) };
     judge::compose::of_slots(&found, &projects, &mut findings);
-    let look = look(host, found.look(wanted), nginx).await?;
-    judge::conf::of_nginx(&look, found.nginx_running.is_some(), &found.down(), &mut findings);
+    let nginx = found.on_host.and_then(OnHost::known).or(nginx);
+    let mut look = look(host, found.look(wanted), nginx).await?;
+    if let Some(Err(said)) = found.on_host.and_then(|nginx| nginx.said.as_ref()) {
+        look.dump = Some(Err(said.clone()));
+    }
+    judge::conf::of_nginx(&look, found.target().is_some(), &found.down(), &mut findings);
     let Some(mut seen) = put_together(config, &projects, &found, &look, &mut findings) else {
         if survey.journal.is_some() {
             let what = "a run ended half-way, and may have left nginx's file half written";
@@ -116,7 +120,12 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
         kind: found.kind,
         service: found.nginx.clone(),
         running: found.nginx_running.cloned(),
+        target: found.target(),
+        place: found.place(),
     };
+    if let Some(nginx) = found.on_host {
+        judge::on_host::of_files(host, nginx, &mut seen.confs, &look, &mut findings).await?;
+    }
     let needs = needs(&projects, &found);
     let observation = Observation {
         stamp: survey.stamp.clone(),
@@ -155,7 +164,7 @@ fn needs_elsewhere(config: &Config, project: &Project) -> bool {
 
 /// Finds out which slots really receive what nginx is asked for, and how that can be seen.
 async fn prove(host: &Host, seen: &PutTogether, found: &Found<'_>, look: &Look) -> Vec<Looked> {
-    let nginx = found.nginx_running.map(Place::of).unwrap_or_default();
+    let nginx = found.place();
     let running = |slot: &SlotSeen| slot.container.as_ref().filter(|container| container.is_running()).map(Place::of);
     let mut all = Vec::new();
     for service in &seen.services {
@@ -166,6 +175,7 @@ async fn prove(host: &Host, seen: &PutTogether, found: &Found<'_>, look: &Look) 
             since: look.since.unwrap_or_else(Instant::now),
             candidates: &service.candidates,
             question: Question { host, nginx: nginx.clone(), slots, ports: service.ports },
+            on_host: found.on_host.is_some(),
         };
         all.push(looking.look().await);
     }

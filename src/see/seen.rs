@@ -2,13 +2,14 @@
 
 use super::interpret::evidence::{Live, Looked};
 use super::read::survey::Disk;
+use super::read::traffic::Place;
 use crate::config::{Config, HealthSettings, TagForm};
 use crate::host::compose::Compose;
 use crate::host::compose::Scope;
 use crate::host::container::Container;
 use crate::host::freeze::Frozen;
 use crate::host::nginx::Probe;
-use crate::router::Kind;
+use crate::router::Router;
 use crate::slots::making::Making;
 use crate::slots::within::Within;
 use crate::slots::workers::Worker;
@@ -131,11 +132,15 @@ pub struct SlotSeen {
 #[derive(Debug)]
 pub struct NginxSeen {
     /// Where it runs.
-    pub kind: Kind,
+    pub kind: Router,
     /// Its compose service, or its container's name.
     pub service: String,
-    /// Its container, if it runs.
+    /// Its container, if it runs in one.
     pub running: Option<Container>,
+    /// What scripts call it, if it runs: its container, or where it is on the host.
+    pub target: Option<String>,
+    /// Where it is asked, and where its connections come from.
+    pub place: Place,
     /// Where the guard's file could be written, if it is needed and nginx would read it.
     pub guard: Option<String>,
 }
@@ -176,9 +181,9 @@ impl NginxSeen {
     /// Where it runs, for people.
     pub fn words(&self) -> String {
         match self.kind {
-            Kind::Compose => self.service.clone(),
-            Kind::Container => format!("in the container {}", self.service),
-            Kind::Host => "on the host".to_owned(),
+            Router::Compose => self.service.clone(),
+            Router::Container => format!("in the container {}", self.service),
+            Router::Host => "on the host".to_owned(),
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::config::{Bake, HealthSettings, HostHook};
 use crate::host::compose::Compose;
 use crate::host::compose::{Condition, Scope};
 use crate::host::nginx::Probe;
-use crate::router::Kind;
+use crate::router::Router;
 use crate::see::interpret::evidence::Evidence;
 use crate::see::read::traffic::Place;
 use crate::slots::making::Making;
@@ -217,14 +217,18 @@ pub struct Kept {
 pub struct NginxPlan {
     /// Where it runs.
     #[serde(default)]
-    pub kind: Kind,
+    pub kind: Router,
     /// Its compose service, or its container's name.
     pub service: String,
-    /// Its running container; `None`: it is started when the slots are healthy.
+    /// What scripts call it: its running container, or where it is on the host; `None`: it is started when the slots are
+    /// healthy.
     pub container: Option<String>,
     /// Its addresses.
     #[serde(default)]
     pub addresses: Vec<String>,
+    /// Where it is asked, if not there.
+    #[serde(default)]
+    pub asked: Option<String>,
     /// Its PID 1 as the host counts.
     #[serde(default)]
     pub pid: Option<i64>,
@@ -248,6 +252,9 @@ pub struct ConfPlan {
     /// It is a link: where it leads changes.
     #[serde(default)]
     pub link: bool,
+    /// Only root may write it: it is written in place, by `sudo tee`.
+    #[serde(default)]
+    pub sudo: bool,
 }
 
 /// How a file of nginx's is changed.
@@ -259,15 +266,18 @@ pub enum How {
     InPlace,
     /// It is a link, which is led elsewhere.
     Link,
+    /// In place, by `sudo tee`.
+    Sudo,
 }
 
 impl ConfPlan {
     /// How it is changed.
     pub fn how(&self) -> How {
-        match (self.link, self.in_place) {
-            (true, _) => How::Link,
-            (false, true) => How::InPlace,
-            (false, false) => How::Rename,
+        match (self.link, self.sudo, self.in_place) {
+            (true, ..) => How::Link,
+            (false, true, _) => How::Sudo,
+            (false, false, true) => How::InPlace,
+            (false, false, false) => How::Rename,
         }
     }
 }
@@ -279,6 +289,7 @@ impl How {
             How::Rename => "rename",
             How::InPlace => "in-place",
             How::Link => "link",
+            How::Sudo => "sudo",
         }
     }
 }
@@ -300,7 +311,7 @@ fn one_or_many<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<ConfPlan>, D::E
 impl OldSlot {
     /// Where its connections are to be seen.
     pub fn place(&self) -> Place {
-        Place { pid: self.pid, addresses: self.addresses.clone() }
+        Place { pid: self.pid, addresses: self.addresses.clone(), asked: None }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::plan::{ConfPlan, FORMAT, HookPlan, How, Kept, NewSlot, NginxPlan, OldSlot, Plan, ServicePlan};
 use super::prune;
 use crate::config::Config;
-use crate::host::container::{Container, same_reference};
+use crate::host::container::same_reference;
 use crate::see::interpret::evidence::Live;
 use crate::see::read::traffic::Place;
 use crate::see::seen::{ConfSeen, Observation, ServiceSeen, SlotSeen};
@@ -75,9 +75,10 @@ impl Plan {
             nginx: NginxPlan {
                 kind: seen.nginx.kind,
                 service: seen.nginx.service.clone(),
-                container: seen.nginx.running.as_ref().map(|container| container.id.clone()),
-                addresses: seen.nginx.running.as_ref().map(Container::addresses).unwrap_or_default(),
-                pid: seen.nginx.running.as_ref().map(|container| container.state.pid),
+                container: seen.nginx.target.clone(),
+                addresses: seen.nginx.place.addresses.clone(),
+                asked: seen.nginx.place.asked.clone(),
+                pid: seen.nginx.target.as_ref().map(|_| seen.nginx.place.pid),
                 guard: seen.nginx.guard.clone().filter(|_| config.nginx.keepalive_guard && seen.conf_is_true()),
             },
             conf: seen.confs.iter().map(|conf| conf.plan(&seen.services)).collect(),
@@ -101,7 +102,8 @@ impl ConfSeen {
             before: self.text.clone(),
             after: self.with(|service| Some(services[service].next())),
             back: self.with(|service| services[service].live.slot()),
-            in_place: self.how == How::InPlace,
+            in_place: matches!(self.how, How::InPlace | How::Sudo),
+            sudo: self.how == How::Sudo,
             link: self.how == How::Link,
         }
     }

@@ -79,7 +79,7 @@ pub async fn recover(
     }
     swap.begun = journal.begun.clone();
     swap.written = AtomicBool::new(journal.is_confirmed());
-    swap.nginx.container = seen.nginx.running.as_ref().map(|container| container.id.clone());
+    swap.nginx.container.clone_from(&seen.nginx.target);
     if way == Way::PutBack {
         let left = undo::one(&mut swap, "the run that released it ended half-way", false).await?;
         let left: Vec<String> = left.into_iter().map(|reason| reason.why).collect();

@@ -114,8 +114,8 @@ impl<'a> HostSwap<'a> {
     /// A swap that has not begun.
     pub fn new(host: &'a Host, plan: &'a Plan, state: &str, holder: &Holder) -> Self {
         let (pid, addresses) = (plan.nginx.pid.unwrap_or_default(), plan.nginx.addresses.clone());
-        let nginx =
-            Nginx { container: plan.nginx.container.clone(), place: Place { pid, addresses }, ..Nginx::default() };
+        let place = Place { pid, addresses, asked: plan.nginx.asked.clone() };
+        let nginx = Nginx { container: plan.nginx.container.clone(), place, ..Nginx::default() };
         HostSwap {
             host,
             plan,
@@ -188,11 +188,11 @@ impl HostSwap<'_> {
         Ok(tags)
     }
 
-    /// nginx's addresses as the host reaches it; at least one.
-    pub(super) fn nginx_addresses(&self) -> Result<&[String]> {
-        match self.nginx.place.addresses.as_slice() {
-            [] => bail!("nginx's container has no address"),
-            addresses => Ok(addresses),
+    /// nginx's address as the host reaches it.
+    pub(super) fn nginx_address(&self) -> Result<&String> {
+        match self.nginx.place.asked() {
+            None => bail!("nginx's container has no address"),
+            Some(address) => Ok(address),
         }
     }
 

@@ -26,6 +26,7 @@ pub async fn mend(host: &Host, state: &str, holder: &Holder) -> Result<Option<St
             .with(&[SAY, CORE, NGINX])
             .fenced(&fence)
             .set("file", &conf.path)
+            .set("how", conf.how().word())
             .set("n", if number == 0 { String::new() } else { format!(".{}", number + 1) });
         let said = sections(&host.run(&script).await?)?;
         let file = said.into_iter().find(|section| section.name == "mended").map(|section| section.text);

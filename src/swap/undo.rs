@@ -75,9 +75,9 @@ async fn find_nginx(swap: &mut HostSwap<'_>) {
     let Some(nginx) = &swap.nginx.container else { return };
     let script = Script::new("to find nginx", include_str!("step/nginx_now.sh")).scope(&swap.scope);
     let place = match swap.plan.nginx.kind {
-        router::Kind::Compose => "service",
-        router::Kind::Container => "container",
-        router::Kind::Host => return,
+        router::Router::Compose => "service",
+        router::Router::Container => "container",
+        router::Router::Host => return,
     };
     if let Ok(found) = swap.host.run(&script.args([nginx, place, &swap.plan.nginx.service])).await {
         swap.nginx.container =

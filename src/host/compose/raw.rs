@@ -171,6 +171,7 @@ impl From<Service> for super::Service {
             given_files: Vec::new(),
             environment: raw.environment.map(Environment::into_map).unwrap_or_default(),
             published: raw.ports.iter().filter_map(Port::published).collect(),
+            bindings: raw.ports.iter().filter_map(|port| Some((port.published()?, port.target()?))).collect(),
             builds: raw.build.is_some(),
             profiles: raw.profiles,
         }

@@ -87,6 +87,8 @@ pub(crate) struct Looking<'a> {
     pub(crate) since: Instant,
     /// Requests that lead to the service, plainest first.
     pub(crate) candidates: &'a [Probe],
+    /// nginx is on the host, from where others ask the slots as well: connections are nobody's in particular.
+    pub(crate) on_host: bool,
 }
 
 impl Looking<'_> {
@@ -95,7 +97,7 @@ impl Looking<'_> {
         let runs = self.question.slots[self.in_conf].is_some();
         let mut looked =
             Looked { live: if runs { Live::Assumed(self.in_conf) } else { Live::None }, ..Looked::default() };
-        if self.question.nginx.addresses.is_empty() || self.question.slots.iter().all(Option::is_none) {
+        if self.question.nginx.asked().is_none() || self.question.slots.iter().all(Option::is_none) {
             looked.probe = self.candidates.iter().find(|probe| probe.weight() == 0).cloned();
             return looked;
         }
@@ -167,6 +169,9 @@ impl Looking<'_> {
             looked.received = received;
         }
         looked.evidence = Evidence::Workers;
+        if self.on_host {
+            return;
+        }
         let slot = match looked.received.map(|slot| slot.from_nginx()) {
             [some, 0] if some > 0 => 0,
             [0, some] if some > 0 => 1,

@@ -92,3 +92,51 @@ fn named(words: &Words, slot: usize) -> Result<Option<u16>, Wrong> {
         None => Ok(Some(first.port)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::host::nginx::Routes;
+    use crate::router::words::{Called, Pair};
+
+    /// The ports by a text of nginx, a compose file's green slot, and more of cutover.yml; or what is wrong.
+    fn ports(conf: &str, green: &str, more: &str) -> Result<[u16; 2], String> {
+        let text = format!("image: a/b\nhost: a@b.example\ndirectory: /srv/app\n{more}");
+        let config = Config::parse(&text, "cutover.yml", None).expect("a configuration");
+        let compose = format!(
+            "services:\n  blue: {{image: a/b, expose: ['81'], environment: {{PORT: '81'}}}}\n  green: {{image: a/b, {green}}}\n"
+        );
+        let project = crate::host::compose::Project::parse(&compose).expect("a project");
+        let files = [("/etc/nginx/nginx.conf".to_owned(), conf.to_owned())];
+        let pair = Pair::new(["blue", "green"].map(|name| vec![Called::name(name)]), ["blue", "green"]);
+        let words = Words::of(&Routes::of(&files), &pair);
+        let names = ["blue", "green"];
+        let written = names.map(|name| project.services.get(name));
+        let asked = Asked { settings: &config.services[0], names, written, in_conf: 0, beside: None };
+        asked.ports(&words).map_err(|(what, _)| what)
+    }
+
+    #[test]
+    fn a_slots_port_is_that_of_a_word_else_the_stated_one_else_the_compose_files() {
+        let conf = "upstream a { server blue:81; }";
+        let both = "upstream blue { server blue:81; } upstream green { server green:84; }";
+        for (conf, green, more, found) in [
+            (conf, "expose: ['81']", "", [81, 81]),
+            (conf, "expose: ['82']", "", [81, 82]),
+            (conf, "environment: {PORT: '83'}", "", [81, 83]),
+            (conf, "expose: ['82']", "port: {blue: 81, green: 85}\n", [81, 85]),
+            (both, "expose: ['82']", "", [81, 84]),
+        ] {
+            assert_eq!(ports(conf, green, more), Ok(found), "{conf} {green} {more}");
+        }
+        let wrong = |conf, green, more| ports(conf, green, more).expect_err("wrong");
+        assert!(wrong(conf, "", "port: 82\n").contains("nginx sends requests to port 81"));
+        assert!(wrong(conf, "expose: ['81'], environment: {PORT: '83'}", "").contains("by `PORT: 83` green listens"));
+        assert!(
+            wrong("upstream a { server blue; }", "expose: ['82']", "port: {blue: 80, green: 82}\n")
+                .contains("has no port")
+        );
+        assert!(wrong("upstream a { server blue:81; server blue:82; }", "", "").contains("two ports of one slot"));
+    }
+}

@@ -3,15 +3,17 @@
 use crate::config::Config;
 use crate::host::compose::{Compose, Condition, Project};
 use crate::host::container::{Container, Mount, same_reference};
-use crate::host::nginx::Place;
-use crate::router::Kind;
+use crate::host::nginx::Place as Spot;
+use crate::router::Router;
 use crate::router::words::Called;
 use crate::see::interpret::discover;
 use crate::see::interpret::projects::Projects;
 use crate::see::judge::findings::Findings;
-use crate::see::read::elsewhere::Elsewhere;
+use crate::see::judge::on_host;
+use crate::see::read::elsewhere::{Elsewhere, OnHost};
 use crate::see::read::files::Look;
 use crate::see::read::survey::Survey;
+use crate::see::read::traffic::Place;
 use crate::slots::within::Within;
 use crate::swap::history::Record;
 use crate::swap::plan::First;
@@ -20,10 +22,12 @@ use crate::swap::plan::First;
 pub(crate) struct Found<'a> {
     pub(crate) slots: Vec<[Slot<'a>; 2]>,
     /// Where nginx runs.
-    pub(crate) kind: Kind,
+    pub(crate) kind: Router,
     /// Its compose service, or its container.
     pub(crate) nginx: String,
     pub(crate) nginx_running: Option<&'a Container>,
+    /// nginx on the host itself, where that is it.
+    pub(crate) on_host: Option<&'a OnHost>,
     /// What is mounted under `/etc/nginx`: (host, container).
     pub(crate) mounts: Vec<(String, String)>,
     /// Named volumes under `/etc/nginx`: (name, container).
@@ -44,6 +48,8 @@ pub(crate) struct Slot<'a> {
     pub(crate) names: Vec<String>,
     pub(crate) restart: String,
     pub(crate) profiles: Vec<String>,
+    /// Ports of the host, each with the port of the container that it leads to.
+    pub(crate) bindings: Vec<(u16, u16)>,
     pub(crate) container: Option<&'a Container>,
 }
 
@@ -76,9 +82,14 @@ pub(crate) fn find<'a>(
         return None;
     }
     let (kind, nginx, outside) = find_nginx(config, project, &slots, elsewhere, findings)?;
+    let on_host = elsewhere.and_then(|elsewhere| elsewhere.host.as_ref()).filter(|_| kind == Router::Host);
+    let user = survey.user.split(' ').next().unwrap_or("the user");
+    if on_host.is_some_and(|nginx| !on_host::of_nginx(nginx, user, findings)) {
+        return None;
+    }
     let nginx_running = match kind {
-        Kind::Compose => container(&nginx).filter(|container| container.is_running()),
-        Kind::Container | Kind::Host => outside,
+        Router::Compose => container(&nginx).filter(|container| container.is_running()),
+        Router::Container | Router::Host => outside,
     };
     let mounts = match nginx_running {
         Some(container) => {
@@ -87,7 +98,11 @@ pub(crate) fn find<'a>(
         }
         None => project.services.get(&nginx).map(|service| service.binds.clone()).unwrap_or_default(),
     };
-    let mounts = mounts.into_iter().filter(|(_, to): &(String, String)| to.starts_with("/etc/nginx")).collect();
+    let mounts = on_host.map(OnHost::directories).unwrap_or(mounts);
+    let mounts = mounts
+        .into_iter()
+        .filter(|(_, to): &(String, String)| on_host.is_some() || to.starts_with("/etc/nginx"))
+        .collect();
     let keep_prefix = match &config.environment {
         Some(environment) => format!("{project_name}-{environment}"),
         None => project_name.to_owned(),
@@ -101,6 +116,7 @@ pub(crate) fn find<'a>(
         kind,
         nginx,
         nginx_running,
+        on_host,
         mounts,
         history: &survey.history,
         keep_prefix,
@@ -144,6 +160,7 @@ impl<'a> Slot<'a> {
             names,
             restart: service.restart.clone().unwrap_or_else(|| "no".to_owned()),
             profiles: service.profiles.clone(),
+            bindings: service.bindings.clone(),
             container: survey.containers.iter().find(|container| container.is_of(project, name)),
             within,
         })
@@ -157,9 +174,9 @@ fn find_nginx<'a>(
     slots: &[[Slot<'_>; 2]],
     elsewhere: Option<&'a Elsewhere>,
     findings: &mut Findings,
-) -> Option<(Kind, String, Option<&'a Container>)> {
+) -> Option<(Router, String, Option<&'a Container>)> {
     let containers = elsewhere.map(|elsewhere| elsewhere.containers.as_slice()).unwrap_or_default();
-    let of = |container: &'a Container| (Kind::Container, container.own_name().to_owned(), Some(container));
+    let of = |container: &'a Container| (Router::Container, container.own_name().to_owned(), Some(container));
     if let Some(stated) = &config.nginx.container {
         let found = containers.iter().find(|container| container.own_name() == stated.as_str());
         if found.is_none() {
@@ -168,8 +185,21 @@ fn find_nginx<'a>(
         }
         return found.map(of);
     }
+    let on_host =
+        elsewhere.and_then(|elsewhere| elsewhere.host.as_ref()).map(|_| (Router::Host, "nginx".to_owned(), None));
+    if config.nginx.on_host {
+        if on_host.is_none() {
+            let what = "no nginx runs on the host itself";
+            findings.refuse(
+                "nginx",
+                what,
+                "start it (sudo systemctl start nginx), or correct `nginx: host` in cutover.yml",
+            );
+        }
+        return on_host;
+    }
     let why = match discover::nginx(project, config.nginx.service.as_ref().map(|name| name.as_str())) {
-        Ok(nginx) => return Some((Kind::Compose, nginx, None)),
+        Ok(nginx) => return Some((Router::Compose, nginx, None)),
         Err(why) => why,
     };
     let running = slots.iter().flatten().filter_map(|slot| slot.container).filter(|container| container.is_running());
@@ -178,9 +208,12 @@ fn find_nginx<'a>(
     let beside: Vec<&Container> = beside.collect();
     match beside.as_slice() {
         [one] => Some(of(one)),
+        // such a one reaches slots by ports of the host alone
+        [] if on_host.is_some() && slots.iter().flatten().all(|slot| !slot.bindings.is_empty()) => on_host,
         [] => {
             let todo = "name nginx's compose service with `nginx: {service: …}` in cutover.yml, or its container, if that is \
-                        none of the project, with `nginx: {container: …}`";
+                        none of the project, with `nginx: {container: …}`; one on the host itself is `nginx: host`, and reaches \
+                        slots that publish a port, such as 127.0.0.1:8081";
             findings.refuse("nginx", why, todo);
             None
         }
@@ -194,9 +227,15 @@ fn find_nginx<'a>(
 }
 
 impl Slot<'_> {
-    /// What nginx may call it.
-    pub(crate) fn called(&self) -> Vec<Called> {
-        self.names.iter().map(|name| Called::name(name)).collect()
+    /// What nginx may call it: by its names in a container, by its ports on the host.
+    pub(crate) fn called(&self, kind: Router) -> Vec<Called> {
+        if kind != Router::Host {
+            return self.names.iter().map(|name| Called::name(name)).collect();
+        }
+        let of = |port: u16| {
+            ["127.0.0.1", "localhost", "[::1]"].map(|host| Called { host: host.to_owned(), port: Some(port) })
+        };
+        self.bindings.iter().flat_map(|(port, _)| of(*port)).collect()
     }
 
     /// Its container has volumes without a name, which compose hands on to the one that replaces it.
@@ -206,6 +245,20 @@ impl Slot<'_> {
 }
 
 impl Found<'_> {
+    /// What scripts call nginx, if it runs.
+    pub(crate) fn target(&self) -> Option<String> {
+        self.on_host.map(OnHost::target).or(self.nginx_running.map(|container| container.id.clone()))
+    }
+
+    /// Where nginx is asked, and where its connections come from: from the host, that is the host's own address on the
+    /// slots' networks.
+    pub(crate) fn place(&self) -> Place {
+        let Some(nginx) = self.on_host else { return self.nginx_running.map(Place::of).unwrap_or_default() };
+        let slots = self.slots.iter().flatten().filter_map(|slot| slot.container);
+        let addresses = slots.flat_map(Container::gateways).collect();
+        Place { pid: nginx.pid, addresses, asked: Some("127.0.0.1".to_owned()) }
+    }
+
     /// What to look at on the host.
     pub(crate) fn look(&self, wanted: &[String]) -> crate::see::read::files::Ask {
         let all = || self.slots.iter().flatten();
@@ -218,7 +271,7 @@ impl Found<'_> {
         images.sort_unstable();
         images.dedup();
         crate::see::read::files::Ask {
-            nginx: self.nginx_running.map(|container| container.id.clone()),
+            nginx: self.on_host.map(|_| "host".to_owned()).or(self.nginx_running.map(|container| container.id.clone())),
             paths: self.mounts.iter().map(|(from, _)| from.clone()).collect(),
             pids: running.map(|container| container.state.pid).collect(),
             images,
@@ -244,7 +297,7 @@ impl Found<'_> {
     }
 
     /// A place in a file for people: as the host has it, from the project's directory where it is in there.
-    pub(crate) fn shown(&self, place: &Place) -> String {
+    pub(crate) fn shown(&self, place: &Spot) -> String {
         format!("{}:{}", self.on_host(&place.file), place.line)
     }
 

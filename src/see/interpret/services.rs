@@ -4,6 +4,7 @@ use crate::config::{Config, ProbeStated, ServiceSettings};
 use crate::host::container::{Container, Image};
 use crate::host::nginx::{Guards, Probe, Routes};
 use crate::release::build::version_of;
+use crate::router::Router;
 use crate::router::words::{Named, Pair, SlotWord, Words};
 use crate::see::interpret::evidence::Live;
 use crate::see::interpret::evidence::Looked;
@@ -76,19 +77,26 @@ impl Parts<'_, '_> {
         findings: &mut Findings,
     ) -> Option<(ServiceSeen, Vec<(String, Source)>)> {
         let names = slots.each_ref().map(|slot| slot.service.as_str());
-        let pair = Pair::new(slots.each_ref().map(Slot::called), names);
+        let pair = Pair::new(slots.each_ref().map(|slot| slot.called(self.found.kind)), names);
         let words = Words::of(&self.routes, &pair);
         let judging =
             judge::words::Judging { found: self.found, look: self.look, routes: &self.routes, service, names };
         let in_conf = judging.of_words(&words, &pair, findings)?;
         let about = judge::words::about(service, &words);
-        let beside = self.beside(&words, files, slots, in_conf);
-        let written = slots.each_ref().map(|slot| self.projects.service(&slot.within));
-        let asked = Asked { settings: service, names, written, in_conf, beside };
-        let ports = asked.ports(&words).map_err(|(what, todo)| findings.refuse(&about, what, todo)).ok()?;
+        let ports = if self.found.kind == Router::Host {
+            slots.each_ref().map(|slot| slot.bindings.first().map_or(0, |(_, target)| *target))
+        } else {
+            let beside = self.beside(&words, files, slots, in_conf);
+            let written = slots.each_ref().map(|slot| self.projects.service(&slot.within));
+            let asked = Asked { settings: service, names, written, in_conf, beside };
+            asked.ports(&words).map_err(|(what, todo)| findings.refuse(&about, what, todo)).ok()?
+        };
         let text = |word: &SlotWord| match &word.names {
             Named::Upstream(names) => names.clone(),
-            Named::Host(kind) => [0, 1].map(|slot| pair.written(slot, *kind, word.has_port.then_some(ports[slot]))),
+            Named::Host(kind) => [0, 1].map(|slot| {
+                let own = pair.called[slot].get(*kind).and_then(|called| called.port).unwrap_or(ports[slot]);
+                pair.written(slot, *kind, word.has_port.then_some(own))
+            }),
         };
         let read = match files.add(number, &words.moving, &pair, text) {
             Ok(read) => read,
@@ -98,6 +106,14 @@ impl Parts<'_, '_> {
             }
         };
         let mut seen = self.seen(service, slots, &words, in_conf);
+        if self.found.kind == Router::Host {
+            for (slot, called) in seen.slots.iter_mut().zip(&pair.called) {
+                slot.host = called
+                    .first()
+                    .map(|own| format!("{}:{}", own.host, own.port.unwrap_or_default()))
+                    .unwrap_or_default();
+            }
+        }
         seen.ports = ports;
         seen.candidates = self.candidates(&words);
         Some((seen, read))
@@ -137,7 +153,7 @@ impl Parts<'_, '_> {
         let both = slots.each_ref().map(|slot| self.slot(service, slot, kind, owner));
         let grace = slots[in_conf].container.and_then(|container| container.config.stop_timeout);
         let places: Vec<String> = words.moving.iter().map(|word| found.shown(&word.place)).collect();
-        let by_name = |word: &&SlotWord| matches!(word.names, Named::Host(_));
+        let by_name = |word: &&SlotWord| found.kind != Router::Host && matches!(word.names, Named::Host(_));
         ServiceSeen {
             name: service.name.to_string(),
             ship: service.ship,
@@ -152,7 +168,7 @@ impl Parts<'_, '_> {
             health: service.health.clone(),
             stop_timeout: service.stop_timeout.or(grace.map(Duration::from_secs)).unwrap_or(Duration::from_secs(10)),
             word: places.join(", "),
-            late: words.moving.iter().filter(by_name).any(|word| word.variable),
+            late: found.kind == Router::Host || words.moving.iter().filter(by_name).any(|word| word.variable),
             stays: words.fixed.iter().any(|word| by_name(&word)),
             candidates: Vec::new(),
             looked: Looked::default(),

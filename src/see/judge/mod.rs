@@ -5,6 +5,7 @@ pub mod conf;
 pub mod findings;
 pub mod host;
 pub mod neighbours;
+pub(crate) mod on_host;
 pub mod project;
 pub mod route;
 pub mod slots;

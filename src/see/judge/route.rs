@@ -3,6 +3,7 @@
 use super::findings::Findings;
 use crate::host::Host;
 use crate::host::container::Container;
+use crate::router::Router;
 use crate::see::interpret::evidence::Evidence;
 use crate::see::interpret::evidence::Live;
 use crate::see::read::traffic::resolve;
@@ -86,9 +87,12 @@ fn of_answers(seen: &Observation, service: &ServiceSeen, findings: &mut Findings
     let healthy =
         |answer: &Result<(u16, _), String>| answer.as_ref().is_ok_and(|(status, _)| service.health.accepts(*status));
     if service.late && service.live.slot().is_some() && service.looked.evidence == Evidence::Workers {
+        let why = match seen.nginx.kind {
+            Router::Host => "nginx is on the host, from where others may ask the slots too",
+            _ => "nginx looks the slot's name up at each request (a variable has it)",
+        };
         let what = format!(
-            "nginx looks the slot's name up at each request (a variable has it, {}), so that only requests can prove where \
-             they go, and none gets through: {}",
+            "{why}, so that only requests can prove where {} leads, and none gets through: {}",
             service.word,
             service.looked.refused.as_deref().unwrap_or("no location is known")
         );

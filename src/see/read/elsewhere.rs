@@ -30,12 +30,32 @@ pub struct OnHost {
     pub said: Option<Result<Nginx, String>>,
 }
 
-/// Looks for it. `wanted` is a container's name; `outside`: on the host as well.
-pub async fn elsewhere(host: &Host, wanted: Option<&str>, outside: bool) -> Result<Elsewhere> {
+impl OnHost {
+    /// What it says of itself, where it does.
+    pub fn known(&self) -> Option<Nginx> {
+        self.said.as_ref()?.as_ref().ok().cloned()
+    }
+
+    /// The directories of its files, each under the path by which it knows it: its own.
+    pub fn directories(&self) -> Vec<(String, String)> {
+        let known = self.known();
+        let files = known.iter().flat_map(Nginx::paths).filter(|path| !path.starts_with("/etc/nginx/"));
+        let directories = files.filter_map(|path| path.rsplit_once('/')).map(|(directory, _)| directory.to_owned());
+        let all: std::collections::BTreeSet<String> = directories.chain(["/etc/nginx".to_owned()]).collect();
+        all.into_iter().map(|directory| (directory.clone(), directory)).collect()
+    }
+
+    /// What scripts call it.
+    pub fn target(&self) -> String {
+        format!("host:{}:{}", if self.sudo { "sudo" } else { "" }, self.program)
+    }
+}
+
+/// Looks for it. `wanted` is a container's name; without one, the host itself is looked at as well.
+pub async fn elsewhere(host: &Host, wanted: Option<&str>) -> Result<Elsewhere> {
     let script = Script::new("to find nginx outside of the compose project", include_str!("elsewhere.sh"))
         .with(&[SAY])
-        .set("wanted", wanted.unwrap_or_default())
-        .set("outside", if outside { "host" } else { "" });
+        .set("wanted", wanted.unwrap_or_default());
     let mut found = Elsewhere::default();
     let mut version = String::new();
     for section in sections(&host.run(&script).await?)? {

@@ -1,5 +1,5 @@
-# nginx outside of the compose project. Names: wanted (a container that shall be it, or ''), outside (`host` where the one on the
-# host itself is asked for as well).
+# nginx outside of the compose project: in containers, and on the host itself. Names: wanted (a container that shall be it, or
+# '': any, or the one on the host).
 if [ -n "$wanted" ]; then
   ids=$(docker ps -q --no-trunc --filter "name=^/?$wanted\$" 2>/dev/null)
 else
@@ -7,7 +7,7 @@ else
 fi
 # shellcheck disable=SC2086 # ids are hexadecimal
 [ -z "$ids" ] || say containers 0 "$(docker inspect $ids 2>/dev/null)"
-[ "$outside" = host ] || exit 0
+[ -z "$wanted" ] || exit 0
 PATH=$PATH:/usr/local/nginx/sbin:/usr/local/sbin:/usr/sbin:/sbin
 # its master: a process of the host's own, and of no container (proc_pid_status(5), NSpid)
 for each in /proc/[0-9]*; do

@@ -32,6 +32,8 @@ pub struct Look {
     pub writable: Vec<String>,
     /// Mounted paths that are not there.
     pub absent: Vec<String>,
+    /// nginx is on the host itself.
+    pub on_host: bool,
     /// nginx's version.
     pub nginx_version: Option<semver::Version>,
     /// The files that `nginx -T` shows, or its complaint.
@@ -46,7 +48,7 @@ pub struct Look {
 }
 
 /// What nginx says of itself.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Nginx {
     /// The id of its container.
     pub container: String,
@@ -55,6 +57,11 @@ pub struct Nginx {
 }
 
 impl Nginx {
+    /// The files that it reads.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|(path, _)| path.as_str())
+    }
+
     /// From what `nginx -v` and then `nginx -T` printed in that container.
     pub fn read(container: String, text: &str) -> Nginx {
         let (first, text) = text.split_once('\n').unwrap_or((text, ""));
@@ -78,6 +85,7 @@ pub async fn look(host: &Host, mut ask: Ask, known: Option<Nginx>) -> Result<Loo
     let since = Instant::now();
     let mut look = read(&host.run(&script).await?)?;
     look.since = Some(since);
+    look.on_host = known.as_ref().is_some_and(|known| known.container == "host");
     if let Some(known) = known {
         (look.nginx_version, look.dump) = (known.version, Some(Ok(known.files)));
     }

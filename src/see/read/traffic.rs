@@ -39,12 +39,20 @@ pub struct Place {
     pub pid: i64,
     /// Its addresses.
     pub addresses: Vec<String>,
+    /// Where it is asked, if not there.
+    #[serde(default)]
+    pub asked: Option<String>,
 }
 
 impl Place {
     /// Of a container that runs.
     pub fn of(container: &Container) -> Place {
-        Place { pid: container.state.pid, addresses: container.addresses() }
+        Place { pid: container.state.pid, addresses: container.addresses(), asked: None }
+    }
+
+    /// The address at which the host asks it.
+    pub fn asked(&self) -> Option<&String> {
+        self.asked.as_ref().or(self.addresses.first())
     }
 
     /// nginx, as the scripts take it.
@@ -121,7 +129,7 @@ impl Received {
 impl Question<'_> {
     /// Sends so many requests at once, each over a connection of its own, and gives the statuses.
     pub async fn send(&self, probe: &Probe, requests: usize) -> Result<Vec<u16>> {
-        let Some(address) = self.nginx.addresses.first() else { bail!("nginx's container has no address") };
+        let Some(address) = self.nginx.asked() else { bail!("nginx's container has no address") };
         let answers = join_all((0..requests).map(|_| ask(self.host, address, probe))).await;
         answers.into_iter().map(|answer| answer.map(|answer| answer.status)).collect()
     }

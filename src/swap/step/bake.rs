@@ -35,14 +35,14 @@ pub(super) async fn run(swap: &HostSwap<'_>, cancel: &Cancel) -> Result<String> 
 }
 
 async fn ask(swap: &HostSwap<'_>, bake: &Bake, cancel: &Cancel) -> Result<String> {
-    let nginx = swap.nginx_addresses()?;
+    let nginx = swap.nginx_address()?;
     let (began, mut asked, mut failures) = (Instant::now(), 0u32, 0u32);
     let over = tokio::spawn(awake::sleep(bake.duration));
     while !over.is_finished() {
         let tick = tokio::time::sleep(INTERVAL);
         for service in &swap.services {
             asked += 1;
-            if let Err(why) = look(swap, &nginx[0], service).await {
+            if let Err(why) = look(swap, nginx, service).await {
                 failures += 1;
                 let text = format!("bake: {}: {why}", service.plan.name);
                 swap.host.reporter.note(Level::Warning, &swap.host.name, text);

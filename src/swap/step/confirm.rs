@@ -1,7 +1,7 @@
 //! Proof that the new version is live, of the kind that worked before the switch.
 
 use crate::host::nginx::Probe;
-use crate::router::NGINX;
+use crate::router::{NGINX, Router};
 use crate::see::interpret::evidence::{Evidence, FURTHEST_APART};
 use crate::see::read::traffic::{self, Counts, Place, Question, Received, resolve};
 use crate::swap::plan::{OldSlot, Plan};
@@ -54,9 +54,9 @@ impl Proof<'_> {
         match (self.service.plan.evidence, &self.service.plan.probe) {
             (Evidence::Clients, _) => self.by_clients().await,
             (Evidence::Workers, _) | (_, None) if self.service.plan.late => bail!(
-                "{}: nginx looks {} up at each request, and no request of cutover's own could show where it leads",
+                "{}: no request of cutover's own could show where {} leads, and nothing else proves it",
                 self.service.plan.name,
-                self.service.plan.to.host
+                self.service.plan.words
             ),
             (Evidence::Workers, _) | (_, None) => Ok(self.by_workers(&name)),
             (evidence, Some(probe)) => match self.by_probe(probe).await? {
@@ -77,6 +77,9 @@ impl Proof<'_> {
 
     /// The name that nginx uses means the new slot alone: as the switch saw it, or asked now where nginx was only started.
     async fn means_it(&self) -> Result<Vec<String>> {
+        if self.swap.plan.nginx.kind == Router::Host {
+            return Ok(Vec::new()); // a port of the host, which Docker gives to one container
+        }
         let host = &self.service.plan.to.host;
         let seen = |(name, address): &(String, String)| (name == host).then(|| address.clone());
         let mut addresses: Vec<String> = self.swap.nginx.resolved.iter().filter_map(seen).collect();
@@ -107,7 +110,7 @@ impl Proof<'_> {
     fn question(&self) -> Result<Question<'_>> {
         let slots = [Some(Place::of(self.service.new_slot()?)), self.service.plan.from.as_ref().map(OldSlot::place)];
         let nginx = self.swap.nginx.place.clone();
-        if nginx.addresses.is_empty() {
+        if nginx.asked().is_none() {
             bail!("nginx's container has no address");
         }
         let ports = [self.service.plan.port, self.service.plan.old_port()];
@@ -144,7 +147,9 @@ impl Proof<'_> {
             if after[0].counts.is_none() {
                 return Ok(Reached::All(format!("nginx's workers are new and answer {status}")));
             }
-            reached = got_all(&after[0], before[0], requests as u64, round as u64);
+            let others = self.swap.plan.nginx.kind == Router::Host;
+            let new = if others { Received { ended: 0, fresh: 0, open: 0, ..after[0] } } else { after[0] };
+            reached = got_all(&new, before[0], requests as u64, round as u64);
             let touched = after[1].is_touched(before[1]) || after[1].hears(before[1]);
             if reached && !touched {
                 let all = if requests == 1 { "it".to_owned() } else { format!("all {requests}") };
@@ -219,7 +224,7 @@ fn got_all(new: &Received, before: Option<Counts>, requests: u64, round: u64) ->
 
 /// What was put back, asked for once through nginx: which slot answers what, where all do. `None`: that can't be said.
 pub async fn serves(swap: &HostSwap<'_>) -> Option<String> {
-    let nginx = swap.plan.nginx.addresses.first()?;
+    let nginx = swap.nginx.place.asked()?;
     let mut all = Vec::new();
     for service in &swap.plan.services {
         let (old, probe) = (service.from.as_ref()?, service.probe.as_ref()?);

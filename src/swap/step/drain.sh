@@ -13,14 +13,14 @@ end=$((uptime + seconds)) tries=25
 # not seeing the workers is no proof that they are gone
 unseen() {
   tries=$((tries - 1))
-  [ $tries -gt 0 ] || fail "nginx's workers can't be listed: $(docker top "$nginx" -eo pid 2>&1 | tail -n 1)"
+  [ $tries -gt 0 ] || fail "nginx's workers can't be listed: $(processes "$nginx" 2>&1 | tail -n 1)"
   sleep 0.2
 }
 until all=$(workers "$nginx" 2>/dev/null) && [ -n "$all" ]; do unseen; done
 old=$(printf '%s\n' "$all" | awk '$2 == "leaving" { print $1 }')
 [ -n "$old" ] || { echo 0; exit 0; }
 while :; do
-  now=$(docker top "$nginx" -eo pid 2>/dev/null) || { unseen; continue; }
+  now=$(processes "$nginx" 2>/dev/null) || { unseen; continue; }
   now=" $(printf '%s' "$now" | tr '\n' ' ') "
   left=0
   for pid in $old; do case $now in *" $pid "*) left=$((left + 1)) ;; esac; done

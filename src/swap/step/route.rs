@@ -2,8 +2,7 @@
 
 use super::drain;
 use crate::host::script::{Script, sections};
-use crate::router::NGINX;
-use crate::router::TRAFFIC;
+use crate::router::{NGINX, Router, TRAFFIC};
 use crate::see::read::traffic::counts;
 use crate::swap::plan::{ConfPlan, Plan};
 use crate::swap::run::{HostSwap, RELOAD_SECONDS, ServiceSwap};
@@ -66,9 +65,11 @@ fn script(swap: &HostSwap<'_>, texts: impl Fn(&ConfPlan) -> (Vec<&String>, &Stri
 
 /// Each new slot, what nginx calls it, and PID 1 of the old one.
 fn words(swap: &HostSwap<'_>) -> Vec<String> {
+    let named = swap.plan.nginx.kind != Router::Host;
     let each = swap.services.iter().filter_map(|service| {
         let old = service.plan.from.as_ref().map_or_else(|| "-".to_owned(), |old| old.pid.to_string());
-        Some(format!("{}|{}|{old}", service.started.as_ref()?.id, service.plan.to.host))
+        let name = if named { service.plan.to.host.as_str() } else { "" };
+        Some(format!("{}|{name}|{old}", service.started.as_ref()?.id))
     });
     each.collect()
 }

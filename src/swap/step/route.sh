@@ -40,9 +40,9 @@ write() {
   [ "$(digest_of "$new")" = "$wanted" ] || give_up "the new text of $file arrived incomplete"
   case "$now" in
     *" $have "*) ;;
-    *) [ "$back $how" = "back in-place" ] && is_torn "$file" "$n" || give_up "$file was changed by somebody else meanwhile" ;;
+    *) case "$back $how" in 'back in-place' | 'back sudo') ;; *) false ;; esac && is_torn "$file" "$n" || give_up "$file was changed by somebody else meanwhile" ;;
   esac
-  [ "$how" != in-place ] || sync "$state/conf.before$n" "$new" 2>/dev/null || sync
+  case $how in in-place | sudo) sync "$state/conf.before$n" "$new" 2>/dev/null || sync ;; esac
 }
 is_there() {
   case $how in
@@ -98,22 +98,24 @@ if [ -n "$back" ]; then
   all undo
 else
   begin "$step"
+  container=$nginx
+  ! on_host "$nginx" || container=''
   # shellcheck disable=SC2086 # ids are hexadecimal
   # of each new slot, then of nginx: whether it runs, its PID 1, its addresses
   seen=$(docker inspect -f \
     '{{.State.Running}} {{.State.Pid}}{{range .NetworkSettings.Networks}} {{.IPAddress}} {{.GlobalIPv6Address}}{{end}}' \
-    $ids ${nginx:+"$nginx"}) || fail "the new slot or nginx is not there any more"
+    $ids ${container:+"$container"}) || fail "the new slot or nginx is not there any more"
   running=$(printf '%s\n' "$seen" | head -n $count)
   case $running in *false*) fail "the new slot does not run any more" ;; esac
   seen=$(printf '%s\n' "$seen" | tail -n "+$((count + 1))")
-  master=$(printf '%s' "$seen" | cut -d ' ' -f 2)
+  [ -z "$container" ] || master=$(printf '%s' "$seen" | cut -d ' ' -f 2)
   all prepare
   all put
 fi
 all tidy
 if [ -n "$nginx" ]; then
   number=0 meant=''
-  mean() { number=$((number + 1)); meant="$meant$2 $(of_slot $number 3-)$newline"; }
+  mean() { number=$((number + 1)); [ -z "$2" ] || meant="$meant$2 $(of_slot $number 3-)$newline"; }
   [ -n "$back" ] || each "$slots" mean
   why=$(reload "$nginx" "$seconds" "$meant" 2>&1); status=$?
   if [ $status -ne 0 ]; then

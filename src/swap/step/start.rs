@@ -5,7 +5,7 @@ use crate::host::container::Container;
 use crate::host::script::{Script, Section, sections};
 use crate::report::Level;
 use crate::report::text::one_line;
-use crate::router::TRAFFIC;
+use crate::router::{Router, TRAFFIC};
 use crate::slots::COMPOSE;
 use crate::slots::making;
 use crate::swap::plan::{NewSlot, Plan};
@@ -49,6 +49,11 @@ pub(super) async fn run(swap: &mut HostSwap<'_>) -> Result<String> {
     let names = started.iter().map(|container| container.own_name().to_owned()).collect::<Vec<_>>().join(", ");
     for (service, container) in swap.services.iter_mut().zip(started) {
         service.started = Some(container);
+    }
+    if swap.plan.nginx.kind == Router::Host {
+        let gateways =
+            swap.services.iter().filter_map(|service| service.started.as_ref()).flat_map(Container::gateways);
+        swap.nginx.place.addresses.extend(gateways);
     }
     swap.watch()?;
     Ok(names)
