@@ -231,6 +231,12 @@ const NGINX_ON_THE_HOST: &str = "id=$(docker create nginx:1.26) && docker cp -q 
      /etc/ && docker rm $id >/dev/null && mkdir -p /var/lib/nginx /var/log/nginx && { id nginx >/dev/null 2>&1 || useradd -r nginx; } && \
      rm -f /etc/nginx/conf.d/*";
 
+/// A file where only root can write.
+fn write_as_root(bench: &Bench, path: &str, text: &str) {
+    bench.instance.write("/tmp/written", text).unwrap();
+    bench.instance.root(&format!("cat /tmp/written > {path} && rm /tmp/written")).unwrap();
+}
+
 /// `sudo` as a line of sudoers has it: these commands as root, and no others.
 fn allow(bench: &Bench, commands: &[&str]) {
     let allowed: Vec<String> = commands.iter().map(|command| format!("'{command}'")).collect();
@@ -239,7 +245,7 @@ fn allow(bench: &Bench, commands: &[&str]) {
          'sudo: a password is required' >&2; exit 1 ;; esac\n[ -z \"$list\" ] || exit 0\nexec /usr/local/lib/as-root \"$@\"\n",
         allowed.join(" | ")
     );
-    bench.instance.write("/usr/local/bin/sudo", script).unwrap();
+    write_as_root(bench, "/usr/local/bin/sudo", &script);
     // env(1) with the rights of its owner
     bench
         .instance
@@ -262,7 +268,7 @@ fn an_nginx_on_the_host_is_reloaded_by_the_commands_that_check_names_and_no_othe
     bench.instance.root(NGINX_ON_THE_HOST).unwrap();
     let conf = "upstream shop { server 127.0.0.1:8081; }\nserver {\n  listen 80;\n  server_name shop.example;\n  location / { \
                 proxy_pass http://shop; }\n}\n";
-    bench.instance.write(file, conf).unwrap();
+    write_as_root(&bench, file, conf);
     bench.instance.root(&format!("chown root {file}; chmod 644 {file}; /usr/sbin/nginx")).unwrap();
     bench.project.ok("docker compose up -d app_blue 2>&1").unwrap();
     bench.project.wait_until_serves("v1.0.0", Duration::from_secs(30)).unwrap();
@@ -288,7 +294,7 @@ fn an_nginx_on_the_host_is_reloaded_by_the_commands_that_check_names_and_no_othe
     bench.cutover(&["deploy", "--version", "v1.3.0"]).expect(0);
     // only a request proves it
     let closed = bench.instance.read(file).unwrap().replace("listen 80;", "listen 80; allow 192.0.2.1; deny all;");
-    bench.instance.write(file, closed).unwrap();
+    write_as_root(&bench, file, &closed);
     bench.instance.root("chmod a+r /etc/nginx/conf.d/*; /usr/sbin/nginx -s reload").unwrap();
     let ran = bench.cutover(&["deploy", "--version", "v1.1.0", "--allow-downgrade"]);
     assert_eq!(ran.code, 3, "{ran}");
