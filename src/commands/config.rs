@@ -6,7 +6,7 @@ use crate::cli::{self, CommonOptions};
 use crate::config::{Config, Origin, Setting};
 use crate::report::Outcome;
 use crate::report::finding;
-use crate::router::Kind;
+use crate::router::Router;
 use crate::secret::Secret;
 use crate::see::Observation;
 use serde_json::{Value, json};
@@ -103,8 +103,8 @@ fn value(key: &str, seen: &Observation) -> Option<Value> {
         },
         "stop-timeout" => json!(crate::config::duration::show(service.stop_timeout)),
         "project" => json!(seen.scope.project),
-        "nginx.service" if seen.nginx.kind == Kind::Compose => json!(seen.nginx.service),
-        "nginx.container" if seen.nginx.kind == Kind::Container => json!(seen.nginx.service),
+        "nginx.service" if seen.nginx.kind == Router::Compose => json!(seen.nginx.service),
+        "nginx.container" if seen.nginx.kind == Router::Container => json!(seen.nginx.service),
         "nginx.conf" => json!(seen.confs.iter().map(|conf| conf.path.as_str()).collect::<Vec<_>>()),
         _ => return None,
     })
