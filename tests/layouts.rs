@@ -50,7 +50,8 @@ impl Layout {
         self.write("edge", "/home/deploy/edge");
         let host = self.files.join("host");
         if host.exists() {
-            on.root(HOST_NGINX).unwrap();
+            common::host::install_nginx(on);
+            common::host::install_sudo(on);
             self.write("host", "/tmp/host");
             on.root("cp /tmp/host/* /etc/nginx/conf.d/").unwrap();
         }
@@ -127,11 +128,6 @@ impl Layout {
     }
 }
 
-/// nginx and its configuration on the host itself: those of the lab's image, which is of the same distribution.
-const HOST_NGINX: &str = "id=$(docker create nginx:1.26) && docker cp \"$id:/usr/sbin/nginx\" /usr/sbin/nginx &&
-    docker cp \"$id:/etc/nginx\" /etc/nginx && docker rm \"$id\" && mkdir -p /var/lib/nginx /var/log/nginx &&
-    { id nginx 2>/dev/null || useradd -r nginx; } && rm -f /etc/nginx/conf.d/*";
-
 fn files(directory: &Path, all: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(directory).into_iter().flatten() {
         let path = entry.unwrap().path();
@@ -206,8 +202,13 @@ fn a_slot_by_name_in_proxy_pass() {
 
 #[test]
 fn nginx_on_the_host() {
-    let none = || Refused("no service of the compose project is nginx");
-    layout("host-one-file", none(), &[("keys.yml", none())]);
+    let layout = Layout::up("host-one-file");
+    layout.ends("", &Refused("deploy may not run, as root and without a password"));
+    // what `check` says
+    let check = layout.cutover("", &["check"]);
+    let command = check.stdout.lines().find_map(|line| Some(line.split_once("let it: ")?.1)).expect("what to do");
+    layout.instance.root(command).unwrap();
+    layout.ends("", &Works);
 }
 
 #[test]

@@ -22,6 +22,15 @@ pub struct Project {
     pub services: BTreeMap<String, Service>,
 }
 
+/// A port of the host that leads to one of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Binding {
+    /// That of the host.
+    pub published: u16,
+    /// That of the container.
+    pub target: u16,
+}
+
 /// One service of a compose project.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Service {
@@ -56,8 +65,8 @@ pub struct Service {
     pub environment: BTreeMap<String, Option<Secret>>,
     /// Ports of the host, of `ports`: those of one number.
     pub published: Vec<u16>,
-    /// The same, each with the port of the container that it leads to.
-    pub bindings: Vec<(u16, u16)>,
+    /// Those that the host reaches at 127.0.0.1, each with where it leads.
+    pub bindings: Vec<Binding>,
     /// Has `build`.
     pub builds: bool,
     /// `profiles`: one of them must be active, where it has any.

@@ -4,7 +4,8 @@ master=''
 
 on_host() { case $1 in host:*) return 0 ;; esac; return 1; }
 
-# its_master NGINX: PID of its master into $master. On the host that is a process of no container (proc_pid_status(5), NSpid).
+# its_master NGINX: PID of its master into $master. On the host that is a process of no container: it has one PID alone
+# (proc_pid_status(5), NSpid).
 its_master() {
   on_host "$1" || { master=$(docker inspect -f '{{.State.Pid}}' "$1"); return; }
   for each in /proc/[0-9]*; do
@@ -146,7 +147,7 @@ replace() {
       ln -s "$(cat "$2")" "$beside" && mv -fT "$beside" "$1" && return 0
       rm -f "$beside"
       return 1 ;;
-    sudo) sudo -n tee "$1" < "$2" > /dev/null && { sync "$1" 2>/dev/null || sync; }; return ;;
+    sudo) sudo -n "$(command -v tee)" "$1" < "$2" > /dev/null && { sync "$1" 2>/dev/null || sync; }; return ;;
   esac
   { is_open "$1" && cat "$2" > /proc/self/fd/7; } 7<>"$1" && { sync "$1" 2>/dev/null || sync; }
 }

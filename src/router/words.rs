@@ -28,6 +28,8 @@ pub struct SlotWord {
     pub port: u16,
     /// The port stands in the bytes to change.
     pub has_port: bool,
+    /// Nothing but the port does.
+    pub port_alone: bool,
     /// It is the value of a variable: nginx looks a name in it up at each request.
     pub variable: bool,
     /// It has `backup` or `down` behind it.
@@ -74,11 +76,20 @@ impl Pair {
         Pair { called, apart: apart(services[0], services[1]) }
     }
 
-    /// A slot by one of its names, or its first one, with a port where that is written.
-    pub fn written(&self, slot: usize, kind: usize, port: Option<u16>) -> String {
+    /// What stands in the place of a word where it names this slot, which listens on `port`.
+    pub fn text(&self, slot: usize, word: &SlotWord, port: u16) -> String {
+        let kind = match &word.names {
+            Named::Upstream(names) => return names[slot].clone(),
+            Named::Host(kind) => *kind,
+        };
         let called = self.called[slot].get(kind).or(self.called[slot].first());
         let host = called.map_or("", |called| called.host.as_str());
-        port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+        let port = called.and_then(|called| called.port).unwrap_or(port);
+        match (word.port_alone, word.has_port) {
+            (true, _) => port.to_string(),
+            (false, true) => format!("{host}:{port}"),
+            (false, false) => host.to_owned(),
+        }
     }
 
     /// Two files that are called after the slots, as `slots/blue.conf` and `slots/green.conf` are.
@@ -143,6 +154,7 @@ impl Words {
                         names: Named::Host(kind),
                         port: server.port,
                         has_port: server.has_port,
+                        port_alone: false,
                         variable: false,
                         spare: server.spare,
                     },
@@ -169,7 +181,10 @@ impl Words {
     /// Whether a location is led by one of the words that a release changes.
     pub fn lead(&self, routes: &Routes, target: &Target) -> bool {
         let by_upstream = |word: &SlotWord| word.upstream.as_ref() == Some(&target.name);
-        let by_itself = |word: &SlotWord| word.upstream.is_none() && target.span.is_some() && word.span == target.span;
+        let by_itself = |word: &SlotWord| {
+            let span = if word.port_alone { &target.port_span } else { &target.span };
+            word.upstream.is_none() && span.is_some() && word.span == *span
+        };
         let known = routes.upstream(&target.name).is_some();
         self.moving.iter().any(|word| (known && by_upstream(word)) || by_itself(word))
     }
@@ -191,11 +206,15 @@ fn word(routes: &Routes, pair: &Pair, pairs: &[[String; 2]], target: &Target) ->
         None if routes.upstream(&target.name).is_some() => return None,
         None => pair.slot(&target.name, port).map(|(slot, kind)| (slot, Named::Host(kind)))?,
     };
-    let place = target.span.as_ref().map(|span| span.place.clone()).or_else(|| target.places.last().cloned())?;
     let long = target.span.as_ref().is_some_and(|span| span.end - span.start > target.name.len());
-    let has_port = target.port.is_some() && long;
-    let (span, variable) = (target.span.clone(), target.variable);
-    Some(SlotWord { slot, place, span, upstream: None, names, port, has_port, variable, spare: false })
+    // slots that only their ports tell apart
+    let by_port = matches!(names, Named::Host(kind) if pair.called[slot][kind].port.is_some());
+    let port_alone = by_port && !long;
+    let has_port = target.port.is_some() && (long || port_alone);
+    let span = if port_alone { target.port_span.clone() } else { target.span.clone() };
+    let place = span.as_ref().map(|span| span.place.clone()).or_else(|| target.places.last().cloned())?;
+    let variable = target.variable;
+    Some(SlotWord { slot, place, span, upstream: None, names, port, has_port, port_alone, variable, spare: false })
 }
 
 /// What is left of two names without what both begin and end with, whole words of them.

@@ -24,7 +24,7 @@ use interpret::workers::workers;
 use interpret::{discover, making};
 use judge::findings::Findings;
 use read::answers::ask_slot;
-use read::elsewhere::{OnHost, elsewhere};
+use read::elsewhere::elsewhere;
 use read::files::{Look, look};
 use read::survey::survey;
 use read::traffic::{Place, Question};
@@ -85,13 +85,16 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
     judge::compose::of_unset(&projects, found.as_ref(), config, &mut findings);
     let Some(found) = found else { return Ok((None, findings)) };
     judge::compose::of_slots(&found, &projects, &mut findings);
-    let nginx = found.on_host.and_then(OnHost::known).or(nginx);
     let mut look = look(host, found.look(wanted), nginx).await?;
-    if let Some(Err(said)) = found.on_host.and_then(|nginx| nginx.said.as_ref()) {
-        look.dump = Some(Err(said.clone()));
+    if let Some(nginx) = found.on_host {
+        nginx.tell(&mut look);
     }
     judge::conf::of_nginx(&look, found.target().is_some(), &found.down(), &mut findings);
+    let user = host.session.user();
     let Some(mut seen) = put_together(config, &projects, &found, &look, &mut findings) else {
+        if let Some(nginx) = found.on_host {
+            judge::on_host::of_rights(nginx, user, &[], &mut findings);
+        }
         if survey.journal.is_some() {
             let what = "a run ended half-way, and may have left nginx's file half written";
             findings.advise("journal", what, "`cutover recover` puts it right");
@@ -124,7 +127,8 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
         place: found.place(),
     };
     if let Some(nginx) = found.on_host {
-        judge::on_host::of_files(host, nginx, &mut seen.confs, &look, &mut findings).await?;
+        judge::on_host::of_files(&mut seen.confs, &look, &mut findings);
+        judge::on_host::of_rights(nginx, user, &seen.confs, &mut findings);
     }
     let needs = needs(&projects, &found);
     let observation = Observation {

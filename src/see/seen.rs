@@ -112,6 +112,8 @@ pub struct SlotSeen {
     pub within: Within,
     /// What nginx calls it.
     pub host: String,
+    /// The port of the host that leads to it, where nginx is there.
+    pub published: Option<u16>,
     /// The image reference in the compose file.
     pub reference: String,
     /// The image that the reference names now.
@@ -185,6 +187,18 @@ impl NginxSeen {
             Router::Container => format!("in the container {}", self.service),
             Router::Host => "on the host".to_owned(),
         }
+    }
+}
+
+impl SlotSeen {
+    /// Where it is asked, which listens on `port`: at this address and port, where it has any.
+    pub fn asked(&self, port: u16, nginx: Option<&Container>) -> Option<(String, u16)> {
+        let container = self.container.as_ref()?;
+        if let Some(published) = self.published {
+            return Some(("127.0.0.1".to_owned(), published));
+        }
+        let beside = nginx.and_then(|nginx| container.address_beside(nginx));
+        Some((beside.or(container.address())?.to_owned(), port))
     }
 }
 

@@ -11,10 +11,16 @@ use std::time::Duration;
 /// How many of a failed container's last lines are shown.
 const LOG_LINES: usize = 20;
 
-/// Asks a new slot at this address for its health path.
+/// Asks a new slot for its health path, from where nginx would: at this address, or where the host has a port that leads to
+/// it, there.
 pub(super) async fn ask(host: &Host, service: &ServicePlan, address: &str) -> Result<Answer> {
-    let name = service.health.host.clone().unwrap_or_else(|| format!("{}:{}", service.to.host, service.port));
-    host.get(address, service.port, &name, &service.health.path, Duration::from_secs(5)).await
+    let ServicePlan { to, health, .. } = service;
+    let (address, port, called) = match to.published {
+        Some(published) => ("127.0.0.1", published, to.host.clone()),
+        None => (address, service.port, format!("{}:{}", to.host, service.port)),
+    };
+    let called = health.host.clone().unwrap_or(called);
+    host.get(address, port, &called, &health.path, Duration::from_secs(5)).await
 }
 
 /// Shows a container's last lines, and keeps them to be said with the failure.

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The format in which plans are written into journals. A new one is due where an older cutover could not undo by it.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// The swap of one host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -194,6 +194,9 @@ pub struct NewSlot {
     pub within: Within,
     /// What nginx calls it.
     pub host: String,
+    /// The port of the host that leads to it, where nginx is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<u16>,
     /// Its container before the swap, if it had one.
     pub before: Option<String>,
     /// A stopped container of this very version, to be started again instead of a new one.
@@ -319,6 +322,11 @@ impl ServicePlan {
     /// The words that name its slot, for people: the upstream that they stand in, else where they stand.
     pub fn route(&self) -> String {
         if self.upstream.is_empty() { self.words.clone() } else { format!("upstream {}", self.upstream) }
+    }
+
+    /// Where the new slot is asked, for people.
+    pub fn door(&self) -> String {
+        self.to.published.map_or_else(|| format!("port {}", self.port), |_| self.to.host.clone())
     }
 
     /// The port that the old slot listens on.

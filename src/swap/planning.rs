@@ -186,6 +186,7 @@ impl ServiceSeen {
                 slot: to.service.clone(),
                 within: to.within.clone(),
                 host: to.host.clone(),
+                published: to.published,
                 before,
                 kept,
                 running,

@@ -2,6 +2,8 @@
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 pub mod fault;
+pub mod host;
+pub mod serves;
 pub mod watch;
 
 pub mod layout;

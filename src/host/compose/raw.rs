@@ -1,6 +1,6 @@
 //! The YAML of `compose config`, in all shapes that compose v2 and 1.29 print.
 
-use super::{Condition, Need};
+use super::{Binding, Condition, Need};
 use crate::secret::Secret;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -96,7 +96,7 @@ enum Scalar {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Port {
-    Long { target: Scalar, protocol: Option<String>, published: Option<Scalar> },
+    Long { target: Scalar, protocol: Option<String>, published: Option<Scalar>, host_ip: Option<String> },
     Short(Scalar),
 }
 
@@ -171,7 +171,7 @@ impl From<Service> for super::Service {
             given_files: Vec::new(),
             environment: raw.environment.map(Environment::into_map).unwrap_or_default(),
             published: raw.ports.iter().filter_map(Port::published).collect(),
-            bindings: raw.ports.iter().filter_map(|port| Some((port.published()?, port.target()?))).collect(),
+            bindings: raw.ports.iter().filter_map(Port::binding).collect(),
             builds: raw.build.is_some(),
             profiles: raw.profiles,
         }
@@ -224,6 +224,19 @@ impl Port {
             }
             Port::Short(_) => None,
         }
+    }
+
+    /// Where the host reaches it at 127.0.0.1.
+    fn binding(&self) -> Option<Binding> {
+        let address = match self {
+            Port::Long { host_ip, .. } => host_ip.as_deref().unwrap_or_default(),
+            Port::Short(Scalar::Text(text)) => {
+                text.rsplit_once(':').and_then(|(rest, _)| rest.rsplit_once(':')).map_or("", |(address, _)| address)
+            }
+            Port::Short(_) => "",
+        };
+        let (published, target) = (self.published()?, self.target()?);
+        matches!(address, "" | "0.0.0.0" | "127.0.0.1" | "::" | "[::]").then_some(Binding { published, target })
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Target {
     pub places: Vec<Place>,
     /// Where the name stands, with its port where that stands behind it; `None`: it is put together of several words.
     pub span: Option<Span>,
+    /// Where the port stands, if that is one word of its own, such as the value of a variable.
+    pub port_span: Option<Span>,
     /// The name comes from a variable, so that nginx looks it up at each request.
     pub variable: bool,
 }
@@ -110,8 +112,9 @@ fn target(traced: &Traced, from: usize, end: usize, places: Vec<Place>) -> Optio
     let split = host.rsplit_once(':').and_then(|(name, port)| Some((name, super::edit::port(port)?)));
     let (name, port) = split.map_or((host, None), |(name, port)| (name, Some(port)));
     let span = traced.span(from, end).or_else(|| traced.span(from, from + name.len()));
+    let port_span = port.and_then(|_| traced.span(from + name.len() + 1, end));
     let variable = places.len() > 1;
-    (!name.is_empty()).then(|| Target { name: name.to_owned(), port, places, span, variable })
+    (!name.is_empty()).then(|| Target { name: name.to_owned(), port, places, span, port_span, variable })
 }
 
 /// The name of the variable that the text begins with, and its length there.

@@ -7,8 +7,8 @@ use std::fmt;
 /// Deeper than includes are nested anywhere.
 const DEEPEST: usize = 8;
 
-/// Where nginx looks for a relative path.
-const PREFIX: &str = "/etc/nginx/";
+/// Where nginx looks for a relative path, if not beside its main file.
+const PREFIX: &str = "/etc/nginx";
 
 /// Where a word stands.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,21 +98,23 @@ pub(super) fn expand<'a>(sources: &'a [Source<'a>]) -> Vec<Node<'a>> {
 
 /// The same; `read` gets the paths of all files on the way.
 fn roots<'a>(sources: &'a [Source<'a>], read: &mut BTreeSet<&'a str>) -> Vec<Node<'a>> {
+    let main = sources.iter().find(|source| source.directives.iter().any(|d| d.name() == "http"));
+    let prefix = main.and_then(|main| main.path.strip_suffix("/nginx.conf")).unwrap_or(PREFIX);
+    let all = Whole { sources, prefix };
     let mut included = BTreeSet::new();
     for source in sources {
-        nodes(sources, source, &source.directives, 0, &mut included);
+        all.nodes(source, &source.directives, 0, &mut included);
     }
-    let main = sources.iter().find(|source| source.directives.iter().any(|d| d.name() == "http"));
     let is_root = |source: &&'a Source<'a>| match main {
         Some(main) => std::ptr::eq(*source, main),
         None => !included.contains(source.path) && is_read_by_default(source.path),
     };
-    let mut all = Vec::new();
+    let mut nodes = Vec::new();
     for source in sources.iter().filter(is_root) {
         read.insert(source.path);
-        all.extend(nodes(sources, source, &source.directives, 0, read));
+        nodes.extend(all.nodes(source, &source.directives, 0, read));
     }
-    all
+    nodes
 }
 
 /// The files that a configuration is made of, as far as it can be read: its main file, or what is read by default, with all
@@ -125,38 +127,47 @@ pub(super) fn read<'a>(sources: &'a [Source<'a>]) -> BTreeSet<&'a str> {
 
 /// What the images of nginx, and the packages of distributions, include in their own nginx.conf.
 fn is_read_by_default(path: &str) -> bool {
-    let below = path.strip_prefix(PREFIX).and_then(|rest| rest.strip_prefix("conf.d/"));
+    let below = path.strip_prefix(PREFIX).and_then(|rest| rest.strip_prefix("/conf.d/"));
     let is_deeper = below.is_some_and(|below| below.contains('/'));
     (path.ends_with(".conf") && !is_deeper) || path.contains("/sites-")
 }
 
-fn nodes<'a>(
+/// All files, and where a relative path among them begins.
+struct Whole<'a> {
     sources: &'a [Source<'a>],
-    source: &'a Source<'a>,
-    directives: &'a [Directive],
-    depth: usize,
-    included: &mut BTreeSet<&'a str>,
-) -> Vec<Node<'a>> {
-    let mut all = Vec::new();
-    for directive in directives {
-        if directive.name() == "include" && depth < DEEPEST {
-            let patterns: Vec<String> = directive.args().map(absolute).collect();
-            for each in sources.iter().filter(|each| patterns.iter().any(|pattern| matches(pattern, each.path))) {
-                if !std::ptr::eq(each, source) {
-                    included.insert(each.path);
-                    all.extend(nodes(sources, each, &each.directives, depth + 1, included));
-                }
-            }
-            continue;
-        }
-        let block = directive.block.as_deref().unwrap_or_default();
-        all.push(Node { source, directive, children: nodes(sources, source, block, depth, included) });
-    }
-    all
+    prefix: &'a str,
 }
 
-fn absolute(path: &str) -> String {
-    if path.starts_with('/') { path.to_owned() } else { format!("{PREFIX}{path}") }
+impl<'a> Whole<'a> {
+    fn nodes(
+        &self,
+        source: &'a Source<'a>,
+        directives: &'a [Directive],
+        depth: usize,
+        included: &mut BTreeSet<&'a str>,
+    ) -> Vec<Node<'a>> {
+        let mut all = Vec::new();
+        for directive in directives {
+            if directive.name() == "include" && depth < DEEPEST {
+                let patterns: Vec<String> = directive.args().map(|path| self.absolute(path)).collect();
+                let named = |each: &&'a Source<'a>| patterns.iter().any(|pattern| matches(pattern, each.path));
+                for each in self.sources.iter().filter(named) {
+                    if !std::ptr::eq(each, source) {
+                        included.insert(each.path);
+                        all.extend(self.nodes(each, &each.directives, depth + 1, included));
+                    }
+                }
+                continue;
+            }
+            let block = directive.block.as_deref().unwrap_or_default();
+            all.push(Node { source, directive, children: self.nodes(source, block, depth, included) });
+        }
+        all
+    }
+
+    fn absolute(&self, path: &str) -> String {
+        if path.starts_with('/') { path.to_owned() } else { format!("{}/{path}", self.prefix) }
+    }
 }
 
 /// Whether a pattern of glob(7) with `*` and `?` names a path; neither stands for a slash.

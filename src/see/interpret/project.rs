@@ -1,12 +1,11 @@
 //! What the compose project says of slots and nginx, before nginx's files are read.
 
 use crate::config::Config;
-use crate::host::compose::{Compose, Condition, Project};
+use crate::host::compose::{Binding, Compose, Condition, Project};
 use crate::host::container::{Container, Mount, same_reference};
 use crate::host::nginx::Place as Spot;
 use crate::router::Router;
-use crate::router::words::Called;
-use crate::see::interpret::discover;
+use crate::see::interpret::nginx::{find_nginx, its_own};
 use crate::see::interpret::projects::Projects;
 use crate::see::judge::findings::Findings;
 use crate::see::judge::on_host;
@@ -48,8 +47,8 @@ pub(crate) struct Slot<'a> {
     pub(crate) names: Vec<String>,
     pub(crate) restart: String,
     pub(crate) profiles: Vec<String>,
-    /// Ports of the host, each with the port of the container that it leads to.
-    pub(crate) bindings: Vec<(u16, u16)>,
+    /// Ports of the host that lead to it.
+    pub(crate) bindings: Vec<Binding>,
     pub(crate) container: Option<&'a Container>,
 }
 
@@ -83,8 +82,7 @@ pub(crate) fn find<'a>(
     }
     let (kind, nginx, outside) = find_nginx(config, project, &slots, elsewhere, findings)?;
     let on_host = elsewhere.and_then(|elsewhere| elsewhere.host.as_ref()).filter(|_| kind == Router::Host);
-    let user = survey.user.split(' ').next().unwrap_or("the user");
-    if on_host.is_some_and(|nginx| !on_host::of_nginx(nginx, user, findings)) {
+    if on_host.is_some_and(|nginx| !on_host::of_nginx(nginx, &slots, findings)) {
         return None;
     }
     let nginx_running = match kind {
@@ -94,15 +92,12 @@ pub(crate) fn find<'a>(
     let mounts = match nginx_running {
         Some(container) => {
             let binds = container.mounts.iter().filter(|mount| mount.r#type != "volume");
-            binds.map(|mount| (mount.source.clone(), mount.destination.clone())).collect()
+            binds.map(|mount| (mount.source.clone(), mount.destination.clone())).collect::<Vec<_>>()
         }
         None => project.services.get(&nginx).map(|service| service.binds.clone()).unwrap_or_default(),
     };
-    let mounts = on_host.map(OnHost::directories).unwrap_or(mounts);
-    let mounts = mounts
-        .into_iter()
-        .filter(|(_, to): &(String, String)| on_host.is_some() || to.starts_with("/etc/nginx"))
-        .collect();
+    let inside = |(_, to): &(String, String)| to.starts_with("/etc/nginx");
+    let mounts = on_host.map(its_own).unwrap_or_else(|| mounts.into_iter().filter(inside).collect());
     let keep_prefix = match &config.environment {
         Some(environment) => format!("{project_name}-{environment}"),
         None => project_name.to_owned(),
@@ -167,77 +162,7 @@ impl<'a> Slot<'a> {
     }
 }
 
-/// Where nginx runs, what it is called there, and its container where that is none of the compose project.
-fn find_nginx<'a>(
-    config: &Config,
-    project: &Project,
-    slots: &[[Slot<'_>; 2]],
-    elsewhere: Option<&'a Elsewhere>,
-    findings: &mut Findings,
-) -> Option<(Router, String, Option<&'a Container>)> {
-    let containers = elsewhere.map(|elsewhere| elsewhere.containers.as_slice()).unwrap_or_default();
-    let of = |container: &'a Container| (Router::Container, container.own_name().to_owned(), Some(container));
-    if let Some(stated) = &config.nginx.container {
-        let found = containers.iter().find(|container| container.own_name() == stated.as_str());
-        if found.is_none() {
-            let what = format!("no container {stated} runs on the host");
-            findings.refuse("nginx", what, "start it, or correct `nginx: {container: …}`; a release never starts it");
-        }
-        return found.map(of);
-    }
-    let on_host =
-        elsewhere.and_then(|elsewhere| elsewhere.host.as_ref()).map(|_| (Router::Host, "nginx".to_owned(), None));
-    if config.nginx.on_host {
-        if on_host.is_none() {
-            let what = "no nginx runs on the host itself";
-            findings.refuse(
-                "nginx",
-                what,
-                "start it (sudo systemctl start nginx), or correct `nginx: host` in cutover.yml",
-            );
-        }
-        return on_host;
-    }
-    let why = match discover::nginx(project, config.nginx.service.as_ref().map(|name| name.as_str())) {
-        Ok(nginx) => return Some((Router::Compose, nginx, None)),
-        Err(why) => why,
-    };
-    let running = slots.iter().flatten().filter_map(|slot| slot.container).filter(|container| container.is_running());
-    let running: Vec<&Container> = running.collect();
-    let beside = containers.iter().filter(|nginx| running.iter().any(|slot| slot.address_beside(nginx).is_some()));
-    let beside: Vec<&Container> = beside.collect();
-    match beside.as_slice() {
-        [one] => Some(of(one)),
-        // such a one reaches slots by ports of the host alone
-        [] if on_host.is_some() && slots.iter().flatten().all(|slot| !slot.bindings.is_empty()) => on_host,
-        [] => {
-            let todo = "name nginx's compose service with `nginx: {service: …}` in cutover.yml, or its container, if that is \
-                        none of the project, with `nginx: {container: …}`; one on the host itself is `nginx: host`, and reaches \
-                        slots that publish a port, such as 127.0.0.1:8081";
-            findings.refuse("nginx", why, todo);
-            None
-        }
-        several => {
-            let names: Vec<&str> = several.iter().map(|container| container.own_name()).collect();
-            let what = format!("{why}; several containers on the slots' networks could be nginx: {}", names.join(", "));
-            findings.refuse("nginx", what, "name the one with `nginx: {container: …}` in cutover.yml");
-            None
-        }
-    }
-}
-
 impl Slot<'_> {
-    /// What nginx may call it: by its names in a container, by its ports on the host.
-    pub(crate) fn called(&self, kind: Router) -> Vec<Called> {
-        if kind != Router::Host {
-            return self.names.iter().map(|name| Called::name(name)).collect();
-        }
-        let of = |port: u16| {
-            ["127.0.0.1", "localhost", "[::1]"].map(|host| Called { host: host.to_owned(), port: Some(port) })
-        };
-        self.bindings.iter().flat_map(|(port, _)| of(*port)).collect()
-    }
-
     /// Its container has volumes without a name, which compose hands on to the one that replaces it.
     pub(crate) fn inherits(&self) -> bool {
         self.container.is_some_and(|container| container.mounts.iter().any(Mount::is_anonymous))
@@ -271,7 +196,7 @@ impl Found<'_> {
         images.sort_unstable();
         images.dedup();
         crate::see::read::files::Ask {
-            nginx: self.on_host.map(|_| "host".to_owned()).or(self.nginx_running.map(|container| container.id.clone())),
+            nginx: self.nginx_running.map(|container| container.id.clone()),
             paths: self.mounts.iter().map(|(from, _)| from.clone()).collect(),
             pids: running.map(|container| container.state.pid).collect(),
             images,
@@ -298,19 +223,19 @@ impl Found<'_> {
 
     /// A place in a file for people: as the host has it, from the project's directory where it is in there.
     pub(crate) fn shown(&self, place: &Spot) -> String {
-        format!("{}:{}", self.on_host(&place.file), place.line)
+        format!("{}:{}", self.host_path(&place.file), place.line)
     }
 
     /// The same for a text that has such a place in brackets at its end.
     pub(crate) fn shown_in(&self, text: &str) -> String {
         let parts = text.rsplit_once('(').and_then(|(before, place)| Some((before, place.rsplit_once(':')?)));
         match parts {
-            Some((before, (file, line))) => format!("{before}({}:{line}", self.on_host(file)),
+            Some((before, (file, line))) => format!("{before}({}:{line}", self.host_path(file)),
             None => text.to_owned(),
         }
     }
 
-    fn on_host(&self, file: &str) -> String {
+    fn host_path(&self, file: &str) -> String {
         let of = |(from, to): &(String, String)| {
             let rest = file.strip_prefix(to.trim_end_matches('/'))?;
             let whole = rest.is_empty() || rest.starts_with('/');
@@ -320,11 +245,11 @@ impl Found<'_> {
         host.strip_prefix(&format!("{}/", self.directory)).map_or(host.clone(), str::to_owned)
     }
 
-    /// Where the container has a file of the host.
+    /// Where nginx has a file of the host, and whether that is mounted alone.
     pub(crate) fn inside(&self, path: &str) -> Option<(String, bool)> {
         self.mounts.iter().find_map(|(from, to)| {
             if path == from {
-                return Some((to.clone(), true));
+                return Some((to.clone(), self.on_host.is_none()));
             }
             let rest = path.strip_prefix(from.trim_end_matches('/'))?.strip_prefix('/')?;
             Some((format!("{}/{rest}", to.trim_end_matches('/')), false))

@@ -5,13 +5,14 @@ use crate::host::container::{Container, Image};
 use crate::host::nginx::{Guards, Probe, Routes};
 use crate::release::build::version_of;
 use crate::router::Router;
-use crate::router::words::{Named, Pair, SlotWord, Words};
+use crate::router::words::{Called, Named, Pair, SlotWord, Words};
 use crate::see::interpret::evidence::Live;
 use crate::see::interpret::evidence::Looked;
 use crate::see::interpret::places::{Files, Source};
-use crate::see::interpret::ports::Asked;
+use crate::see::interpret::ports::{Asked, Wrong};
 use crate::see::interpret::project::{Found, Slot};
 use crate::see::interpret::projects::Projects;
+use crate::see::interpret::published::{self, Doors, called};
 use crate::see::judge;
 use crate::see::judge::findings::Findings;
 use crate::see::read::files::Look;
@@ -77,27 +78,24 @@ impl Parts<'_, '_> {
         findings: &mut Findings,
     ) -> Option<(ServiceSeen, Vec<(String, Source)>)> {
         let names = slots.each_ref().map(|slot| slot.service.as_str());
-        let pair = Pair::new(slots.each_ref().map(|slot| slot.called(self.found.kind)), names);
+        let doors = self.doors(slots);
+        let pair = Pair::new(doors.as_ref().map_or_else(|| named(slots), |doors| called(doors)), names);
         let words = Words::of(&self.routes, &pair);
         let judging =
             judge::words::Judging { found: self.found, look: self.look, routes: &self.routes, service, names };
         let in_conf = judging.of_words(&words, &pair, findings)?;
         let about = judge::words::about(service, &words);
-        let ports = if self.found.kind == Router::Host {
-            slots.each_ref().map(|slot| slot.bindings.first().map_or(0, |(_, target)| *target))
-        } else {
-            let beside = self.beside(&words, files, slots, in_conf);
-            let written = slots.each_ref().map(|slot| self.projects.service(&slot.within));
-            let asked = Asked { settings: service, names, written, in_conf, beside };
-            asked.ports(&words).map_err(|(what, todo)| findings.refuse(&about, what, todo)).ok()?
+        let door = doors.and_then(|doors| published::named(&doors, &words));
+        let ports = match door {
+            Some(door) => of_doors(service, names, door),
+            None => {
+                let beside = self.beside(&words, files, slots, in_conf);
+                let written = slots.each_ref().map(|slot| self.projects.service(&slot.within));
+                Asked { settings: service, names, written, in_conf, beside }.ports(&words)
+            }
         };
-        let text = |word: &SlotWord| match &word.names {
-            Named::Upstream(names) => names.clone(),
-            Named::Host(kind) => [0, 1].map(|slot| {
-                let own = pair.called[slot].get(*kind).and_then(|called| called.port).unwrap_or(ports[slot]);
-                pair.written(slot, *kind, word.has_port.then_some(own))
-            }),
-        };
+        let ports = ports.map_err(|(what, todo)| findings.refuse(&about, what, todo)).ok()?;
+        let text = |word: &SlotWord| [0, 1].map(|slot| pair.text(slot, word, ports[slot]));
         let read = match files.add(number, &words.moving, &pair, text) {
             Ok(read) => read,
             Err(why) => {
@@ -106,17 +104,18 @@ impl Parts<'_, '_> {
             }
         };
         let mut seen = self.seen(service, slots, &words, in_conf);
-        if self.found.kind == Router::Host {
-            for (slot, called) in seen.slots.iter_mut().zip(&pair.called) {
-                slot.host = called
-                    .first()
-                    .map(|own| format!("{}:{}", own.host, own.port.unwrap_or_default()))
-                    .unwrap_or_default();
-            }
+        for (slot, door) in seen.slots.iter_mut().zip(door.iter().flatten()) {
+            (slot.host, slot.published) = (published::shown(*door), Some(door.published));
         }
         seen.ports = ports;
         seen.candidates = self.candidates(&words);
         Some((seen, read))
+    }
+
+    /// The ports of the host that lead to the slots, where nginx is there.
+    fn doors(&self, slots: &[Slot<'_>; 2]) -> Option<Vec<Doors>> {
+        (self.found.kind == Router::Host)
+            .then(|| published::doors(slots.each_ref().map(|slot| slot.bindings.as_slice())))
     }
 
     /// The port by which an unread file beside those of the words names the other slot.
@@ -188,6 +187,7 @@ impl Parts<'_, '_> {
             service: slot.service.clone(),
             within: slot.within.clone(),
             host: slot.names.get(kind).unwrap_or(&slot.service).clone(),
+            published: None,
             reference: slot.reference.clone(),
             reference_image: tagged.map(|image| image.id.clone()),
             container: slot.container.cloned(),
@@ -221,6 +221,26 @@ impl Parts<'_, '_> {
         all.insert(0, probe);
         all
     }
+}
+
+/// What nginx in a container may call the slots.
+fn named(slots: &[Slot<'_>; 2]) -> [Vec<Called>; 2] {
+    slots.each_ref().map(|slot| slot.names.iter().map(|name| Called::name(name)).collect())
+}
+
+/// The ports that slots behind these doors listen on.
+fn of_doors(service: &ServiceSettings, names: [&str; 2], doors: Doors) -> Result<[u16; 2], Wrong> {
+    for (name, door) in names.iter().zip(doors) {
+        if let Some(stated) = service.port.as_ref().and_then(|port| port.of(name)).filter(|port| *port != door.target) {
+            let what = format!(
+                "`port: {stated}` in cutover.yml, but by the compose file {} leads to port {} of {name}",
+                published::shown(door),
+                door.target
+            );
+            return Err((what, "leave `port` out, or let both say the same".to_owned()));
+        }
+    }
+    Ok(doors.map(|door| door.target))
 }
 
 /// A request that nothing is known of.

@@ -51,8 +51,15 @@ pub(crate) fn of_stated(
     let stated = if conf.starts_with('/') { conf.clone() } else { format!("{}/{conf}", found.directory) };
     let stated = stated.replace("/./", "/");
     if !look.files.iter().chain(&look.links).any(|(path, _)| *path == stated) {
-        let todo = "correct `nginx: {conf: …}` in cutover.yml, or mount the file into nginx";
-        findings.refuse("conf", format!("{stated} is not among the files mounted into nginx"), todo);
+        let (place, todo) = if look.on_host {
+            (
+                "that nginx on the host reads",
+                "correct `nginx: {conf: …}` in cutover.yml, or include the file in nginx.conf",
+            )
+        } else {
+            ("mounted into nginx", "correct `nginx: {conf: …}` in cutover.yml, or mount the file into nginx")
+        };
+        findings.refuse("conf", format!("{stated} is not among the files {place}"), todo);
         return None;
     }
     let real = found.behind(&stated, look);

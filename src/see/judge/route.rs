@@ -109,8 +109,11 @@ fn of_answers(seen: &Observation, service: &ServiceSeen, findings: &mut Findings
              address up before it changed",
             service.word
         );
-        let nginx = seen.nginx.running.as_ref().map_or("nginx", Container::own_name);
-        findings.refuse(&about, what, format!("have it load its file: docker exec {nginx} nginx -s reload"));
+        let reload = match &seen.nginx.running {
+            Some(nginx) => format!("docker exec {} nginx -s reload", nginx.own_name()),
+            None => "sudo nginx -s reload".to_owned(),
+        };
+        findings.refuse(&about, what, format!("have it load its file: {reload}"));
     } else if let (Evidence::Clients | Evidence::Workers, Some(refused)) =
         (service.looked.evidence, &service.looked.refused)
     {

@@ -3,7 +3,7 @@
 use super::findings::Findings;
 use crate::config::ServiceSettings;
 use crate::host::nginx::{Place, Routes};
-use crate::router::words::{Pair, SlotWord, Words};
+use crate::router::words::{Called, Pair, SlotWord, Words};
 use crate::see::interpret::places::Unplaced;
 use crate::see::interpret::project::Found;
 use crate::see::read::files::Look;
@@ -41,7 +41,7 @@ impl Judging<'_, '_> {
             return None;
         };
         if words.moving.iter().any(|word| word.slot != first.slot) {
-            self.of_both(words, findings);
+            self.of_both(words, pair, findings);
             return None;
         }
         Some(first.slot)
@@ -83,20 +83,41 @@ impl Judging<'_, '_> {
         let about = format!("conf, service {}", self.service.name);
         if let Some((path, inside)) = self.unread(pair) {
             let what = format!("nginx does not read {inside}, which is {path} on the host and names a slot");
-            findings.refuse("conf", what, "include it in nginx.conf, or name the right file with `nginx: {conf: …}`");
+            let todo = match path.replace("/sites-available/", "/sites-enabled/") {
+                link if link != path => format!("link it: sudo ln -s {path} {link}"),
+                _ => "include it in nginx.conf, or name the right file with `nginx: {conf: …}`".to_owned(),
+            };
+            findings.refuse("conf", what, todo);
             return;
         }
         let names: Vec<&str> = self.routes.upstreams.iter().map(|(upstream, _)| upstream.name.as_str()).collect();
-        let hosts: Vec<&str> = pair.called.iter().flatten().map(|called| called.host.as_str()).collect();
+        let mut hosts: Vec<String> = pair.called.iter().flatten().map(|called| called.host.clone()).collect();
+        if self.found.on_host.is_some() {
+            let first =
+                |called: &Vec<Called>| called.first().map(|own| format!("{}:{}", own.host, own.port.unwrap_or(80)));
+            hosts = pair.called.iter().filter_map(first).collect();
+        }
         let mut what = format!("no upstream has a server {}, and no location passes there", hosts.join(" or "));
         what += &if self.routes.passes.is_empty() && names.is_empty() && self.look.files.is_empty() {
-            "; no configuration file is mounted into nginx".to_owned()
+            match self.found.on_host {
+                Some(nginx) => format!("; no file of {} can be read", nginx.directory()),
+                None => "; no configuration file is mounted into nginx".to_owned(),
+            }
         } else if names.is_empty() {
             "; there is no upstream at all".to_owned()
         } else {
             format!("; there are {}", names.join(", "))
         };
-        let todo = "the upstream must have one `server` line that names a slot, such as `server blue:3001;`";
+        let example = match self.found.on_host {
+            Some(_) => hosts.first().map_or("127.0.0.1:8081", String::as_str),
+            None => "blue:3001",
+        };
+        let mut todo =
+            format!("the upstream must have one `server` line that names a slot, such as `server {example};`");
+        let published = self.found.slots.iter().flatten().all(|slot| !slot.bindings.is_empty());
+        if published && self.found.on_host.is_none() {
+            todo += "; if it is nginx on the host itself that serves: `nginx: host`";
+        }
         findings.refuse(about, what, todo);
     }
 
@@ -114,15 +135,15 @@ impl Judging<'_, '_> {
     }
 
     /// Some name one slot and some the other one.
-    fn of_both(&self, words: &Words, findings: &mut Findings) {
+    fn of_both(&self, words: &Words, pair: &Pair, findings: &mut Findings) {
         let about = about(self.service, words);
         let of_upstream = words.moving[0].upstream.is_some()
             && words.moving.iter().all(|word| word.upstream == words.moving[0].upstream);
         let spare: Vec<&SlotWord> = words.moving.iter().filter(|word| word.spare).collect();
         let todo = match spare.first() {
             Some(word) => format!(
-                "delete the line `server {}…;` at {}; cutover changes the name in the other one at each release",
-                self.names[word.slot],
+                "delete the line `server {};` at {}; cutover changes the name in the other one at each release",
+                self.written(word, pair),
                 self.found.shown(&word.place)
             ),
             None => "let it name one slot only; cutover changes the name at each release".to_owned(),
@@ -144,6 +165,14 @@ impl Judging<'_, '_> {
                 what += &format!("; {users}");
             }
             findings.refuse(about, what, "let all of them name the slot that serves; a release changes all at once");
+        }
+    }
+
+    /// How a word names its slot.
+    fn written(&self, word: &SlotWord, pair: &Pair) -> String {
+        match self.found.on_host {
+            Some(_) => pair.text(word.slot, word, word.port),
+            None => format!("{}…", self.names[word.slot]),
         }
     }
 
@@ -186,6 +215,11 @@ impl Judging<'_, '_> {
 
     /// A file that nginx reads and the host does not have.
     fn of_absent(&self, inside: &str, findings: &mut Findings) {
+        if self.found.on_host.is_some() {
+            let what = format!("{inside} names the slot, and the login can't read it");
+            findings.refuse("conf", what, format!("let it be read: sudo chmod a+r {inside}"));
+            return;
+        }
         let name = inside.rsplit('/').next().unwrap_or(inside);
         let template = format!("/etc/nginx/templates/{name}.template");
         let is_it = |(path, _): &&(String, String)| self.found.inside(path).is_some_and(|(own, _)| own == template);

@@ -15,8 +15,8 @@ pub(crate) async fn ask_slot(
     nginx: Option<&Container>,
 ) -> Option<Result<Answer>> {
     let (port, slot) = (service.ports[slot], &service.slots[slot]);
-    let container = slot.container.as_ref()?;
-    let address = nginx.and_then(|nginx| container.address_beside(nginx)).or(container.address())?;
-    let asked = service.health.host.clone().unwrap_or(format!("{}:{}", slot.host, port));
-    Some(host.get(address, port, &asked, &service.health.path, Duration::from_secs(5)).await)
+    let (address, port) = slot.asked(port, nginx)?;
+    let called = if slot.published.is_some() { slot.host.clone() } else { format!("{}:{port}", slot.host) };
+    let called = service.health.host.clone().unwrap_or(called);
+    Some(host.get(&address, port, &called, &service.health.path, Duration::from_secs(5)).await)
 }

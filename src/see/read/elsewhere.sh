@@ -9,30 +9,33 @@ fi
 [ -z "$ids" ] || say containers 0 "$(docker inspect $ids 2>/dev/null)"
 [ -z "$wanted" ] || exit 0
 PATH=$PATH:/usr/local/nginx/sbin:/usr/local/sbin:/usr/sbin:/sbin
-# its master: a process of the host's own, and of no container (proc_pid_status(5), NSpid)
-for each in /proc/[0-9]*; do
-  title=''
-  { IFS= read -r title < "$each/cmdline"; } 2>/dev/null
-  case $title in 'nginx: master process '*) ;; *) continue ;; esac
-  # shellcheck disable=SC2046 # numbers
-  set -- $(sed -n 's/^NSpid://p' "$each/status" 2>/dev/null)
-  [ $# -le 1 ] || continue
-  say master 0 "${each#/proc/} ${title#nginx: master process }"
-  program=${title#nginx: master process }; program=${program%% *}
-  case $program in /*) ;; *) program=$(command -v nginx 2>/dev/null) ;; esac
-  say program 0 "$program"
-  say host-version 0 "$("$program" -v 2>&1)"
-  # as this user where that can read all; else with the rights that sudo gives without asking
-  if dump=$(timeout 30 "$program" -T 2>/dev/null); then
-    say host-dump 0 "$dump"
-  elif dump=$(timeout 30 sudo -n "$program" -T 2>/dev/null); then
-    say sudo 0 sudo
-    say host-dump 0 "$dump"
-  elif sudo -n -l "$program" -T >/dev/null 2>&1; then
-    say sudo 0 sudo
-    say host-dump 1 "$(timeout 30 sudo -n "$program" -t 2>&1)"
-  else
-    say host-closed 1 "$(timeout 30 "$program" -t 2>&1 | tail -n 3)"
-  fi
-  break
+its_master host:
+[ -n "$master" ] || exit 0
+title=$(tr '\000' ' ' < "/proc/$master/cmdline")
+title=${title#nginx: master process }
+program=${title%% *}
+case $program in /*) ;; *) program=$(command -v nginx 2>/dev/null) ;; esac
+say master 0 "$master $title"
+say program 0 "$program"
+say tee 0 "$(command -v tee)"
+say host-version 0 "$("$program" -v 2>&1)"
+
+# ask WORD…: nginx, as this user where that may signal it, else with the rights that sudo gives without asking
+if [ "$(id -u)" = 0 ] || [ -O "/proc/$master" ]; then
+  ask() { timeout 30 "$program" "$@"; }
+else
+  ask() { timeout 30 sudo -n "$program" "$@"; }
+  if command -v sudo >/dev/null 2>&1; then say sudo 0 "$(timeout 30 sudo -n -l 2>/dev/null)"; else say sudo 1 ''; fi
+fi
+dump=$(ask -T 2>/dev/null) || { say host-dump 1 "$(ask -t 2>&1)"; exit 0; }
+say host-dump 0 "$dump"
+
+# what it reads elsewhere than below its own directory, links followed, and what lies beside that under an ending like it
+main=$(printf '%s\n' "$dump" | sed -n 's/^# configuration file \(.*\):$/\1/p' | head -n 1)
+below() { case $1 in "${main%/*}"/*) return 0 ;; esac; return 1; }
+printf '%s\n' "$dump" | sed -n 's/^# configuration file \(.*\):$/\1/p' | head -n 500 | while read -r file; do
+  real=$(readlink -f "$file" 2>/dev/null) && [ -f "$real" ] || continue
+  below "$file" || say outside 0 "$file"
+  below "$real" && continue
+  for each in "$real" "${real%/*}"/*."${real##*.}"; do [ ! -f "$each" ] || say outside 0 "$each"; done
 done

@@ -52,8 +52,8 @@ pub struct Look {
 pub struct Nginx {
     /// The id of its container.
     pub container: String,
-    version: Option<semver::Version>,
-    files: Vec<(String, String)>,
+    pub(super) version: Option<semver::Version>,
+    pub(super) files: Vec<(String, String)>,
 }
 
 impl Nginx {
@@ -85,7 +85,6 @@ pub async fn look(host: &Host, mut ask: Ask, known: Option<Nginx>) -> Result<Loo
     let since = Instant::now();
     let mut look = read(&host.run(&script).await?)?;
     look.since = Some(since);
-    look.on_host = known.as_ref().is_some_and(|known| known.container == "host");
     if let Some(known) = known {
         (look.nginx_version, look.dump) = (known.version, Some(Ok(known.files)));
     }

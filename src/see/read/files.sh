@@ -19,6 +19,7 @@ path() {
       file "$each"
     done
   elif [ -f "$1" ]; then
+    [ -w "${1%/*}" ] && say writable 0 "${1%/*}"
     file "$1"
   else
     say absent 0 "$1"

@@ -4,5 +4,6 @@ pub mod answers;
 pub mod elsewhere;
 pub mod files;
 pub mod projects;
+pub mod sudo;
 pub mod survey;
 pub mod traffic;

@@ -147,9 +147,11 @@ impl Proof<'_> {
             if after[0].counts.is_none() {
                 return Ok(Reached::All(format!("nginx's workers are new and answer {status}")));
             }
-            let others = self.swap.plan.nginx.kind == Router::Host;
-            let new = if others { Received { ended: 0, fresh: 0, open: 0, ..after[0] } } else { after[0] };
-            reached = got_all(&new, before[0], requests as u64, round as u64);
+            reached = match self.swap.plan.nginx.kind {
+                // from the host others ask the slot too, as the health check did
+                Router::Host => Received { ended: 0, fresh: 0, ..after[0] }.got(before[0], requests as u64, false),
+                _ => got_all(&after[0], before[0], requests as u64, round as u64),
+            };
             let touched = after[1].is_touched(before[1]) || after[1].hears(before[1]);
             if reached && !touched {
                 let all = if requests == 1 { "it".to_owned() } else { format!("all {requests}") };

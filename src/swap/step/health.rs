@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use tokio::time::MissedTickBehavior;
 
 pub(super) fn explain(plan: &Plan) -> String {
-    plan.each(|s| format!("until {} answers GET {} on port {}", s.to.slot, s.health.path, s.port))
+    plan.each(|s| format!("until {} answers GET {} on {}", s.to.slot, s.health.path, s.door()))
 }
 
 pub(super) async fn run(swap: &HostSwap<'_>, cancel: &Cancel) -> Result<String> {
@@ -54,8 +54,8 @@ async fn wait(swap: &HostSwap<'_>, service: &ServiceSwap<'_>, cancel: &Cancel) -
         },
         end = ended(swap, container) => end?,
         () = awake::sleep(patience) => format!(
-            "{slot} is not healthy after {} s: asked {} times for GET {} on port {}; at last {}",
-            health.timeout.as_secs_f64(), asked.times, health.path, service.port, asked.last
+            "{slot} is not healthy after {} s: asked {} times for GET {} on {}; at last {}",
+            health.timeout.as_secs_f64(), asked.times, health.path, service.door(), asked.last
         ),
         signal = cancel.wait() => bail!("stopped by {}", signal.name()),
     };
