@@ -1,14 +1,15 @@
-//! From one service to two slots: what `init` writes and prints is followed word by word on a server where one service
-//! serves.
+//! From one service to two slots: docs/start-one-service.md, and what `init` writes and prints, is followed word by word on a server
+//! where one service serves.
 #![allow(clippy::print_stdout, missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 
 use common::watch::until;
-use common::{Ran, access, cutover, run};
+use common::{Ran, access, cutover, root, run};
 use lab::load::{Class, get_version};
 use lab::{Instance, Kind, Lab, Load, Mix, build_app};
 use std::path::Path;
+use std::time::Instant;
 use tempfile::TempDir;
 
 const DIRECTORY: &str = "/home/deploy/app";
@@ -57,9 +58,13 @@ impl Server {
         run(cutover().current_dir(self.dir.path()).args(words).envs(access(&self.instance)))
     }
 
+    /// By the page's own command.
     fn init(&self) -> Ran {
-        let host = self.instance.destination();
-        self.cutover(&["init", "--host", &host, "--directory", DIRECTORY, "--action", "a/b@v1"]).expect(0)
+        let page = std::fs::read_to_string(root().join("docs/start-one-service.md")).unwrap();
+        let command = page.lines().find(|line| line.starts_with("cutover init ")).unwrap();
+        let command = command.replace("deploy@203.0.113.10", &self.instance.destination());
+        let words = command.split(' ').skip(1).chain(["--action", "a/b@v1"]);
+        self.cutover(&words.collect::<Vec<_>>()).expect(0)
     }
 
     /// Does what `init` printed, from a step on up to another: commands, copies and changed lines.
@@ -133,7 +138,9 @@ fn one_service_behind_nginx_becomes_two_slots_and_no_request_is_lost() {
     let check = |words: &[&str]| server.cutover(words);
     let ran = server.init();
     let load = server.load();
+    let began = Instant::now();
     server.follow(&ran.stdout, 1..=5);
+    println!("from one service to two slots: {:.1} s", began.elapsed().as_secs_f64());
     let report = load.stop_blocking().unwrap();
     assert_eq!(report.failed, 0, "{report}");
     check(&["check"]).expect(0).says("slots app-blue, app-green").says("on app-blue:3001");
