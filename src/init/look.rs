@@ -56,6 +56,11 @@ pub fn look(root: &Path) -> ProjectFound {
             compose(root, file, &mut found);
         }
     }
+    for file in &files {
+        if found.compose.is_none() {
+            without_nginx(root, file, &mut found);
+        }
+    }
     if let (None, Some(file)) = (&found.compose, files.first()) {
         let text = fs::read_to_string(root.join(file)).unwrap_or_default();
         found.one = Project::parse(&text).ok().and_then(|project| one::find(&project, file, None));
@@ -122,6 +127,23 @@ fn compose(root: &Path, file: &Path, found: &mut ProjectFound) {
             one.look_at(file, &fs::read_to_string(root.join(file)).unwrap_or_default());
         }
         found.one = Some(one);
+    }
+}
+
+/// Takes the file if two services of it are slots all the same: nginx is on the host, or another project's.
+fn without_nginx(root: &Path, file: &Path, found: &mut ProjectFound) {
+    let Ok(project) = Project::parse(&fs::read_to_string(root.join(file)).unwrap_or_default()) else { return };
+    let mut own = ProjectFound::default();
+    pairs(root, &project, &mut own);
+    own.pairs.retain(|pair| {
+        let [one, two] = &pair.slots;
+        let publishes = |name: &String| !project.services[name].bindings.is_empty();
+        one_colour(one) == one_colour(two) || (publishes(one) && publishes(two))
+    });
+    if !own.pairs.is_empty() {
+        (found.compose, found.pairs) = (Some(file.to_owned()), own.pairs);
+        let remark = format!("{} has no nginx; cutover looks for it on the host and in its containers", file.display());
+        found.remarks.push(remark);
     }
 }
 
@@ -290,6 +312,24 @@ mod tests {
         assert_eq!(pairs_of("  api-blue: {image: blue-image}\n  api-green: {image: green-image}\n"), [own]);
         let worker = pairs_of("  api-blue: {image: a/b}\n  api-green: {image: a/b}\n  worker: {image: a/b}\n");
         assert_eq!(worker[0].slots, ["api-green", "api-blue"]);
+    }
+
+    #[test]
+    fn slots_are_found_where_nginx_is_elsewhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let found = |services: &str| {
+            fs::write(dir.path().join("compose.yml"), format!("services:\n{services}")).unwrap();
+            look(dir.path())
+        };
+        let slot = |name: &str, port: &str| format!("  {name}: {{image: a/b, ports: ['127.0.0.1:{port}:80']}}\n");
+        let slots =
+            found(&format!("{}{}  db: {{image: postgres}}\n", slot("app_green", "8082"), slot("app_blue", "8081")));
+        let pair = Pair { slots: ["app_blue".into(), "app_green".into()], upstream: None, image: "a/b".into() };
+        assert_eq!((slots.pairs.as_slice(), slots.one), ([pair].as_slice(), None));
+        assert!(slots.remarks[0].starts_with("compose.yml has no nginx;"), "{:?}", slots.remarks);
+        assert_eq!(found(&(slot("one", "81") + &slot("two", "82"))).pairs.len(), 1);
+        let worker = found("  app: {image: a/b, build: .}\n  worker: {image: a/b}\n");
+        assert_eq!((worker.pairs.len(), worker.one.map(|one| one.service).as_deref()), (0, Some("app")));
     }
 
     #[test]
