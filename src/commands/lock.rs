@@ -127,6 +127,8 @@ impl Run {
         };
         match Lock::ask(host, Wish { state: &state, holder, wait, again }, waiting, step).await? {
             Asked::Held(lock) => {
+                // once the host is surveyed, its slot and nginx are asked at once
+                host.session.ready_for_two();
                 let mut locks = self.locks.lock();
                 locks.retain(|known| known.host != lock.host);
                 locks.push(lock);

@@ -53,6 +53,7 @@ fn on_host(swap: &HostSwap<'_>) -> HostReleased {
         drained: swap.drained.as_ref().map(|drained| drained.text.clone()).unwrap_or_default(),
         seconds: swap.seconds.clone(),
         round_trips: swap.host.session.round_trips(),
+        round_trips_to_live: swap.trips_to_live,
         steps: swap.begun.iter().map(|step| step.name()).collect(),
     }
 }

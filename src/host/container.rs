@@ -296,6 +296,12 @@ impl Image {
         self.repo_tags.iter().flatten().any(|tag| short(tag) == reference)
     }
 
+    /// This names it: its id, a tag, or a digest of a registry's.
+    pub fn is_called(&self, name: &str) -> bool {
+        let has = |digest: &str| self.repo_digests.iter().flatten().any(|known| known.ends_with(digest));
+        self.id == name || self.is_tagged(name) || name.find('@').is_some_and(|at| has(&name[at..]))
+    }
+
     /// Its digest in the repository `name`.
     pub fn digest_in(&self, name: &str) -> Option<&str> {
         let name = short(name);

@@ -64,11 +64,11 @@ impl Docker {
     /// An API client whose connections are channels of this SSH connection. Nothing is sent yet.
     ///
     /// `engine` is the server's version ("20.10.24"): engines from 25 on speak API 1.44, older ones 1.41. `stdio` is the line
-    /// that runs `docker system dial-stdio`.
-    pub fn over(session: Arc<Session>, engine: &str, stdio: String) -> Result<Docker> {
+    /// that runs `docker system dial-stdio`. `aside`: nobody waits for its answers, so they count as no round trips.
+    pub fn over(session: Arc<Session>, engine: &str, stdio: String, aside: bool) -> Result<Docker> {
         let major: usize = engine.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0);
         let version = bollard::ClientVersion { major_version: 1, minor_version: if major >= 25 { 44 } else { 41 } };
-        let client = Client::builder(TokioExecutor::new()).build(DialStdio(session, stdio));
+        let client = Client::builder(TokioExecutor::new()).build(DialStdio { session, line: stdio, aside });
         let transport = move |request| {
             let answer = client.request(request);
             async move { answer.await.map_err(bollard::errors::Error::from) }
@@ -194,7 +194,12 @@ fn note(layers: &mut HashMap<String, (u64, u64)>, info: &CreateImageInfo) -> boo
 
 /// Opens a channel to the host's engine for each connection that the HTTP client wants.
 #[derive(Clone)]
-struct DialStdio(Arc<Session>, String);
+struct DialStdio {
+    session: Arc<Session>,
+    line: String,
+    /// Nobody waits for what comes over it.
+    aside: bool,
+}
 
 type Dialing = Pin<Box<dyn Future<Output = io::Result<Channel>> + Send>>;
 
@@ -208,9 +213,10 @@ impl tower_service::Service<Uri> for DialStdio {
     }
 
     fn call(&mut self, _: Uri) -> Dialing {
-        let (session, stdio) = (Arc::clone(&self.0), self.1.clone());
+        let DialStdio { session, line, aside } = self.clone();
         Box::pin(async move {
-            let stream = session.stdio(&stdio).await.map_err(io::Error::other)?;
+            let stream = if aside { session.stdio_aside(&line).await } else { session.stdio(&line).await };
+            let stream = stream.map_err(io::Error::other)?;
             Ok(Channel(TokioIo::new(Box::pin(Answers::over(stream)))))
         })
     }

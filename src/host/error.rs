@@ -82,6 +82,14 @@ pub(crate) fn kind(error: &anyhow::Error) -> Kind<'_> {
     error.downcast_ref().map_or(Kind::Other, Kind::Overtaken)
 }
 
+/// The exit status that a script ended with, where that is the error.
+pub(crate) fn status(error: &anyhow::Error) -> Option<u32> {
+    match error.downcast_ref::<OnHost>()?.cause {
+        Cause::Ended { status, .. } => Some(status),
+        _ => None,
+    }
+}
+
 /// What an error says where its host is named already.
 pub(crate) struct Unnamed<'a>(pub(crate) &'a anyhow::Error);
 

@@ -1,5 +1,6 @@
 //! One SSH connection to one host, and what is said over it.
 
+mod chain;
 pub mod compose;
 pub mod container;
 pub mod docker;
@@ -17,9 +18,10 @@ use crate::report::text::inert;
 use crate::report::{Event, Reporter};
 use crate::secret::Secret;
 use anyhow::{Result, anyhow, bail};
+pub use chain::Chain;
 use docker::Docker;
 use error::{Cause, OnHost};
-pub(crate) use error::{Kind, Unnamed, kind, on_host};
+pub(crate) use error::{Kind, Unnamed, kind, on_host, status};
 use http::{Answer, Ask};
 use script::Script;
 use ssh::{ExecError, ForwardError, Limits, Lines, Session};
@@ -79,10 +81,19 @@ impl Host {
         if let Some(docker) = self.docker.get() {
             return Ok(docker);
         }
+        let docker = self.docker_over(engine, false)?;
+        Ok(self.docker.get_or_init(|| docker))
+    }
+
+    /// The same, to be told by of what nobody waits for.
+    pub fn docker_aside(&self, engine: &str) -> Result<Docker> {
+        self.docker_over(engine, true)
+    }
+
+    fn docker_over(&self, engine: &str, aside: bool) -> Result<Docker> {
         let environment = self.environment.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let stdio = ssh::Command::new("env").args(environment).args(["docker", "system", "dial-stdio"]).line()?;
-        let docker = Docker::over(Arc::clone(&self.session), engine, stdio)?;
-        Ok(self.docker.get_or_init(|| docker))
+        Docker::over(Arc::clone(&self.session), engine, stdio, aside)
     }
 
     /// Runs a script to its end and gives what it printed. An exit status other than 0 is an error that says why the
@@ -150,6 +161,16 @@ impl Host {
     pub async fn get(&self, address: &str, port: u16, host: &str, path: &str, limit: Duration) -> Result<Answer> {
         let ask = Ask { host: host.to_owned(), path: path.to_owned(), ..Ask::default() };
         self.ask(address, port, &ask, limit).await
+    }
+
+    /// The same with a program of the host, which takes one round trip; from here where that brings no answer in time.
+    pub async fn get_there(&self, address: &str, port: u16, host: &str, path: &str, limit: Duration) -> Result<Answer> {
+        let (ask, began) = (Ask { host: host.to_owned(), path: path.to_owned(), ..Ask::default() }, Instant::now());
+        match self.ask_on_host(address, port, &ask, limit).await {
+            Err(_) if began.elapsed() < limit => self.ask(address, port, &ask, limit).await,
+            Err(_) => bail!("no answer within {:.1} s", limit.as_secs_f64()),
+            answer => answer,
+        }
     }
 
     /// The same with more to it. The certificate is not looked at: the SSH connection already says whose host it is.

@@ -21,6 +21,7 @@ fn released() -> JobReport {
         drained: String::new(),
         seconds: [("pull", 1.5)].into(),
         round_trips: 9,
+        round_trips_to_live: 7,
         steps: vec!["pull"],
     };
     let hosts = vec![host("web-1", "green"), host("web-2", "blue")];

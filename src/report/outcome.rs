@@ -430,8 +430,10 @@ pub struct HostReleased {
     pub drained: String,
     /// Step → seconds.
     pub seconds: BTreeMap<&'static str, f64>,
-    /// Commands that were sent and waited for.
+    /// How often the network was waited for, there and back, one after the other.
     pub round_trips: u32,
+    /// The same until every host was live.
+    pub round_trips_to_live: u32,
     /// The steps in the order in which they were begun.
     #[serde(skip)]
     pub steps: Vec<&'static str>,

@@ -44,8 +44,8 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
     host.find_docker_by(&[]);
     let (_, state) = state_paths(config);
     let nginx = config.nginx.service.as_ref().map_or("nginx", |name| name.as_str());
-    let mut survey = survey(host, &config.directory, &scope, &state, nginx).await?;
-    let nginx = survey.nginx.take();
+    let mut survey = survey(host, &config.directory, &scope, &state, nginx, wanted).await?;
+    let (nginx, ahead) = (survey.nginx.take(), survey.ahead.take());
     if survey.directory.is_some() && !judge::host::of_host(&survey, config, &mut findings) {
         return Ok((None, findings));
     }
@@ -85,7 +85,7 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
     judge::compose::of_unset(&projects, found.as_ref(), config, &mut findings);
     let Some(found) = found else { return Ok((None, findings)) };
     judge::compose::of_slots(&found, &projects, &mut findings);
-    let mut look = look(host, found.look(wanted), nginx).await?;
+    let mut look = look(host, found.look(wanted), nginx, ahead).await?;
     if let Some(nginx) = found.on_host {
         nginx.tell(&mut look);
     }

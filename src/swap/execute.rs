@@ -56,6 +56,9 @@ pub async fn execute(
     keep: impl FnOnce() -> bool,
 ) -> Result<Done, Unreleased> {
     let mut live = Instant::now();
+    if let [swap] = swaps {
+        swap.alone = true;
+    }
     for phase in [Phase::Bring, Phase::Prepare, Phase::Switch, Phase::Watch] {
         // without a command of the release, a host need not wait for the others' images
         let has_command = swaps.iter().any(|swap| swap.plan.hook.is_some());
@@ -81,19 +84,19 @@ pub async fn execute(
         }
         if phase == Phase::Switch {
             live = Instant::now();
+            swaps.iter_mut().for_each(|swap| swap.trips_to_live = swap.host.session.round_trips());
         }
     }
     if let Some(swap) = swaps.first() {
         swap.host.reporter.phase(Phase::Finish.title());
     }
     let drained = confirm_and_drain(swaps, limit, cancel).await?;
-    let ended = parallel::all(limit, swaps.iter().map(HostSwap::ended)).await;
+    // a host that is alone looks in the command that stops its old slot
+    let asked = swaps.iter().filter(|swap| !swap.alone);
+    let ended = parallel::all(limit, asked.map(HostSwap::ended)).await;
     let ended: Vec<Reason> = ended.into_iter().flatten().collect();
     if !ended.is_empty() {
-        // every old slot still runs, and only the old slots do
-        let reason = by_host(&ended).join("\n");
-        let left = undo::all(swaps, &reason, cancel.raised().is_some()).await?;
-        return Err(Failure { causes: ended, left, signal: None }.into());
+        return Err(no_longer(swaps, ended, cancel).await?.into());
     }
     let retired = swaps.iter_mut().zip(drained).map(async |(swap, drained)| {
         drained?;
@@ -101,11 +104,22 @@ pub async fn execute(
     });
     let retired = parallel::all(limit, retired).await;
     let untidy = failures(swaps, retired)?;
+    let ended: Vec<Reason> = swaps.iter_mut().filter_map(|swap| swap.gone.take()).collect();
+    if !ended.is_empty() {
+        return Err(no_longer(swaps, ended, cancel).await?.into());
+    }
     for Reason { host, why } in &untidy {
         let text = format!("the new version is live, but tidying up failed: {why}\nthe next run will try again");
         swaps.iter().take(1).for_each(|swap| swap.host.reporter.note(Level::Warning, host, text.clone()));
     }
     Ok(Done { live, tidy: untidy.is_empty() })
+}
+
+/// A new slot ended although it was confirmed. Every old slot still runs, and only the old slots do: back to these.
+async fn no_longer(swaps: &mut [HostSwap<'_>], ended: Vec<Reason>, cancel: &Cancel) -> Result<Failure, Overtaken> {
+    let reason = by_host(&ended).join("\n");
+    let left = undo::all(swaps, &reason, cancel.raised().is_some()).await?;
+    Ok(Failure { causes: ended, left, signal: None })
 }
 
 /// What is to be called live is so on every host's disk, under its lock: recovery goes by that. A command of the project's

@@ -11,16 +11,21 @@ use std::time::Duration;
 /// How many of a failed container's last lines are shown.
 const LOG_LINES: usize = 20;
 
+/// Where the host's own ports are asked.
+pub(super) const LOOPBACK: &str = "127.0.0.1";
+
 /// Asks a new slot for its health path, from where nginx would: at this address, or where the host has a port that leads to
 /// it, there.
 pub(super) async fn ask(host: &Host, service: &ServicePlan, address: &str) -> Result<Answer> {
-    let ServicePlan { to, health, .. } = service;
-    let (address, port, called) = match to.published {
-        Some(published) => ("127.0.0.1", published, to.host.clone()),
-        None => (address, service.port, format!("{}:{}", to.host, service.port)),
-    };
-    let called = health.host.clone().unwrap_or(called);
-    host.get(address, port, &called, &health.path, Duration::from_secs(5)).await
+    let (address, port) = service.to.published.map_or((address, service.port), |published| (LOOPBACK, published));
+    host.get(address, port, &host_header(service), &service.health.path, Duration::from_secs(5)).await
+}
+
+/// The Host header of its health check.
+pub(super) fn host_header(service: &ServicePlan) -> String {
+    let ServicePlan { to, health, port, .. } = service;
+    let called = || if to.published.is_some() { to.host.clone() } else { format!("{}:{port}", to.host) };
+    health.host.clone().unwrap_or_else(called)
 }
 
 /// Shows a container's last lines, and keeps them to be said with the failure.

@@ -10,7 +10,7 @@ use crate::host::container::Container;
 use crate::host::docker::Login;
 use crate::host::lock::Holder;
 use crate::host::script::{CORE, Fence, SAY, Script};
-use crate::host::{Host, Unnamed};
+use crate::host::{Chain, Host, Unnamed, status};
 use crate::report::stop::Reason;
 use crate::report::text::one_line;
 use crate::see::read::traffic::{Counts, Place};
@@ -54,12 +54,20 @@ pub struct HostSwap<'a> {
     pub hurried: bool,
     /// Whether the new slots still run; `None` where another run started them.
     pub watch: Option<Watch>,
+    /// The only host of its release: it waits for no other.
+    pub alone: bool,
+    /// A new slot that ended before the old one was to be stopped.
+    pub gone: Option<Reason>,
+    /// What runs on behind the step that was asked for, in the same command.
+    pub ahead: Option<Chain<'a>>,
     /// nginx, as it was last seen.
     pub nginx: Nginx,
     /// Steps begun so far.
     pub begun: Vec<Step>,
     /// Step → seconds.
     pub seconds: BTreeMap<&'static str, f64>,
+    /// Round trips of the connection until every host was live.
+    pub trips_to_live: u32,
     /// What was drained.
     pub drained: Option<Drained>,
     /// An old slot was left running, since nginx still sends requests there: in these words.
@@ -129,9 +137,13 @@ impl<'a> HostSwap<'a> {
             env_given: Given::default(),
             hurried: false,
             watch: None,
+            ahead: None,
+            alone: false,
+            gone: None,
             nginx,
             begun: Vec::new(),
             seconds: BTreeMap::new(),
+            trips_to_live: 0,
             drained: None,
             still_used: None,
             said: Mutex::default(),
@@ -237,7 +249,7 @@ impl HostSwap<'_> {
 impl HostSwap<'_> {
     /// Watches them from now on.
     pub(super) fn watch(&mut self) -> Result<()> {
-        let docker = self.host.docker(&self.plan.engine)?.clone();
+        let docker = self.host.docker_aside(&self.plan.engine)?;
         let slots = self.services.iter().filter_map(|each| Some((each.started.as_ref()?, each.plan.to.slot.as_str())));
         self.watch = Some(watch::watch(docker, &slots.collect::<Vec<_>>())?);
         Ok(())
@@ -254,25 +266,27 @@ impl HostSwap<'_> {
         }
     }
 
-    /// The new slot that ended since it was started, if one certainly did: the old one must not be stopped then. The host
-    /// is asked, since what a watch has to say may still be on its way.
+    /// Sees on the host that the new slots still run: the old ones must not be stopped where one has ended. The host is asked,
+    /// since what a watch has to say may still be on its way.
+    pub(super) fn runs(&self) -> Script {
+        let started = self.services.iter().filter_map(|service| service.started.as_ref());
+        let words = started.flat_map(|container| [container.id.clone(), container.restart_count.to_string()]);
+        Script::new("to see that the new slot runs", include_str!("step/runs.sh")).args(words)
+    }
+
+    /// The new slot that ended since it was started, if one certainly did.
     pub(super) async fn ended(&self) -> Option<Reason> {
-        const RUNS: &str = "docker inspect -f '{{.Id}} {{.RestartCount}} {{.State.Status}}' \"$@\"";
-        let started = || self.services.iter().filter_map(|service| service.started.as_ref());
-        let ids = started().map(|container| &container.id);
-        let output = self.host.run(&Script::new("to see that the new slot runs", RUNS).args(ids)).await.ok()?;
-        let output = String::from_utf8_lossy(&output).into_owned();
-        for service in &self.services {
-            let Some(new) = &service.started else { continue };
-            let line = output.lines().find_map(|line| line.strip_prefix(&new.id))?;
-            let (restarts, status) = line.trim_start().split_once(' ')?;
-            let crashed = restarts.parse::<i64>().ok()? > new.restart_count;
-            if crashed || !matches!(status, "running" | "restarting" | "paused") {
-                let text = format!("{} ended after it was confirmed", service.plan.to.slot);
-                return Some(Reason::new(&self.host.name, text));
-            }
-        }
-        None
+        let error = self.host.run(&self.runs()).await.err()?;
+        self.which_ended(&error)
+    }
+
+    /// Which one [`HostSwap::runs`] says has ended.
+    pub(super) fn which_ended(&self, error: &anyhow::Error) -> Option<Reason> {
+        const ENDED: u32 = 3;
+        let text = format!("{error:#}");
+        let is_it = |service: &&ServiceSwap<'_>| service.started.as_ref().is_some_and(|new| text.contains(&new.id));
+        let service = self.services.iter().find(is_it).filter(|_| status(error) == Some(ENDED))?;
+        Some(Reason::new(&self.host.name, format!("{} ended after it was confirmed", service.plan.to.slot)))
     }
 }
 

@@ -83,6 +83,13 @@ impl Lanes {
         }
     }
 
+    /// A session on the first connection, where sshd is not known to have no room there.
+    pub(super) async fn open_here(&self) -> Result<(OpenChannel, Wait), ExecError> {
+        let lane = self.from(0).into_iter().next().filter(|lane| lane.room.load(Ordering::Relaxed) == usize::MAX);
+        let lane = lane.ok_or(ExecError::Disconnected)?;
+        lane.open_once(&self.trips).await.map_err(|_| ExecError::Disconnected)
+    }
+
     fn from(&self, at: usize) -> Vec<Arc<Lane>> {
         lock(&self.all).iter().skip(at).cloned().collect()
     }

@@ -58,6 +58,12 @@ impl OpenChannel {
         channel
     }
 
+    /// The same, with round trips that count for nobody.
+    pub(super) fn uncounted(mut self) -> Self {
+        self.exchange = Arc::new(Exchange::new(Trips::default()));
+        self
+    }
+
     /// The next message; after the channel's end always `None`. Dropping the future loses nothing.
     ///
     /// What a login shell printed before a command began is left out.
@@ -103,12 +109,19 @@ pub(super) struct Pool {
     lanes: Arc<Lanes>,
     permits: Arc<Semaphore>,
     spare: Mutex<Option<JoinHandle<Opened>>>,
+    /// One more, for two commands at once.
+    second: Mutex<Option<JoinHandle<Opened>>>,
 }
 
 impl Pool {
     pub(super) fn new(handle: Arc<Handle<Client>>, connect: Connect, trips: Trips) -> Self {
         let lanes = Arc::new(Lanes::new(handle, connect, trips));
-        let pool = Self { lanes, permits: Arc::new(Semaphore::new(AT_ONCE)), spare: Mutex::default() };
+        let pool = Self {
+            lanes,
+            permits: Arc::new(Semaphore::new(AT_ONCE)),
+            spare: Mutex::default(),
+            second: Mutex::default(),
+        };
         pool.open_ahead();
         pool
     }
@@ -168,10 +181,23 @@ impl Pool {
 
     /// The channel that was opened ahead, if there is one and the server has not closed it since.
     async fn take_spare(&self) -> Option<OpenChannel> {
-        let opening = lock(&self.spare).take()?;
+        let ready = lock(&self.second).take_if(|second| second.is_finished());
+        let opening = ready.or_else(|| lock(&self.spare).take())?;
+        let is_there = opening.is_finished();
         let (mut channel, wait) = opening.await.ok()?.ok()?;
-        wait.end();
+        if !is_there {
+            wait.end();
+        }
         channel.next().now_or_never().is_none().then_some(channel)
+    }
+
+    /// Opens one more channel ahead, where two commands are to begin at once and there is room on this connection.
+    pub(super) fn ready_for_two(&self) {
+        let mut second = lock(&self.second);
+        if second.is_none() {
+            let lanes = Arc::clone(&self.lanes);
+            *second = Some(tokio::spawn(async move { lanes.open_here().await }));
+        }
     }
 
     /// Where there is no room for it, on a further connection: so one session is always left for putting back.

@@ -82,6 +82,11 @@ impl Session {
         Ok(stream::child(self.inner.pool.start(command).await?))
     }
 
+    /// Two commands are to begin at once: the channels for both are opened ahead, where there is room.
+    pub fn ready_for_two(&self) {
+        self.inner.pool.ready_for_two();
+    }
+
     /// Starts a command whose stdin and stdout are a connection, such as `docker system dial-stdio`. It holds one of the
     /// eight sessions until dropped.
     ///
@@ -89,6 +94,14 @@ impl Session {
     /// [`ExecError`], if there is no session for it. That the command fails is an error of reading the stream.
     pub async fn stdio(&self, command: &str) -> Result<SshStream, ExecError> {
         Ok(stream::stdio(self.inner.pool.start(command).await?))
+    }
+
+    /// The same for what nobody waits for: it counts as no round trip.
+    ///
+    /// # Errors
+    /// As [`Session::stdio`].
+    pub async fn stdio_aside(&self, command: &str) -> Result<SshStream, ExecError> {
+        Ok(stream::stdio(self.inner.pool.start(command).await?.uncounted()))
     }
 
     /// Starts a command with a terminal of this kind (`TERM`) and size.

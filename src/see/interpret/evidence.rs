@@ -1,7 +1,7 @@
 //! Which slot serves, and how that can be seen. What works while looking is what is demanded after a switch.
 
 use crate::host::nginx::Probe;
-use crate::see::read::traffic::{Counts, Question, Received, ask_directly};
+use crate::see::read::traffic::{Counts, Question, Received, Through, ask_directly};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
@@ -122,15 +122,14 @@ impl Looking<'_> {
         let requests = if probe.guards.one_every.is_some() || probe.guards.closed { 1 } else { REQUESTS };
         // another run may have asked a moment ago
         tokio::time::sleep(probe.guards.one_every.unwrap_or_default()).await;
-        let answers = self.question.send(probe, requests).await;
-        let Ok(received) = self.question.received(self.since.elapsed()).await else { return (None, looked.received) };
+        let through = self.question.through(probe, requests, self.since.elapsed()).await;
+        let Ok(Through { statuses: answers, received }) = through else { return (None, looked.received) };
         let slot = tell(&received, &self.before, requests as u64, probe.guards.closed);
         looked.both |= [0, 1].iter().all(|slot| received[*slot].is_used(self.before[*slot]));
         self.before = received.map(|slot| slot.counts);
         self.since = Instant::now();
         let why = match (answers, slot) {
-            (Err(error), _) => {
-                let why = format!("{error:#}");
+            (Err(why), _) => {
                 if probe.weight() == 0 && why.starts_with("no answer within") {
                     looked.unreached.get_or_insert_with(|| why.clone());
                 }

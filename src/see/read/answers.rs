@@ -18,5 +18,5 @@ pub(crate) async fn ask_slot(
     let (address, port) = slot.asked(port, nginx)?;
     let called = if slot.published.is_some() { slot.host.clone() } else { format!("{}:{port}", slot.host) };
     let called = service.health.host.clone().unwrap_or(called);
-    Some(host.get(&address, port, &called, &service.health.path, Duration::from_secs(5)).await)
+    Some(host.get_there(&address, port, &called, &service.health.path, Duration::from_secs(5)).await)
 }

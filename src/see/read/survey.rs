@@ -5,10 +5,12 @@ use crate::host::compose::{self, Compose, Project, Scope, Unset};
 use crate::host::container::Container;
 use crate::host::freeze::Frozen;
 use crate::host::script::{SAY, Script, sections};
-use crate::see::read::files::Nginx;
+use crate::router::TRAFFIC;
+use crate::see::read::files::{Ahead, LOOKING, Nginx};
 use crate::swap::history::{self, Record};
 use crate::swap::journal::Journal;
 use anyhow::Result;
+use std::time::Instant;
 
 /// Free space where the engine keeps images.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +36,8 @@ pub struct Survey {
     pub engine: Option<Result<String, String>>,
     /// What nginx says of itself, where its container was guessed.
     pub nginx: Option<Nginx>,
+    /// What was looked at with that.
+    pub ahead: Option<Ahead>,
     /// What `docker` is, where it is not Docker's own: "podman" or "snap".
     pub kind: Option<String>,
     /// Variables without which `docker` isn't found or finds no engine, each with its value.
@@ -72,14 +76,23 @@ pub struct Survey {
 pub(crate) const PROJECT: &str = include_str!("project.sh");
 
 /// Surveys a host. `directory` is the project's, `scope` what is stated of it, `state` that of cutover in it, `nginx` a compose
-/// service.
-pub async fn survey(host: &Host, directory: &str, scope: &Scope, state: &str, nginx: &str) -> Result<Survey> {
+/// service, `wanted` images that a release would use.
+pub async fn survey(
+    host: &Host,
+    directory: &str,
+    scope: &Scope,
+    state: &str,
+    nginx: &str,
+    wanted: &[String],
+) -> Result<Survey> {
     let script = Script::new("to see what is on the host", include_str!("survey.sh"));
-    let script = script.with(&[SAY, PROJECT]).scope(scope).args([directory, state, nginx]);
-    read(&host.run(&script).await?)
+    let script =
+        script.with(&[SAY, PROJECT, TRAFFIC, LOOKING]).scope(scope).args([directory, state, nginx]).args(wanted);
+    let began = Instant::now();
+    read(&host.run(&script).await?, began)
 }
 
-fn read(output: &[u8]) -> Result<Survey> {
+fn read(output: &[u8], began: Instant) -> Result<Survey> {
     let mut survey = Survey::default();
     let (mut version, mut nginx, mut warned, mut from) = (String::new(), String::new(), String::new(), 1);
     for section in sections(output)? {
@@ -94,6 +107,7 @@ fn read(output: &[u8]) -> Result<Survey> {
             "engine" => survey.engine = Some(answer.map(|_| version.clone())),
             "nginx" => nginx = text,
             "nginx-dump" => survey.nginx = Some(Nginx::read(std::mem::take(&mut nginx), &text)),
+            "next" => survey.ahead = Some(Ahead::read(&crate::text::to_bytes(&text), began)?),
             "compose-v2" => survey.compose = Some((Compose::V2, project(answer))),
             "compose-v1" => survey.compose = Some((Compose::V1, project(answer))),
             "compose-whole" => survey.whole = project(answer).ok(),
@@ -199,7 +213,7 @@ mod tests {
     #[test]
     fn a_host_without_anything_is_told_apart() {
         let output = b"@directory 1 2\n/x\n@user 0 10\nme me sudo\n@engine 1 17\npermission denied\n@compose-none 1 0\n\n@missing 0 6\n flock\n";
-        let survey = read(output).expect("reads");
+        let survey = read(output, Instant::now()).expect("reads");
         assert_eq!(survey.directory, None);
         assert_eq!(survey.engine, Some(Err("permission denied".into())));
         assert!(survey.compose.is_none());

@@ -1,6 +1,7 @@
 # What is on the host: engine, compose project, containers, disk, history, and what nginx says of itself where its
-# container can be guessed. Words: project directory, state directory, nginx's compose service.
-dir=$1 state=$2 service=$3
+# container can be guessed: then also what is asked for next. Words: project directory, state directory, nginx's compose
+# service, and images that a release would use.
+dir=$1 state=$2 service=$3; shift 3
 say user 0 "$(id -un) $(id -Gn)"
 cd "$dir" 2>/dev/null || { say directory 1 "$dir"; exit 0; }
 say directory 0 "$(pwd -P)"
@@ -39,6 +40,26 @@ case "$program $real" in
   */podman*) say kind 0 podman ;;
   *) [ -z "$program" ] || [ "$(head -c 2 "$real" 2>/dev/null)" != '#!' ] || ! grep -q podman "$real" 2>/dev/null || say kind 0 podman ;;
 esac
+# next IMAGE…: the files that are mounted into nginx, what runs in this directory has received, and images: these, and those of
+# its containers and of its history; and first, what of each was looked at
+next() {
+  here=$(printf '%s\n' "$all" | dir=$(pwd -P) awk 'substr($0, index($0, " /") + 1) == ENVIRON["dir"] { print $1 }')
+  # shellcheck disable=SC2086 # ids are hexadecimal
+  facts=$(docker inspect -f '{{.Id}} {{.State.Pid}} {{.Image}} {{.Config.Image}}{{range .Mounts}}
+{{if ne .Type "volume"}}{{.Destination}}|{{.Source}}{{end}}{{end}}' $here 2>/dev/null)
+  paths=$(printf '%s\n' "$facts" | awk -v of="$nginx" '/^[0-9a-f]+ [0-9]+ / { is = $1 == of; next } is && /^\/etc\/nginx/ { sub(/^[^|]*[|]/, ""); print }')
+  pids=$(printf '%s\n' "$facts" | awk '/^[0-9a-f]+ [0-9]+ / && $2 > 0 { print $2 }')
+  images=$({
+    for image in "$@"; do printf '%s\n' "$image"; done
+    printf '%s\n' "$facts" | awk '/^[0-9a-f]+ [0-9]+ / { print $3; print $4 }'
+    tail -n 200 "$state/history.jsonl" 2>/dev/null | grep -o '"image":"sha256:[0-9a-f]*"' | cut -d '"' -f 4
+  } | sort -u)
+  say of-paths 0 "$paths"; say of-pids 0 "$pids"; say of-images 0 "$images"
+  each "$paths" path
+  each "$pids" slot
+  # shellcheck disable=SC2046 # references and ids
+  [ -z "$images" ] || say images 0 "$(docker image inspect $(printf '%s ' $images) 2>/dev/null)"
+}
 # Two chains of about the same length at the same time; the second prints nothing before the first is done.
 # `docker version` and not `docker info`, which starts every plugin of the command line and takes 0.2 s.
 { say version 0 "$(docker version --format '{{.Server.Version}}' 2>/dev/null)"; read_compose; } &
@@ -52,10 +73,11 @@ nginx=$(printf '%s\n' "$all" | service=$service dir=$(pwd -P) awk \
   '$2 == "running" && $3 == ENVIRON["service"] && substr($0, index($0, " /") + 1) == ENVIRON["dir"] { print $1; exit }')
 # the files on stdout alone: docker exec mixes the two streams as it likes
 [ -z "$nginx" ] || dump=$(timeout 30 docker exec "$nginx" sh -c 'nginx -v 2>&1 && exec nginx -T 2>/dev/null' 2>/dev/null) || nginx=''
+[ -z "$nginx" ] || next=$(next "$@")
 wait
 say engine $status "$([ $status -eq 0 ] || printf '%s' "$all")"
 [ -z "$ids" ] || say containers 0 "$containers"
-[ -z "$nginx" ] || { say nginx 0 "$nginx"; say nginx-dump 0 "$dump"; }
+[ -z "$nginx" ] || { say nginx 0 "$nginx"; say nginx-dump 0 "$dump"; say next 0 "$next"; }
 if [ $status -eq 0 ]; then
   root=$(printf '%s\n' "${containers:-}" | sed -n 's|.*"ResolvConfPath": "\(/.*\)/containers/.*|\1|p' | head -n 1)
   [ -d "${root:=/var/lib/docker}" ] || root=/

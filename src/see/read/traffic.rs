@@ -3,16 +3,17 @@
 
 use crate::host::Host;
 use crate::host::container::Container;
-use crate::host::http::{Answer, Ask};
+use crate::host::http::{Answer, Ask, USER_AGENT};
 use crate::host::nginx::Probe;
 use crate::host::script::Script;
+use crate::report::text::one_line;
 use crate::router::NGINX;
 use crate::router::TRAFFIC;
 use anyhow::{Result, bail};
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// More segments than a connection with one short request and its answer brings.
 const SEGMENTS_OF_OTHERS: u64 = 12;
@@ -140,11 +141,89 @@ impl Question<'_> {
         let script = Script::new("to see which slot receives requests", include_str!("received.sh"))
             .with(&[TRAFFIC])
             .args([self.nginx.as_nginx(), centiseconds])
-            .args(self.slots.iter().zip(self.ports).filter_map(|(slot, port)| Some(slot.as_ref()?.as_slot(port, ""))));
-        let output = String::from_utf8_lossy(&self.host.run(&script).await?).into_owned();
-        let of =
-            |slot: &Option<Place>| slot.as_ref().and_then(|slot| of_process(&output, slot.pid)).unwrap_or_default();
-        Ok(self.slots.each_ref().map(of))
+            .args(self.as_words());
+        Ok(self.read(&String::from_utf8_lossy(&self.host.run(&script).await?)))
+    }
+}
+
+/// How many requests go through nginx.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Requests {
+    /// So many.
+    Exactly(usize),
+    /// Two for each worker that nginx has then, four to sixteen.
+    ByWorkers,
+}
+
+/// What came of requests through nginx.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Through {
+    /// The statuses, or why there is not one for each request.
+    pub statuses: Result<Vec<u16>, String>,
+    /// What the slots have received then.
+    pub received: [Received; 2],
+}
+
+impl Question<'_> {
+    /// Sends requests at once, each over a connection of its own, and sees what the slots have received then, and how much of
+    /// it within this time: by one command on the host, else (it may have nothing to ask with) from here.
+    pub async fn through(&self, probe: &Probe, requests: usize, within: Duration) -> Result<Through> {
+        let began = Instant::now();
+        let script = self.script(probe, Requests::Exactly(requests), "", within)?;
+        match self.answered(&self.host.run(&script).await?) {
+            Some(through) => Ok(through),
+            None => {
+                let statuses = self.send(probe, requests).await.map_err(|error| format!("{error:#}"));
+                Ok(Through { statuses, received: self.received(within + began.elapsed()).await? })
+            }
+        }
+    }
+
+    /// The script for that. `container` is nginx's, where its workers are to be counted.
+    pub fn script(&self, probe: &Probe, requests: Requests, container: &str, within: Duration) -> Result<Script> {
+        let Some(address) = self.nginx.asked() else { bail!("nginx's container has no address") };
+        let ask = request(self.host, probe);
+        let headers = ask.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect::<String>();
+        let requests = match requests {
+            Requests::Exactly(number) => number.to_string(),
+            Requests::ByWorkers => "workers".to_owned(),
+        };
+        Ok(Script::new("to see where requests through nginx go", include_str!("through.sh"))
+            .with(&[NGINX, TRAFFIC])
+            .set("scheme", if ask.tls { "https" } else { "http" })
+            .set("address", address)
+            .set("port", probe.port.to_string())
+            .set("host", &ask.host)
+            .set("path", &ask.path)
+            .set("mark", if probe.guards.cached { "mark" } else { "" })
+            .set("agent", USER_AGENT)
+            .set("requests", requests)
+            .set("nginx", container)
+            .set("at", self.nginx.as_nginx())
+            .set("last", within.as_millis().div_ceil(10).to_string())
+            .args(self.as_words())
+            .stdin(headers))
+    }
+
+    /// What that script printed; `None` where the host has nothing to ask with.
+    pub fn answered(&self, output: &[u8]) -> Option<Through> {
+        let output = String::from_utf8_lossy(output).into_owned();
+        if output.lines().next() == Some("none") {
+            return None;
+        }
+        let failed = output.lines().find_map(|line| line.strip_prefix("failed "));
+        let statuses = output.lines().filter_map(|line| line.strip_prefix("answered ")?.parse().ok()).collect();
+        let statuses = failed.map_or(Ok(statuses), |why| Err(one_line(why, 200)));
+        Some(Through { statuses, received: self.read(&output) })
+    }
+
+    fn as_words(&self) -> impl Iterator<Item = String> {
+        self.slots.iter().zip(self.ports).filter_map(|(slot, port)| Some(slot.as_ref()?.as_slot(port, "")))
+    }
+
+    fn read(&self, output: &str) -> [Received; 2] {
+        let of = |slot: &Option<Place>| slot.as_ref().and_then(|slot| of_process(output, slot.pid)).unwrap_or_default();
+        self.slots.each_ref().map(of)
     }
 }
 

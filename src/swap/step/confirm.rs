@@ -1,13 +1,16 @@
 //! Proof that the new version is live, of the kind that worked before the switch.
 
+use crate::host::Chain;
 use crate::host::nginx::Probe;
+use crate::host::script::Script;
 use crate::router::{NGINX, Router};
 use crate::see::interpret::evidence::{Evidence, FURTHEST_APART};
-use crate::see::read::traffic::{self, Counts, Place, Question, Received, resolve};
+use crate::see::read::traffic::{self, Counts, Place, Question, Received, Requests, resolve};
 use crate::swap::plan::{OldSlot, Plan};
 use crate::swap::run::{HostSwap, ServiceSwap};
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use futures_util::future::try_join_all;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// How often requests are sent before it counts as failed.
@@ -34,18 +37,54 @@ pub(super) fn explain(plan: &Plan) -> String {
 
 /// Sees every service's new slot receive what nginx is asked for. nginx's old workers are known to be leaving already. A new
 /// slot that has ended meanwhile is known at once: nobody answers at its address, and nginx waits for seconds.
-pub(super) async fn run(swap: &HostSwap<'_>) -> Result<String> {
-    let each = swap.services.iter().map(async |service| Proof { swap, service }.find().await);
+pub(super) async fn run(swap: &mut HostSwap<'_>) -> Result<String> {
+    let ahead = swap.ahead.take();
+    let (swap, ended) = (&*swap, swap.end_of_any());
     tokio::select! {
-        all = try_join_all(each) => Ok(all?.join(", ")),
-        end = swap.end_of_any() => bail!(end.text),
+        all = prove(swap, ahead) => Ok(all?.join(", ")),
+        end = ended => bail!(end.text),
     }
+}
+
+/// Every service's proof. What follows the reload in the same command is the first round of those that it asked for.
+async fn prove(swap: &HostSwap<'_>, ahead: Option<Chain<'_>>) -> Result<Vec<String>> {
+    let mut first = BTreeMap::new();
+    if let Some(mut chain) = ahead {
+        for service in asked_ahead(swap) {
+            // what could not be asked there is asked from here
+            let Ok(output) = chain.next().await else { break };
+            first.insert(&service.plan.name, output);
+        }
+    }
+    let each = swap.services.iter().map(|service| Proof { swap, service, first: first.remove(&service.plan.name) });
+    try_join_all(each.collect::<Vec<_>>().into_iter().map(async |proof| proof.find().await)).await
+}
+
+/// The services for which nginx can be asked in the command that reloads it.
+fn asked_ahead<'b>(swap: &'b HostSwap<'_>) -> impl Iterator<Item = &'b ServiceSwap<'b>> {
+    swap.services.iter().filter(|service| {
+        let evidence = service.plan.evidence;
+        let by_probe = matches!(evidence, Evidence::Probe | Evidence::Other | Evidence::Untried);
+        by_probe && service.plan.probe.as_ref().is_some_and(|probe| probe.guards.one_every.is_none())
+    })
+}
+
+/// Scripts that ask nginx for these services, to run once it has reloaded.
+pub(super) fn ahead(swap: &HostSwap<'_>) -> Result<Vec<Script>> {
+    let nginx = swap.nginx.container.as_deref().unwrap_or_default();
+    let script = |service: &ServiceSwap<'_>| {
+        let probe = service.plan.probe.as_ref().context("no request is known")?;
+        Proof { swap, service, first: None }.question()?.script(probe, Requests::ByWorkers, nginx, ALL)
+    };
+    asked_ahead(swap).map(script).collect()
 }
 
 /// The proof for one service.
 struct Proof<'a> {
     swap: &'a HostSwap<'a>,
     service: &'a ServiceSwap<'a>,
+    /// What came of a first round of requests, which went out as soon as nginx had reloaded.
+    first: Option<Vec<u8>>,
 }
 
 impl Proof<'_> {
@@ -136,14 +175,18 @@ impl Proof<'_> {
         let (mut reached, mut status) = (false, 0);
         for round in 1..=ROUNDS {
             tokio::time::sleep(spaced.unwrap_or_default().min(FURTHEST_APART)).await;
-            let asked = question.send(probe, requests).await;
-            let statuses = asked.map_err(|error| error.context("nginx can't be asked"))?;
+            let first = self.first.as_ref().filter(|_| round == 1).and_then(|output| question.answered(output));
+            let asked = match first.filter(|first| first.statuses.as_ref().is_ok_and(|all| all.len() == requests)) {
+                Some(first) => first,
+                None => question.through(probe, requests, ALL).await?,
+            };
+            let statuses = asked.statuses.map_err(|why| anyhow!("nginx can't be asked: {why}"))?;
             let unreached = statuses.iter().copied().find(|status| matches!(status, 502..=504));
             status = unreached.or(statuses.first().copied()).unwrap_or_default();
             if unreached.is_some() && spaced.is_none() {
                 bail!("nginx answers {status} for {}{}", probe.host, probe.path);
             }
-            let after = question.received(ALL).await?;
+            let after = asked.received;
             if after[0].counts.is_none() {
                 return Ok(Reached::All(format!("nginx's workers are new and answer {status}")));
             }

@@ -3,6 +3,7 @@
 use crate::host::script::{Script, Section, sections};
 use crate::swap::history::{self, Outcome, Record, ServiceRecord};
 use crate::swap::run::{HostSwap, ServiceSwap};
+use crate::swap::story::Step;
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
@@ -11,18 +12,32 @@ pub(super) fn explain() -> String {
     "write the release into the host's history".to_owned()
 }
 
-pub(super) async fn run(swap: &HostSwap<'_>) -> Result<String> {
+pub(super) async fn run(swap: &mut HostSwap<'_>) -> Result<String> {
+    let output = match swap.ahead.take() {
+        Some(mut chain) => chain.next().await?,
+        None => swap.host.run(&history(swap)).await?,
+    };
+    // the tag of a pull goes as well, and takes no image with it
+    let is_kept = |section: &Section| section.text.contains(":cutover-");
+    let pruned = sections(&output)?.iter().filter(|section| is_kept(section)).count();
+    Ok(if pruned == 0 { String::new() } else { format!("{pruned} old images removed") })
+}
+
+/// The script that writes the history behind the one that stops the old slot, in the same command.
+pub(super) fn ahead(swap: &mut HostSwap<'_>) -> Script {
+    // the host puts in how long that took
+    swap.seconds.insert(Step::Retire.name(), 0.0);
+    history(swap)
+}
+
+fn history(swap: &HostSwap<'_>) -> Script {
     let plan = swap.plan;
-    let script = script(swap, "to write the history")
+    script(swap, "to write the history")
         .set("file", plan.env_file.as_deref().unwrap_or_default())
         .set("version", plan.env_key(&plan.version))
         .list("names", plan.keep.iter().map(|version| plan.env_key(version)))
         .args(&plan.prune)
-        .stdin(swap.released());
-    // the tag of a pull goes as well, and takes no image with it
-    let is_kept = |section: &Section| section.text.contains(":cutover-");
-    let pruned = sections(&swap.host.run(&script).await?)?.iter().filter(|section| is_kept(section)).count();
-    Ok(if pruned == 0 { String::new() } else { format!("{pruned} old images removed") })
+        .stdin(swap.released())
 }
 
 /// Closes the journal of a swap that was put back; `reason` goes into the history.

@@ -1,10 +1,11 @@
-# Writes the outcome into the history and ends the journal. stdin: the line. Words: images that need not be kept. Names: file (the
+# Writes the outcome into the history and ends the journal. stdin: the line; where it follows retire.sh in the same command, the
+# seconds of that, $took, stand in it as 0.0. Words: images that need not be kept. Names: file (the
 # env file that the release put there, or ''), version (the name that it is kept by), names (a list of those that stay).
 if [ -n "$file" ] && [ -e "$file" ]; then
   mkdir -p "$state/env" && cp "$file" "$state/env/next" && mv -f "$state/env/next" "$state/env/$version" ||
     { rm -f "$state/env/next"; fail "$file can't be kept for a rollback"; }
 fi
-whole_lines "$state/history.jsonl" && cat >> "$state/history.jsonl" && { sync "$state/history.jsonl" 2>/dev/null || sync; } || fail "the history can't be written"
+whole_lines "$state/history.jsonl" && sed "s/\"retire\":0\.0\([,}]\)/\"retire\":${took:-0.0}\1/" >> "$state/history.jsonl" && { sync "$state/history.jsonl" 2>/dev/null || sync; } || fail "the history can't be written"
 rm -f "$state/journal.jsonl" "$state/conf.before" "$state"/conf.before.*
 case $version in *~*) suffix=~${version##*~} ;; *) suffix='' ;; esac   # whose they are, if not of .env
 kept=' before absent '   # the file of before the release, until the next

@@ -1,5 +1,6 @@
 //! The old slot is stopped and kept down; it stays for a rollback.
 
+use super::record;
 use crate::host::script::{Script, Section, sections};
 use crate::report::Level;
 use crate::router::NGINX;
@@ -33,10 +34,22 @@ pub(super) async fn run(swap: &mut HostSwap<'_>) -> Result<String> {
     if let Some(drained) = &swap.drained {
         tokio::time::sleep(QUIET.saturating_sub(drained.at.elapsed())).await;
     }
-    let output = swap.host.run(&script(swap)).await.inspect_err(|error| {
+    let mut scripts = vec![script(swap), record::ahead(swap)];
+    if swap.alone {
+        scripts.insert(0, swap.runs());
+    }
+    let mut chain = swap.host.chain(scripts).await?;
+    if swap.alone
+        && let Err(error) = chain.next().await
+    {
+        swap.gone = swap.which_ended(&error);
+        return Err(error);
+    }
+    let output = chain.next().await.inspect_err(|error| {
         let text = format!("{error:#}");
         swap.still_used = text.contains(STILL_USED).then_some(text);
     })?;
+    swap.ahead = Some(chain);
     let mut stopped = Vec::new();
     for Section { name, status: code, text: slot } in sections(&output)? {
         if name != "stopped" {

@@ -1,6 +1,6 @@
 //! nginx is pointed at the new slot, in one command that a cut connection can't split.
 
-use super::drain;
+use super::{confirm, drain};
 use crate::host::script::{Script, sections};
 use crate::router::{NGINX, Router, TRAFFIC};
 use crate::see::read::traffic::counts;
@@ -16,7 +16,11 @@ pub(super) fn explain(plan: &Plan) -> String {
 
 pub(super) async fn run(swap: &mut HostSwap<'_>) -> Result<String> {
     let script = script(swap, |conf| (vec![&conf.before], &conf.after)).set("back", "").list("slots", words(swap));
-    let output = swap.host.run(&script).await?;
+    let mut scripts = vec![script];
+    scripts.extend(confirm::ahead(swap)?);
+    let mut chain = swap.host.chain(scripts).await?;
+    let output = chain.next().await?;
+    swap.ahead = Some(chain);
     for section in sections(&output)? {
         match section.name.as_str() {
             "nginx" => {

@@ -115,7 +115,12 @@ fi
 all tidy
 if [ -n "$nginx" ]; then
   number=0 meant=''
-  mean() { number=$((number + 1)); [ -z "$2" ] || meant="$meant$2 $(of_slot $number 3-)$newline"; }
+  mean() {
+    number=$((number + 1)) addresses=$(of_slot $number 3-)
+    [ -n "$2" ] || return 0
+    case $addresses in *[0-9a-f]*) ;; *) all take_back; give_up "the new slot does not run any more" ;; esac
+    meant="$meant$2 $addresses$newline"
+  }
   [ -n "$back" ] || each "$slots" mean
   why=$(reload "$nginx" "$seconds" "$meant" 2>&1); status=$?
   if [ $status -ne 0 ]; then

@@ -1,5 +1,6 @@
 //! The idle slots start on the new image beside the live ones, with what they need.
 
+use super::health;
 use crate::host::compose::Condition;
 use crate::host::container::Container;
 use crate::host::script::{Script, Section, sections};
@@ -34,7 +35,9 @@ pub(super) fn explain(plan: &Plan) -> String {
 }
 
 pub(super) async fn run(swap: &mut HostSwap<'_>) -> Result<String> {
-    let output = swap.host.run(&script(swap)?).await?;
+    let mut chain = swap.host.chain(vec![script(swap)?, health::ahead(swap)]).await?;
+    let output = chain.next().await?;
+    swap.ahead = Some(chain);
     let containers = containers(swap, &output)?;
     let mut started = Vec::new();
     for service in &swap.services {

@@ -12,7 +12,7 @@ use crate::site::{START, Site, timed};
 use crate::stats::{Figures, Spread};
 
 /// Milliseconds there and back.
-const DISTANCES: [u64; 3] = [0, 50, 100];
+const DISTANCES: [u64; 4] = [0, 50, 100, 200];
 
 /// What was measured at one distance.
 #[derive(Default)]
@@ -24,6 +24,7 @@ struct At {
     cpu: Vec<f64>,
     mib: Vec<f64>,
     trips: Vec<f64>,
+    to_live: Vec<f64>,
 }
 
 /// Runs the rounds, prints a table, gives the figures.
@@ -45,10 +46,10 @@ pub(crate) fn run(program: &Path, rounds: usize) -> Result<Figures> {
         let of = |values: &Vec<f64>| Spread::of(values.iter().copied());
         let (live, done, script, bound) = (of(&at.live), of(&at.done), of(&at.script), of(&at.bound));
         println!("{distance:>5} ms {live:>31} {done:>20} {script:>20} {bound:>20}");
-        let (cpu, mib, trips) = (of(&at.cpu), of(&at.mib), of(&at.trips));
-        println!("         {trips} round trips, {cpu} s of processor, {mib} MiB");
+        let (cpu, mib, trips, to_live) = (of(&at.cpu), of(&at.mib), of(&at.trips), of(&at.to_live));
+        println!("         {to_live} round trips until live, {trips} until done, {cpu} s of processor, {mib} MiB");
         rows.push(json!({ "round_trip_ms": distance, "live_seconds": live, "done_seconds": done, "cpu_seconds": cpu,
-                          "peak_mib": mib, "round_trips": trips, "script_seconds": script, "bound_seconds": bound }));
+                          "peak_mib": mib, "round_trips": trips, "round_trips_to_live": to_live, "script_seconds": script, "bound_seconds": bound }));
         let bars = [
             ("cutover, live", live),
             ("cutover, done", done),
@@ -78,6 +79,7 @@ fn deploy(site: &mut Site, at: &mut At) -> Result<()> {
     at.cpu.push(ran.usage.cpu);
     at.mib.push(ran.usage.mib);
     at.trips.extend(ran.host("round-trips"));
+    at.to_live.extend(ran.host("round-trips-to-live"));
     Ok(())
 }
 
