@@ -64,26 +64,20 @@ pub struct CommonOptions {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Version, checks, build, push, and the swap on every host
-    Release(ReleaseOptions),
-    /// Print the version that would be released
-    Version(VersionOptions),
+    /// Write a cutover.yml and a workflow for the repository here; with --new a whole project; overwrites nothing
+    Init(InitOptions),
+    /// Diagnose hosts and project, and say what to do; changes nothing
+    Check,
     /// Print what a release would do on the hosts as they are, and change nothing
     Plan(VersionAsked),
-    /// Build and tag the image
-    Build(VersionAsked),
-    /// Push the image that was built; print its digest
-    Push(VersionAsked),
-    /// Swap every host to a version that is in the registry, or, with `registry: none`, in the local Docker
-    Deploy(DeployOptions),
+    /// Version, checks, build, push, and the swap on every host
+    Release(ReleaseOptions),
     /// Go back to the release before, or to any version of the history
     Rollback(RollbackOptions),
-    /// Finish or put back a release that an earlier run left half-way
-    Recover(RecoverOptions),
-    /// List the releases of every host
-    History,
     /// Say what is live on every host, whether it is healthy, and what can be rolled back to
     Status(StatusOptions),
+    /// List the releases of every host
+    History,
     /// Print what the live containers print, on every host at once
     Logs(Logs),
     /// Run a command in the live container of every host; ends with the command's own exit status
@@ -94,12 +88,18 @@ pub enum Verb {
     Lock(LockOptions),
     /// Let releases go on after `lock`
     Unlock,
-    /// Diagnose hosts and project, and say what to do; changes nothing
-    Check,
     /// Print the configuration as it holds, and where each value comes from; no secret is shown
     Config(ConfigOptions),
-    /// Write a cutover.yml and a workflow for the repository here; overwrites nothing
-    Init(InitOptions),
+    /// Swap every host to a version that is in the registry, or, with `registry: none`, in the local Docker
+    Deploy(DeployOptions),
+    /// Build and tag the image
+    Build(VersionAsked),
+    /// Push the image that was built; print its digest
+    Push(VersionAsked),
+    /// Print the version that would be released
+    Version(VersionOptions),
+    /// Finish or put back a release that an earlier run left half-way
+    Recover(RecoverOptions),
     /// Print the JSON schema of cutover.yml, for editors
     Schema,
     /// Print completions for a shell

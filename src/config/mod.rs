@@ -80,7 +80,7 @@ fn read_file(path: &Path, file: &str) -> Result<Vec<u8>, ConfigError> {
     let bytes = std::fs::read(path).map_err(|error| {
         whole(match error.kind() {
             std::io::ErrorKind::NotFound => {
-                "there is no such file; expected cutover.yml here, or --config FILE".to_owned()
+                "there is no such file; `cutover init` writes it, or --config names another one".to_owned()
             }
             _ => format!("cannot be read: {error}"),
         })

@@ -222,7 +222,7 @@ fn files_that_are_no_text_are_refused_at_the_byte() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("cutover.yml");
     let load = || Config::load(&path, None).unwrap_err();
-    assert_eq!(load().message, "there is no such file; expected cutover.yml here, or --config FILE");
+    assert_eq!(load().message, "there is no such file; `cutover init` writes it, or --config names another one");
     assert_eq!(load().to_string(), format!("{}: {}", path.display(), load().message));
     std::fs::write(&path, b"image: a/b\nhost: \xc3\xa4\xffx\n").unwrap();
     let error = load();

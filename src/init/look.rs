@@ -66,7 +66,9 @@ pub fn look(root: &Path) -> ProjectFound {
         found.one = Project::parse(&text).ok().and_then(|project| one::find(&project, file, None));
     }
     if found.compose.is_none() && found.one.is_none() {
-        found.remarks.push("no compose file with an nginx service was found here".to_owned());
+        found
+            .remarks
+            .push("no compose file with an nginx service was found here; `cutover init --new` writes one".to_owned());
     }
     found
 }

@@ -48,7 +48,11 @@ fn moment(text: &str, now: Timestamp) -> String {
         7200..172_800 => format!("{} h", seconds / 3600),
         _ => format!("{} days", seconds / 86_400),
     };
-    format!("{} UTC, {ago}", at.strftime("%Y-%m-%d %H:%M"))
+    format!("{}, {ago}", minute(at))
+}
+
+fn minute(at: Timestamp) -> String {
+    format!("{} UTC", at.strftime("%Y-%m-%d %H:%M"))
 }
 
 fn health(health: &HealthNow) -> String {
@@ -137,7 +141,7 @@ fn release(record: &Record) -> Vec<String> {
     };
     let took = format!("{:.1} s", record.seconds.values().sum::<f64>());
     vec![
-        format!("  {}", one_line(&record.at, 40)),
+        format!("  {}", record.at.parse::<Timestamp>().map_or_else(|_| one_line(&record.at, 40), minute)),
         one_line(&record.version, 60),
         outcome.to_owned(),
         format!("{took:>8}"),
