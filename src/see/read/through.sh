@@ -13,7 +13,21 @@ if [ "$requests" = workers ]; then
   [ $requests -ge 4 ] || requests=4
   [ $requests -le 16 ] || requests=16
 fi
-if [ "$scheme" = http ] && command -v bash >/dev/null 2>&1; then
+# of a bash that can connect
+has_bash() {
+  command -v bash >/dev/null 2>&1 || return 1
+  # shellcheck disable=SC2016 # bash expands it
+  case $(bash -c ': <>/dev/tcp/127.0.0.1/1' 2>&1) in *'No such file'*) return 1 ;; esac
+}
+by_curl() {
+  code=$(printf '%s\n' "$headers" | curl -s -k -o /dev/null -w '%{http_code}' -m 5 -g -A "$agent" -H "Host: $host" -H @- \
+    --connect-to "::$address:$port" "$scheme://${host%:*}:$port$path${mark:+$1}")
+  case $code in
+    000 | '') echo "failed no answer within 5 s" ;;
+    *) echo "answered $code" ;;
+  esac
+}
+if [ "$scheme" = http ] && has_bash; then
   # shellcheck disable=SC2016 # bash expands it
   printf '%s\n' "$headers" | timeout 12 bash -c '
     address=$1 port=$2 host=$3 path=$4 mark=$5 agent=$6 requests=$7 headers=$(cat) fds="" number=0
@@ -23,7 +37,7 @@ if [ "$scheme" = http ] && command -v bash >/dev/null 2>&1; then
       fds="$fds $fd"
       {
         printf "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s\r\nConnection: close\r\n" "$path${mark:+$number}" "$host" "$agent"
-        while IFS= read -r line; do [ -z "$line" ] || printf "%s\r\n" "$line"; done <<< "$headers"
+        printf "%s\n" "$headers" | while IFS= read -r line; do [ -z "$line" ] || printf "%s\r\n" "$line"; done
         printf "\r\n"
       } 2>/dev/null >&"$fd"
     done
@@ -44,12 +58,7 @@ elif command -v curl >/dev/null 2>&1; then
   number=0
   while [ $number -lt "$requests" ]; do
     number=$((number + 1))
-    code=$(printf '%s\n' "$headers" | curl -s -k -o /dev/null -w '%{http_code}' -m 5 -g -A "$agent" -H "Host: $host" -H @- \
-      --connect-to "::$address:$port" "$scheme://${host%:*}:$port$path${mark:+$number}")
-    case $code in
-      000 | '') echo "failed no answer within 5 s" ;;
-      *) echo "answered $code" ;;
-    esac &
+    by_curl $number &
   done
   wait
 else
