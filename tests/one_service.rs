@@ -24,6 +24,11 @@ struct Server {
 impl Server {
     /// v1.0.0 serves from `app`.
     fn up(files: &[(&str, &str)]) -> Server {
+        Server::of(files, |_| ())
+    }
+
+    /// The same on an instance that has been made ready.
+    fn of(files: &[(&str, &str)], ready: impl Fn(&Instance)) -> Server {
         let instance = Instance::start(Kind::V2).unwrap();
         let repository = Lab::up().unwrap().repository(&format!("{}/app", instance.name.to_lowercase()));
         for version in ["v1.0.0", "v1.0.1", "v1.0.2"] {
@@ -37,6 +42,7 @@ impl Server {
             std::fs::write(&path, &text).unwrap();
             server.instance.write(&format!("{DIRECTORY}/{name}"), text).unwrap();
         }
+        ready(&server.instance);
         server.on("docker compose up -d app 2>&1 && docker compose up -d 2>&1");
         until("v1.0.0 serves", || server.served().as_deref() == Some("v1.0.0"));
         server
@@ -94,7 +100,8 @@ impl Server {
                 self.instance.write(&format!("{to}{name}"), text).unwrap();
             }
             "ssh" => drop(self.instance.ok(&words[2..].join(" ")).unwrap()),
-            "docker" => drop(self.on(&format!("{command} 2>&1"))),
+            "docker" | "curl" | "sleep" => drop(self.on(&format!("{command} 2>&1"))),
+            "sudo" => drop(self.instance.root(&words[1..].join(" ")).unwrap()),
             "cutover" => drop(self.cutover(&words[1..]).expect(0)),
             _ if command.starts_with('+') && command.contains("profiles") => {
                 drop(self.on(&format!("sed -i 's/^  app:$/&\\n{}/' {file}", &command[1..])));
@@ -146,6 +153,30 @@ fn one_service_behind_nginx_becomes_two_slots_and_no_request_is_lost() {
     check(&["check"]).expect(0).says("slots app-blue, app-green").says("on app-blue:3001");
     server.releases();
     assert!(server.on("docker inspect -f '{{.Config.Env}}' app-app-blue-1").contains("A=b"));
+}
+
+#[test]
+fn one_service_behind_an_nginx_of_the_hosts_becomes_two_slots_and_no_request_is_lost() {
+    let compose = "services:\n  app:\n    image: IMAGE:v1.0.0\n    ports: ['127.0.0.1:3000:3001']\n";
+    let server = Server::of(&[("docker-compose.yml", compose)], |instance| {
+        common::host::install_nginx(instance);
+        common::host::install_sudo(instance);
+        let conf = "server {\n  listen 80;\n  location / { proxy_pass http://127.0.0.1:3000; }\n}\n";
+        common::host::write(instance, "/etc/nginx/conf.d/app.conf", conf);
+        instance.root("nginx").unwrap();
+    });
+    let ran = server.init().says("127.0.0.1:3000 becomes 127.0.0.1:3001").never_says("The port moves");
+    let load = server.load();
+    server.follow(&ran.stdout, 1..=2);
+    server.instance.root("sed -i s/127.0.0.1:3000/127.0.0.1:3001/ /etc/nginx/conf.d/app.conf").unwrap();
+    server.follow(&ran.stdout, 3..=4);
+    let report = load.stop_blocking().unwrap();
+    assert_eq!(report.failed, 0, "{report}");
+    let check = server.cutover(&["check"]).expect(3);
+    let command = check.stdout.lines().find_map(|line| Some(line.split_once("let it: ")?.1)).expect("what to do");
+    server.instance.root(command).unwrap();
+    server.cutover(&["check"]).expect(0).says("nginx on the host").says("app-blue");
+    server.releases();
 }
 
 #[test]

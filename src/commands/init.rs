@@ -53,7 +53,7 @@ pub(super) fn init(reporter: &Reporter, common: &cli::CommonOptions, options: &c
     } else if let Some(one) = &found.one {
         let beside = |name: &str| root.join(one.file.parent().unwrap_or(Path::new(""))).join(name);
         files.push((beside(COMPOSE), one.compose_file(image)));
-        files.extend(one.nginx.is_none().then(|| (beside(CONF), one.conf())));
+        files.extend(one.has_new_nginx().then(|| (beside(CONF), one.conf())));
         next = one.steps(image, &answers.host, &answers.directory) + &next;
     }
     let mut ended = Vec::new();

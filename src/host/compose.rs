@@ -29,6 +29,8 @@ pub struct Binding {
     pub published: u16,
     /// That of the container.
     pub target: u16,
+    /// Nobody but the host itself reaches it.
+    pub local: bool,
 }
 
 /// One service of a compose project.

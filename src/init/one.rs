@@ -44,6 +44,9 @@ pub struct One {
     pub published: Vec<u16>,
     /// nginx's service, where there is one.
     pub nginx: Option<String>,
+    /// The port that leads to it and ports for its slots, where it has none but the host's own: then something on the host
+    /// passes requests on to it.
+    pub behind: Option<[u16; 3]>,
     /// The lines of nginx's files that name it.
     pub lines: Vec<ConfLine>,
 }
@@ -75,8 +78,17 @@ pub(super) fn find(project: &Project, file: &Path, nginx: Option<&str>) -> Optio
         port: service.ports.first().copied().unwrap_or(80),
         published: service.published.clone(),
         nginx: nginx.map(str::to_owned),
+        behind: if nginx.is_none() { behind(project, service) } else { None },
         lines: Vec::new(),
     })
+}
+
+/// A service's port that only the host itself reaches, and the next two that no service publishes.
+fn behind(project: &Project, service: &Service) -> Option<[u16; 3]> {
+    let first = service.bindings.first().filter(|_| service.bindings.iter().all(|binding| binding.local))?;
+    let taken = |port: &u16| project.services.values().any(|service| service.published.contains(port));
+    let mut free = (first.published.checked_add(1)?..=u16::MAX).filter(|port| !taken(port));
+    Some([first.published, free.next()?, free.next()?])
 }
 
 fn is_other(service: &Service) -> bool {
@@ -126,15 +138,19 @@ impl One {
              # `!reset` wants Docker Compose 2.24 or newer.\nservices:\n",
             service = self.service
         );
-        for slot in self.slots() {
+        for (number, slot) in self.slots().iter().enumerate() {
+            let ports = match self.behind {
+                Some(behind) => format!("!override [\"127.0.0.1:{}:{}\"]", behind[number + 1], self.port),
+                None => "!reset []".to_owned(),
+            };
             let _ = write!(
                 text,
                 "  {slot}:\n    extends: {{file: {main}, service: {}}}\n    image: {image}:latest\n    container_name: !reset null\n    \
-                 ports: !reset []\n    profiles: !reset []\n    expose: [\"{}\"]\n    restart: unless-stopped\n",
+                 ports: {ports}\n    profiles: !reset []\n    expose: [\"{}\"]\n    restart: unless-stopped\n",
                 self.service, self.port
             );
         }
-        if self.nginx.is_none() {
+        if self.has_new_nginx() {
             let ports: Vec<String> = self.outside().iter().map(|port| format!("\"{port}:80\"")).collect();
             let _ = write!(
                 text,
@@ -144,6 +160,11 @@ impl One {
             );
         }
         text
+    }
+
+    /// nginx is written: nothing is known to pass requests on to it.
+    pub fn has_new_nginx(&self) -> bool {
+        self.nginx.is_none() && self.behind.is_none()
     }
 
     /// The ports of the host at which clients come: as they were.
@@ -178,7 +199,7 @@ impl One {
         let mut text =
             format!("\nFrom one {service} to two slots, once. Nothing that serves is touched before step 3.\n\n");
         let _ = writeln!(text, "1. From here:\n     {scp} {} {host}:{directory}/", here(COMPOSE));
-        if self.nginx.is_none() {
+        if self.has_new_nginx() {
             let _ = writeln!(
                 text,
                 "     {ssh} {host} mkdir -p {directory}/nginx\n     {scp} {} {host}:{directory}/nginx/",
@@ -191,8 +212,18 @@ impl One {
              docker tag \"$(docker compose -f {main} images -q {service})\" {image}:latest\n     \
              {compose} up -d --no-deps --no-build {blue}"
         );
-        match &self.nginx {
-            Some(nginx) => {
+        match (&self.nginx, self.behind) {
+            (_, Some([now, then, _])) => {
+                let _ = writeln!(
+                    text,
+                    "   and until it answers:\n     curl -s --retry 60 --retry-delay 1 --retry-all-errors -o /dev/null \
+                     http://127.0.0.1:{then}/\n3. nginx on the host is pointed at it: in its files, which `grep -rn :{now} \
+                     /etc/nginx` shows, 127.0.0.1:{now} becomes 127.0.0.1:{then}\n     sudo nginx -t\n     sudo nginx -s reload\n   \
+                     and when nginx's old workers have ended, which still pass requests on to {service}:\n     sleep 1; while pgrep \
+                     -f 'worker process is shutting [d]own' > /dev/null; do sleep 1; done\n     {compose} stop {service}"
+                );
+            }
+            (Some(nginx), None) => {
                 let _ = writeln!(
                     text,
                     "3. nginx is pointed at it:{}\n     {compose} exec -T {nginx} nginx -t\n     \
@@ -201,7 +232,7 @@ impl One {
                     self.diff()
                 );
             }
-            None => {
+            (None, None) => {
                 let _ = writeln!(
                     text,
                     "3. The port moves from {service} to nginx. One of them has it at a time, so clients are refused in \
@@ -264,6 +295,7 @@ mod tests {
             port: 3000,
             published: vec![8080],
             nginx: Some("nginx".to_owned()),
+            behind: None,
             lines: Vec::new(),
         };
         assert_eq!(found, expected);
@@ -296,6 +328,16 @@ mod tests {
         assert_eq!(project.services.keys().collect::<Vec<_>>(), ["app-blue", "app-green", "nginx"]);
         assert_eq!(project.services["app-blue"].ports, [3000]);
         assert_eq!(project.services["nginx"].published, [80, 443]);
+        // behind an nginx of the host's it needs none, and each slot has a port of its own there
+        let behind =
+            "services: {app: {image: a/b, ports: ['127.0.0.1:3000:80']}, admin: {image: nginx, ports: ['3001:80']}}";
+        let behind = one(behind, None).unwrap();
+        let text = behind.compose_file("a/b").replace("!reset ", "").replace("!override ", "");
+        let project = Project::parse(&text).unwrap();
+        let published = project.services.values().map(|service| service.published.as_slice()).collect::<Vec<_>>();
+        assert_eq!((published, behind.has_new_nginx()), (vec![[3002].as_slice(), [3003].as_slice()], false));
+        let steps = behind.steps("a/b", "deploy@web", "/srv/app");
+        assert!(steps.contains("127.0.0.1:3000 becomes 127.0.0.1:3002\n     sudo nginx -t"), "{steps}");
         let upstreams = crate::host::nginx::upstreams(&found.conf()).unwrap();
         assert_eq!((upstreams[0].servers[0].host.as_str(), upstreams[0].servers[0].port), ("app-blue", 3000));
     }

@@ -236,7 +236,8 @@ impl Port {
             Port::Short(_) => "",
         };
         let (published, target) = (self.published()?, self.target()?);
-        matches!(address, "" | "0.0.0.0" | "127.0.0.1" | "::" | "[::]").then_some(Binding { published, target })
+        let local = address == "127.0.0.1";
+        (local || matches!(address, "" | "0.0.0.0" | "::" | "[::]")).then_some(Binding { published, target, local })
     }
 }
 

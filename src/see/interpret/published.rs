@@ -49,7 +49,7 @@ mod tests {
     use crate::router::words::Pair;
 
     fn bindings(all: &[(u16, u16)]) -> Vec<Binding> {
-        all.iter().map(|(published, target)| Binding { published: *published, target: *target }).collect()
+        all.iter().map(|(published, target)| Binding { published: *published, target: *target, local: true }).collect()
     }
 
     #[test]
