@@ -19,4 +19,5 @@ pub mod see;
 pub mod ship;
 pub mod slots;
 pub mod swap;
+mod swarm;
 pub mod text;

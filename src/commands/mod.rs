@@ -28,6 +28,7 @@ mod ship;
 mod standing;
 mod status;
 mod swap;
+mod swarm;
 mod terminal;
 mod tree;
 mod version;
@@ -128,6 +129,9 @@ fn releases(verb: &Verb) -> bool {
 }
 
 async fn verb(run: &Run, cli: &Cli) -> Result<Exit, Stop> {
+    if let Some(stack) = &run.config.stack {
+        return swarm::verb(run, cli, stack.as_str()).await;
+    }
     match &cli.verb {
         Verb::Release(release) if release.dry_run => plan::plan(run, &release.asked).await,
         Verb::Release(release) => release::release(run, release).await,

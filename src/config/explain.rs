@@ -106,7 +106,7 @@ impl Settings<'_> {
 fn settings(config: &Config, places: Places<'_>, variable: &dyn Fn(&str) -> Option<String>) -> Vec<Setting> {
     let mut to = Settings { places, variable, all: Vec::new() };
     // by name, so that no key is forgotten here
-    let Config { environment: _, root: _, services, hosts: all, directory, compose_files, project, .. } = config;
+    let Config { environment: _, root: _, services, hosts: all, directory, compose_files, project, stack, .. } = config;
     let Config { nginx: on_host, latest, when_missing, version_from, registry, ssh: login, .. } = config;
     let Config { drain_timeout, bake, keep, parallel, lock_wait, hooks: own, env_file, github, .. } = config;
     let host = to.places.first(&["host", "hosts"]).map_or("host", |(key, _)| key);
@@ -114,6 +114,8 @@ fn settings(config: &Config, places: Places<'_>, variable: &dyn Fn(&str) -> Opti
     to.add("directory", json!(directory));
     to.found("compose-file", if compose_files.is_empty() { Value::Null } else { json!(compose_files) });
     to.found("project", text(project.as_ref()));
+    to.add("engine", json!(if stack.is_some() { "swarm" } else { "compose" }));
+    to.add("stack", text(stack.as_ref()));
     services.iter().for_each(|service| of_service(&mut to, service, services.len()));
     nginx(&mut to, on_host);
     ssh(&mut to, login);

@@ -73,6 +73,8 @@ raw! {
     /// The whole file, or one environment of it.
     Raw {
         image: Stated<ImageName> = "image" read::parsed,
+        engine: Stated<bool> = "engine" engine,
+        stack: Stated<Name> = "stack" read::parsed,
         tag: Stated<TagForm> = "tag" read::parsed,
         host: Stated<HostSettings> = "host" host,
         hosts: Stated<Vec<Stated<HostSettings>>> = "hosts" hosts,
@@ -300,4 +302,9 @@ fn when_missing(entry: &Entry) -> Result<Stated<WhenMissing>, Wrong> {
 /// Whether it may stand anywhere.
 fn version_from(entry: &Entry) -> Result<Stated<bool>, Wrong> {
     read::choice(entry, &[("usual-places", false), ("anywhere", true)])
+}
+
+/// Whether it is Docker Swarm.
+fn engine(entry: &Entry) -> Result<Stated<bool>, Wrong> {
+    read::choice(entry, &[("compose", false), ("swarm", true)])
 }

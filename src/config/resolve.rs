@@ -33,6 +33,7 @@ pub(super) fn config(raw: Raw, root: &Path, environment: Option<&str>) -> Result
         directory,
         compose_files: values(raw.compose_file),
         project: raw.project.map(|p| p.value),
+        stack: stack(raw.engine, raw.stack)?,
         nginx: nginx(raw.nginx),
         latest: raw.latest.map_or(Latest::Confirmed, |l| l.value),
         when_missing: raw.when_missing.map_or(WhenMissing::Skip, |w| w.value),
@@ -47,6 +48,20 @@ pub(super) fn config(raw: Raw, root: &Path, environment: Option<&str>) -> Result
         env_file: raw.env_file.map(env_file).transpose()?,
         github: github(raw.github),
     })
+}
+
+/// The stack of `engine: swarm`.
+fn stack(engine: Option<Stated<bool>>, stack: Option<Stated<Name>>) -> Result<Option<Name>, Wrong> {
+    match (engine, stack) {
+        (Some(engine), None) if engine.value => {
+            Err(Wrong::new(engine.at, "`engine: swarm` without `stack`; expected `stack: NAME` with it"))
+        }
+        (Some(engine), Some(stack)) if engine.value => Ok(Some(stack.value)),
+        (_, Some(stack)) => {
+            Err(Wrong::new(stack.key, "`stack` without `engine: swarm`; expected both, or `project` of compose"))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Where and how to say that something is missing.

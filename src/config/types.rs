@@ -23,6 +23,8 @@ pub struct Config {
     pub compose_files: Vec<String>,
     /// The name of the compose project.
     pub project: Option<Name>,
+    /// The stack, with `engine: swarm`; `None`: compose runs the slots.
+    pub stack: Option<Name>,
     /// nginx on the host.
     pub nginx: NginxSettings,
     /// When the tag `latest` moves.

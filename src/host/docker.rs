@@ -194,11 +194,11 @@ fn note(layers: &mut HashMap<String, (u64, u64)>, info: &CreateImageInfo) -> boo
 
 /// Opens a channel to the host's engine for each connection that the HTTP client wants.
 #[derive(Clone)]
-struct DialStdio {
-    session: Arc<Session>,
-    line: String,
+pub(super) struct DialStdio {
+    pub(super) session: Arc<Session>,
+    pub(super) line: String,
     /// Nobody waits for what comes over it.
-    aside: bool,
+    pub(super) aside: bool,
 }
 
 type Dialing = Pin<Box<dyn Future<Output = io::Result<Channel>> + Send>>;
@@ -225,7 +225,7 @@ impl tower_service::Service<Uri> for DialStdio {
 trait Stream: AsyncRead + AsyncWrite + Send {}
 impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
 
-struct Channel(TokioIo<Pin<Box<dyn Stream>>>);
+pub(super) struct Channel(TokioIo<Pin<Box<dyn Stream>>>);
 
 impl Connection for Channel {
     fn connected(&self) -> Connected {

@@ -4,6 +4,7 @@ mod chain;
 pub mod compose;
 pub mod container;
 pub mod docker;
+pub(crate) mod engine;
 mod error;
 pub mod freeze;
 pub mod http;
@@ -20,6 +21,7 @@ use crate::secret::Secret;
 use anyhow::{Result, anyhow, bail};
 pub use chain::Chain;
 use docker::Docker;
+use engine::Engine;
 use error::{Cause, OnHost};
 pub(crate) use error::{Kind, Unnamed, kind, on_host, status};
 use http::{Answer, Ask};
@@ -91,9 +93,18 @@ impl Host {
     }
 
     fn docker_over(&self, engine: &str, aside: bool) -> Result<Docker> {
+        Docker::over(Arc::clone(&self.session), engine, self.stdio()?, aside)
+    }
+
+    /// The same engine's API as JSON.
+    pub(crate) fn engine(&self) -> Result<Engine> {
+        Ok(Engine::over(Arc::clone(&self.session), self.stdio()?))
+    }
+
+    /// The line that connects its stdin and stdout to the engine.
+    fn stdio(&self) -> Result<String> {
         let environment = self.environment.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let stdio = ssh::Command::new("env").args(environment).args(["docker", "system", "dial-stdio"]).line()?;
-        Docker::over(Arc::clone(&self.session), engine, stdio, aside)
+        Ok(ssh::Command::new("env").args(environment).args(["docker", "system", "dial-stdio"]).line()?)
     }
 
     /// Runs a script to its end and gives what it printed. An exit status other than 0 is an error that says why the

@@ -1,7 +1,7 @@
 //! What a job's outputs and summary need of an outcome.
 
 use super::outcome::{
-    HostReleased, HostStatus, Outcome, Pairs, ReleaseEnd, ServiceReleased, ServiceStatus, VersionEnd,
+    HostReleased, HostStatus, Outcome, Pairs, ReleaseEnd, ServiceReleased, ServiceStatus, StackStatus, VersionEnd,
 };
 use crate::release::Version;
 
@@ -35,11 +35,12 @@ impl Outcome {
         match self {
             Outcome::Version(end) => end.facts(),
             Outcome::Plan { version, .. } => of(version),
+            Outcome::StackPlan(plan) => of(&plan.version),
             Outcome::Build { version, images } => Facts { images: Some(images.clone()), ..of(version) },
             Outcome::Push { version, digests, images } => {
                 Facts { digests: Some(digests.clone()), images: Some(images.clone()), ..of(version) }
             }
-            Outcome::Status { hosts, .. } => {
+            Outcome::Status { hosts, .. } | Outcome::StackStatus(StackStatus { hosts, .. }) => {
                 let services = hosts.iter().flat_map(|host| host.services.iter().map(|service| service.facts(host)));
                 Facts { services: Some(services.collect()), ..Facts::default() }
             }

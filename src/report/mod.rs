@@ -12,6 +12,7 @@ mod paint;
 mod plain;
 mod redact;
 mod settings;
+mod stack;
 mod step;
 pub mod stop;
 mod summary;

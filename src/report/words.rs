@@ -1,11 +1,11 @@
 //! An outcome in words, for people.
 
-use super::fleet;
 use super::outcome::{
     Explained, HostCheck, HostLock, HostPlan, HostReleased, HostUnlock, Outcome, Pairs, ReleaseEnd, ServiceCheck,
     ServiceReleased, VersionEnd,
 };
 use super::text::one_line;
+use super::{fleet, stack};
 use crate::see::judge::findings::{Finding, Weight};
 
 /// The whole text; empty where it was all said already.
@@ -29,6 +29,8 @@ pub(super) fn of(outcome: &Outcome) -> String {
         Outcome::Push { digests: Pairs(digests), images: Pairs(images), .. } => {
             lines(images.iter().zip(digests).map(|((_, image), (_, digest))| format!("{image} {digest}")))
         }
+        Outcome::StackPlan(plan) => stack::plan(plan),
+        Outcome::StackStatus(status) => stack::status(status, jiff::Timestamp::now()),
         Outcome::Status { hosts, drift } => fleet::status(hosts, drift, jiff::Timestamp::now()),
         Outcome::Lock { hosts } => hosts.iter().map(of_lock).collect(),
         Outcome::Unlock { hosts } => lines(hosts.iter().map(of_unlock)),

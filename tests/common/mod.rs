@@ -7,6 +7,7 @@ pub mod serves;
 pub mod watch;
 
 pub mod layout;
+pub mod swarm;
 pub mod wire;
 
 use lab::{App, Image, Instance, Kind, Lab, Options, Project, build_app};

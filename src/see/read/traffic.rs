@@ -286,7 +286,7 @@ fn in_hexadecimal(addresses: &[String]) -> String {
 
 /// An address as the kernel prints it in /proc/net/tcp and tcp6: words of 32 bits in its own byte order, which is that
 /// of a little-endian machine here.
-fn hexadecimal(address: IpAddr) -> String {
+pub(crate) fn hexadecimal(address: IpAddr) -> String {
     let bytes = match address {
         IpAddr::V4(address) => address.octets().to_vec(),
         IpAddr::V6(address) => address.octets().to_vec(),

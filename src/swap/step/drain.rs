@@ -9,6 +9,9 @@ use anyhow::{Context as _, Result, bail};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+/// The text of the script.
+pub(crate) const DRAIN: &str = include_str!("drain.sh");
+
 pub(super) fn explain(plan: &Plan) -> String {
     format!("let nginx's old workers finish, at most {} s", plan.drain_timeout.as_secs())
 }
@@ -45,7 +48,7 @@ pub(super) async fn workers(swap: &HostSwap<'_>, nginx: &str, timeout: Duration,
         (false, false) => "confirm",
     };
     let script = swap
-        .script("to let old requests finish", include_str!("drain.sh"))
+        .script("to let old requests finish", DRAIN)
         .with(&[NGINX])
         .set("nginx", nginx)
         .set("seconds", timeout.as_secs().to_string())

@@ -25,6 +25,8 @@ use anyhow::Result;
 use std::time::Instant;
 
 pub use confirm::serves;
+pub(crate) use drain::DRAIN;
+pub(crate) use route::ROUTE;
 
 /// What a step will do on this host and why, for people.
 pub fn explain(plan: &Plan, step: Step) -> String {

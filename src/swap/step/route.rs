@@ -10,6 +10,9 @@ use crate::swap::story::Step;
 use crate::text::digest;
 use anyhow::Result;
 
+/// The text of the script, for whoever switches an nginx that is no part of a swap of one host.
+pub(crate) const ROUTE: &str = include_str!("route.sh");
+
 pub(super) fn explain(plan: &Plan) -> String {
     plan.each(|service| format!("point {} at {}", service.route(), service.to.host))
 }
@@ -58,7 +61,7 @@ fn script(swap: &HostSwap<'_>, texts: impl Fn(&ConfPlan) -> (Vec<&String>, &Stri
     };
     let confs = &swap.plan.conf;
     let new: String = confs.iter().map(|conf| texts(conf).1.as_str()).collect();
-    swap.script("to point nginx at the new slot", include_str!("route.sh"))
+    swap.script("to point nginx at the new slot", ROUTE)
         .with(&[NGINX, TRAFFIC])
         .set("step", Step::Route.name())
         .list("files", confs.iter().map(file))

@@ -1,0 +1,77 @@
+//! The verbs with `engine: swarm`. What does not work with it says so, and does nothing.
+
+mod deploy;
+mod desk;
+mod look;
+mod release;
+
+use super::{Exit, Run, Stop};
+use crate::cli::{Cli, Verb};
+
+/// Runs a verb on a stack.
+pub(super) async fn verb(run: &Run, cli: &Cli, stack: &str) -> Result<Exit, Stop> {
+    match &cli.verb {
+        Verb::Version(options) => return super::version::version(run, options).await,
+        Verb::Build(asked) => return super::build::build(run, asked).await,
+        Verb::Push(asked) => return super::build::push(run, asked).await,
+        Verb::Lock(options) => return super::freeze::lock(run, options).await,
+        Verb::Unlock => return super::freeze::unlock(run).await,
+        Verb::Config(options) if !options.find => return super::config::config(run, &cli.common, options).await,
+        _ => {}
+    }
+    let name = match &cli.verb {
+        Verb::Logs(_) => Some("logs"),
+        Verb::Exec(_) => Some("exec"),
+        Verb::Restart(_) => Some("restart"),
+        Verb::Config(_) => Some("config --find"),
+        Verb::Status(options) if options.watch.is_some() => Some("status --watch"),
+        _ => None,
+    };
+    if let Some(name) = name {
+        return Err(Stop::new(Exit::Usage, format!("`cutover {name}` does not work with `engine: swarm` yet")));
+    }
+    supported(run)?;
+    match &cli.verb {
+        Verb::Release(options) if options.dry_run => look::plan(run, &options.asked, stack).await,
+        Verb::Release(options) => release::release(run, options, stack).await,
+        Verb::Deploy(options) => deploy::deploy(run, options, stack).await,
+        Verb::Rollback(options) => deploy::rollback(run, options, stack).await,
+        Verb::Recover(options) => deploy::recover(run, options, stack).await,
+        Verb::Plan(asked) => look::plan(run, asked, stack).await,
+        Verb::Status(_) => look::status(run, stack).await,
+        Verb::Check => look::check(run, stack).await,
+        Verb::History => look::history(run, stack).await,
+        _ => Ok(Exit::Done),
+    }
+}
+
+/// Refuses settings that a release to a stack would pass over.
+fn supported(run: &Run) -> Result<(), Stop> {
+    let config = &run.config;
+    let service = &config.services[0];
+    let elsewhere = |slot: &crate::config::SlotSettings| slot.project.is_some() || !slot.files.is_empty();
+    let hooks = &config.hooks;
+    let stated = [
+        (config.services.len() > 1, "several `services`"),
+        (service.ship, "`registry: none`"),
+        (!service.workers.is_empty(), "`workers`"),
+        (service.slots.iter().flatten().any(elsewhere), "slots in projects or files of their own"),
+        (service.upstream.is_some(), "`upstream`"),
+        (service.port.is_some(), "`port` (nginx's configuration says it)"),
+        (service.stop_timeout.is_some(), "`stop-timeout` (the stack file's `stop_grace_period` holds)"),
+        (config.project.is_some(), "`project`"),
+        (config.nginx.container.is_some(), "`nginx: {container: …}`"),
+        (config.nginx.conf.is_some(), "`nginx: {conf: …}`"),
+        (config.nginx.probe != crate::config::ProbeStated::default(), "`nginx: {probe: …}`"),
+        (config.bake.is_some(), "`bake`"),
+        (config.env_file.is_some(), "`env-file`"),
+        (hooks.release.is_some(), "`hooks: {release: …}`"),
+        (hooks.before_switch.is_some() || hooks.after_switch.is_some(), "`hooks` on the hosts"),
+    ];
+    let used: Vec<&str> = stated.iter().filter(|(used, _)| *used).map(|(_, name)| *name).collect();
+    if used.is_empty() {
+        return Ok(());
+    }
+    let what = format!("`engine: swarm` does not work with {} yet; take it out of cutover.yml", used.join(", "));
+    Err(Stop::new(Exit::Usage, what))
+}
