@@ -40,13 +40,20 @@ impl Run {
     }
 }
 
+impl cli::RecoverOptions {
+    /// The way that was asked for.
+    pub(super) fn way(&self) -> Option<Way> {
+        match (self.finish, self.put_back) {
+            (true, _) => Some(Way::Finish),
+            (_, true) => Some(Way::PutBack),
+            _ => None,
+        }
+    }
+}
+
 /// Does what the next release would do first, and nothing else.
 pub(super) async fn recover(run: &Run, options: &cli::RecoverOptions) -> Result<Exit, Stop> {
-    let asked = match (options.finish, options.put_back) {
-        (true, _) => Some(Way::Finish),
-        (_, true) => Some(Way::PutBack),
-        _ => None,
-    };
+    let asked = options.way();
     let hosts = run.until_signal(run.connect()).await??;
     let holder = holder("recovering");
     let locked = run.lock_and_observe(&hosts, &holder, options.wait, &[], None);

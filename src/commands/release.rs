@@ -38,16 +38,19 @@ struct Prepared {
     shipment: Shipment,
 }
 
+impl cli::ReleaseOptions {
+    /// The same for a version whose image is there.
+    pub(super) fn without_build(&self) -> cli::DeployOptions {
+        let (asked, swap) = (self.asked.clone(), self.swap.clone());
+        cli::DeployOptions { asked, swap, ..cli::DeployOptions::default() }
+    }
+}
+
 /// Version, checks, build, push, swap.
 pub(super) async fn release(run: &Run, options: &cli::ReleaseOptions) -> Result<Exit, Stop> {
     if options.swap.again && !run.ships() {
         // the image of this version is in the registry: its tag is never given another one
-        let deploy = cli::DeployOptions {
-            asked: options.asked.clone(),
-            swap: options.swap.clone(),
-            ..cli::DeployOptions::default()
-        };
-        return super::deploy::deploy(run, &deploy).await;
+        return super::deploy::deploy(run, &options.without_build()).await;
     }
     run.reporter.phase("Version");
     let Some((version, source)) = run.version(&options.asked).await? else { return Ok(Exit::Done) };

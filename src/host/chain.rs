@@ -52,7 +52,7 @@ impl Chain<'_> {
     pub async fn next(&mut self) -> Result<Vec<u8>> {
         let script = self.script()?;
         let (began, is_last) = (self.began, self.left.len() == 0);
-        let printed = async { if is_last { self.last(script.limit).await } else { self.section().await } };
+        let printed = async { if is_last { self.last().await } else { self.section().await } };
         let printed = awake::timeout(script.limit, printed).await;
         self.began = Instant::now();
         self.host.ran(&script, began);
@@ -117,14 +117,13 @@ impl Chain<'_> {
     }
 
     /// All that the last script prints, and its status.
-    async fn last(&mut self, limit: Duration) -> Result<(u32, Vec<u8>), ExecError> {
+    async fn last(&mut self) -> Result<(u32, Vec<u8>), ExecError> {
         let mut printed = Vec::new();
         let mut from = (&mut self.child.stdout).take(MOST as u64 + 1);
         from.read_to_end(&mut printed).await.map_err(|_| ExecError::Disconnected)?;
         if printed.len() > MOST {
             return Err(ExecError::TooMuchOutput(MOST));
         }
-        let status = awake::timeout(limit, self.child.wait()).await;
-        Ok((status.unwrap_or(Err(ExecError::Timeout(limit)))?, printed))
+        Ok((self.child.wait().await?, printed))
     }
 }

@@ -15,7 +15,6 @@ use crate::report::outcome::{HostReleased, ReleaseEnd, ServiceReleased};
 use crate::report::stop::Reason;
 use crate::report::{Level, Outcome};
 use crate::swap::history::{self, Owner};
-use crate::swap::recover::Way;
 use crate::swarm::judge::drift;
 use crate::swarm::plan::{Plan, Release};
 use crate::swarm::run::{End, Live, Work};
@@ -204,11 +203,7 @@ fn nowhere(possible: &[(String, String, bool)], asked: Option<&Version>) -> Stop
 
 /// `cutover recover`: what the next release would do first, and nothing else.
 pub(super) async fn recover(run: &Run, options: &cli::RecoverOptions, stack: &str) -> Result<Exit, Stop> {
-    let asked = match (options.finish, options.put_back) {
-        (true, _) => Some(Way::Finish),
-        (_, true) => Some(Way::PutBack),
-        _ => None,
-    };
+    let asked = options.way();
     let hosts = run.until_signal(run.connect()).await??;
     let holder = holder("recovering");
     let work = async |desk: &Desk<'_>| desk.settle(stack, asked).await;

@@ -10,12 +10,7 @@ use crate::swarm::api::Api;
 /// Releases.
 pub(super) async fn release(run: &Run, options: &cli::ReleaseOptions, stack: &str) -> Result<Exit, Stop> {
     if options.swap.again {
-        let deploy = cli::DeployOptions {
-            asked: options.asked.clone(),
-            swap: options.swap.clone(),
-            ..cli::DeployOptions::default()
-        };
-        return super::deploy::deploy(run, &deploy, stack).await;
+        return super::deploy::deploy(run, &options.without_build(), stack).await;
     }
     run.reporter.phase("Version");
     let Some((version, source)) = run.version(&options.asked).await? else { return Ok(Exit::Done) };
