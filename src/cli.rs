@@ -1,6 +1,6 @@
 //! The command line: what can be asked for, and nothing of how it is done.
 
-use crate::config::duration;
+use crate::config::{domain, duration};
 use clap::{Arg, Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -216,10 +216,10 @@ pub struct InitOptions {
     #[arg(long)]
     pub new: bool,
     /// With --new: the port that the service listens on; without it, what the Dockerfile exposes
-    #[arg(long, value_name = "NUMBER", requires = "new")]
+    #[arg(long, value_name = "NUMBER", requires = "new", value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
     /// With --new: its name, for HTTPS with certbot
-    #[arg(long, value_name = "NAME", requires = "new")]
+    #[arg(long, value_name = "NAME", requires = "new", value_parser = domain)]
     pub domain: Option<String>,
     /// The image, without a tag
     #[arg(long, value_name = "NAME")]

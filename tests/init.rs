@@ -116,6 +116,8 @@ fn a_new_project_says_what_it_lacks_and_one_with_a_compose_file_is_no_new_one() 
             .args(words))
     };
     new(&["--host", "d@h"]).expect(2).says("there is no Dockerfile here yet").says("give --port");
+    new(&["--host", "d@h", "--domain", "$(id).example"]).expect(2).says("a name such as shop.example.com");
+    new(&["--host", "d@h", "--port", "0"]).expect(2).says("'--port <NUMBER>'");
     std::fs::write(empty.path().join("Dockerfile"), "FROM x\nEXPOSE 3000\nCMD npm start\n").unwrap();
     let ran = new(&["--host", "d@h", "--image", "ghcr.io/acme/shop"]).expect(0);
     let ran = ran.says("Write it as a list: CMD [\"npm\", \"start\"]").says("REGISTRY_PASSWORD");

@@ -101,10 +101,41 @@ fn host_is_good(name: &str) -> bool {
             }))
 }
 
+/// A name for which certbot gets a certificate: of several parts, and no address.
+///
+/// # Errors
+/// What is expected.
+pub fn domain(text: &str) -> Result<String, String> {
+    let is_name = host_is_good(text) && !text.contains('_') && text.contains('.');
+    let is_address = text.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+    match is_name && !is_address {
+        true => Ok(text.to_ascii_lowercase()),
+        false => Err("expected a name such as shop.example.com".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_domain_is_a_name_of_several_parts() {
+        assert_eq!(domain("Shop.example.com").as_deref(), Ok("shop.example.com"));
+        for text in [
+            "",
+            "shop",
+            "203.0.113.9",
+            "::1",
+            "a;b.example",
+            "$(id).example",
+            "bad domain.example",
+            "-a.example",
+            "a..b",
+        ] {
+            domain(text).expect_err(text);
+        }
+    }
 
     #[test]
     fn addresses_are_read_and_shown_alike() {

@@ -30,7 +30,7 @@ mod yaml;
 pub(crate) use checks::tidy;
 pub use error::ConfigError;
 pub use explain::Setting;
-pub use host::{Address, HostSettings};
+pub use host::{Address, HostSettings, domain};
 pub use image::{DOCKER_HUB, ImageName};
 pub use names::{EnvName, Name};
 pub use origin::Origin;
