@@ -1,5 +1,8 @@
 //! A stack on three nodes: all of them on the new version, or all of them on the old one.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+//!
+//! One swarm is brought up for all parts; each of them says at its end what is live. `scripts/faults --swarm` runs the whole table of
+//! faults.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod common;
 
@@ -7,14 +10,36 @@ use common::fault::Moment;
 use common::swarm::{Swarm, kill, served};
 use common::watch::until;
 use lab::Report;
+use std::time::Instant;
 
 fn lost(reports: &[Report]) -> u64 {
     reports.iter().map(|report| report.failed).sum()
 }
 
+type Part = fn(&mut Swarm);
+
 #[test]
-fn a_release_and_a_rollback_lose_nothing_on_any_node_under_load() {
-    let swarm = Swarm::start();
+fn releases_to_a_stack_on_three_nodes() {
+    let began = Instant::now();
+    let mut swarm = Swarm::start();
+    eprintln!("{:6.1} s: three nodes are up", began.elapsed().as_secs_f64());
+    let parts: [(&str, Part); 6] = [
+        ("a release and a rollback lose nothing on any node under load", nothing_is_lost),
+        ("hooks, values of the env file and bake", everything_around_a_release),
+        ("what fails before every nginx is switched is put back", what_fails_is_put_back),
+        ("what a killed client left is put back or finished", a_killed_client),
+        ("a stack that was deployed by hand is given back its tasks", deployed_by_hand),
+        ("the death of the leading node puts a release back, and the others serve", a_dead_node),
+    ];
+    for (name, part) in parts {
+        eprintln!("{:6.1} s: {name}", began.elapsed().as_secs_f64());
+        part(&mut swarm);
+    }
+    eprintln!("{:6.1} s: done", began.elapsed().as_secs_f64());
+}
+
+/// blue v1.0.0 → green v1.1.0 → blue v1.0.0.
+fn nothing_is_lost(swarm: &mut Swarm) {
     swarm.cutover(&["check"]).expect(0).says("ready");
     swarm.image("v1.1.0", &[("START_DELAY_MS", "500")]);
     swarm
@@ -39,88 +64,88 @@ fn a_release_and_a_rollback_lose_nothing_on_any_node_under_load() {
     swarm.cutover(&["logs"]).expect(2).says("does not work with `engine: swarm` yet");
 }
 
-#[test]
-fn what_fails_before_every_nginx_is_switched_is_put_back() {
-    let mut swarm = Swarm::start();
-    swarm.more = "health: {path: /, timeout: 20s}\n".to_owned();
-    swarm.deploy("v1.1.0", &[("CRASH", "1"), ("LOG", "no database")]).expect(3).says("│ no database");
-    swarm.assert_all("v1.0.0", "blue", "it crashes");
-    swarm.deploy("v1.2.0", &[("UNHEALTHY_MS", "-1")]).expect(3).says("0 of 3 tasks of green are healthy").says("503");
-    swarm.assert_all("v1.0.0", "blue", "it is not healthy");
+/// blue v1.0.0 → green v1.2.0, which stays.
+fn everything_around_a_release(swarm: &mut Swarm) {
+    const PASSWORD: &str = "pa$1wor$D \\ \"x\"";
+    swarm.more = r#"env-file: {values: {PASSWORD: GIVEN}}
+bake: 1s
+hooks:
+  release: {command: [node, -e, "console.log('in', require('./settings.json').VERSION, process.env.PASSWORD.length)"]}
+  before-switch: [sh, -c, "echo before $CUTOVER_VERSION >> hooks.log"]
+  after-switch: [sh, -c, "echo after >> hooks.log; exit 3"]
+  after-release: [sh, -c, "echo $CUTOVER_PREVIOUS_VERSION $CUTOVER_VERSION $CUTOVER_OUTCOME > told"]
+"#
+    .to_owned();
+    swarm.image("v1.2.0", &[]);
+    let mut command = swarm.command(&["deploy", "--version", "v1.2.0"]);
+    let ran = common::run(command.env("GIVEN", PASSWORD)).expect(0).says("it ended with 3").never_says("wor$D");
+    let ran = ran.says(&format!("in v1.2.0 {}", PASSWORD.len())).says("0 of ");
+    swarm.assert_all("v1.2.0", "green", "with everything");
+    for node in &swarm.nodes {
+        assert_eq!(node.ok("cat /home/deploy/app/hooks.log").unwrap(), "before v1.2.0\nafter", "{ran}");
+        assert_eq!(node.ok("stat -c %a /home/deploy/app/cutover.stack.yml").unwrap(), "600");
+    }
+    let env = swarm.nodes[0]
+        .ok("docker service inspect -f '{{json .Spec.TaskTemplate.ContainerSpec.Env}}' shop_green")
+        .unwrap();
+    assert_eq!(serde_json::from_str::<Vec<String>>(&env).unwrap(), [format!("PASSWORD={PASSWORD}")]);
+    assert_eq!(std::fs::read_to_string(swarm.dir.path().join("told")).unwrap(), "v1.0.0 v1.2.0 released\n");
+    assert_eq!(swarm.nodes[0].ok("docker service ls -q --filter name=hook").unwrap(), "", "the job is left");
 
-    // nginx of one node is changed by somebody else meanwhile: the others go back
-    let running = swarm.deploying("v1.3.0", &[("START_DELAY_MS", "3000")], "health", Moment::Before);
-    let conf = "/home/deploy/app/nginx/default.conf";
-    let text = swarm.nodes[2].read(conf).unwrap();
-    swarm.nodes[2].write(conf, format!("{text}# mine\n")).unwrap();
-    let ran = running.end();
-    assert!(ran.code == 3 || ran.code == 4, "{ran}");
-    assert_eq!(swarm.versions(), ["v1.0.0"; 3]);
-    swarm.nodes[2].write(conf, text).unwrap();
-    swarm.cutover(&["recover"]).expect(0);
-    swarm.assert_all("v1.0.0", "blue", "somebody else's change");
+    // it fails only once it is live
+    swarm.more = "bake: 20s\n".to_owned();
+    swarm.deploy("v1.2.1", &[("FAIL_AFTER_MS", "7000")]).expect(3).says("answers through nginx failed");
+    swarm.assert_all("v1.2.0", "green", "bake");
+    swarm.more = "hooks: {release: {command: [sh, -c, 'echo no database; exit 7']}}\n".to_owned();
+    swarm.deploy("v1.2.2", &[]).expect(3).says("│ no database");
+    swarm.assert_all("v1.2.0", "green", "hook");
+    swarm.more.clear();
+}
 
-    // no node has room
-    swarm.nodes[0].ok("docker service update -q --detach --reserve-memory 999g shop_green").unwrap();
-    swarm.deploy("v1.4.0", &[]).expect(3).says("insufficient resources");
-    swarm.assert_all("v1.0.0", "blue", "no room");
+fn what_fails_is_put_back(swarm: &mut Swarm) {
+    swarm.more = "health: {path: /, timeout: 6s}\n".to_owned();
+    swarm.deploy("v1.3.0", &[("CRASH", "1"), ("LOG", "no database")]).expect(3).says("│ no database");
+    swarm.deploy("v1.3.1", &[("UNHEALTHY_MS", "-1")]).expect(3).says("0 of 3 tasks of blue are healthy").says("503");
+    swarm.assert_all("v1.2.0", "green", "it is not healthy");
+    swarm.more.clear();
     swarm.cutover(&["history"]).expect(0).says("failed, put back");
 }
 
-#[test]
-fn what_a_killed_client_left_is_put_back_or_finished() {
-    let swarm = Swarm::start();
-    let versions = [
-        ("v1.1.0", "health", Moment::Before),
-        ("v1.2.0", "route", Moment::After),
-        ("v1.3.0", "retire", Moment::Before),
-    ];
-    for (version, step, moment) in versions {
-        let running = swarm.deploying(version, &[], step, moment);
-        running.signal("-KILL");
-        running.end().expect(-1);
-        swarm.cutover(&["status"]).expect(0).says("is under way or was cut off");
-        swarm.cutover(&["recover"]).expect(0).says("recovered");
-        let (now, slot) = if step == "retire" { (version, "green") } else { ("v1.0.0", "blue") };
-        swarm.assert_all(now, slot, step);
-    }
-    swarm.cutover(&["recover"]).expect(0).says("nothing is unfinished");
-    // the next run does it as well
-    let running = swarm.deploying("v1.4.0", &[], "route", Moment::Before);
+/// green v1.2.0 → blue v1.4.1.
+fn a_killed_client(swarm: &mut Swarm) {
+    let running = swarm.deploying("v1.4.0", &[], "route", Moment::After);
     running.signal("-KILL");
     running.end().expect(-1);
-    swarm.cutover(&["deploy", "--version", "v1.4.0"]).expect(0).says("v1.4.0 is live");
-    swarm.assert_all("v1.4.0", "blue", "deployed again");
+    swarm.cutover(&["status"]).expect(0).says("is under way or was cut off");
+    // the next run puts it back first
+    swarm.deploy("v1.4.1", &[]).expect(0).says("point nginx at tasks.shop_green again").says("v1.4.1 is live");
+    swarm.assert_all("v1.4.1", "blue", "deployed after a killed client");
 }
 
-#[test]
-fn the_death_of_the_leading_node_puts_a_release_back_and_the_others_serve() {
-    let swarm = Swarm::start();
-    let running = swarm.deploying("v1.1.0", &[("START_DELAY_MS", "3000")], "health", Moment::Before);
-    kill(&swarm.nodes[0]);
-    let ran = running.end();
-    assert!(ran.code == 3 || ran.code == 4, "{ran}");
-    for node in &swarm.nodes[1..] {
-        assert_eq!(served(node), "v1.0.0", "{ran}");
-    }
-    swarm.nodes[0].reboot().unwrap();
-    until("the node is back", || swarm.nodes[1].ok("docker node ls").is_ok_and(|nodes| !nodes.contains("Down")));
-    until("all nodes serve", || swarm.versions() == ["v1.0.0"; 3]);
-    swarm.cutover(&["recover"]).expect(0);
-    swarm.cutover(&["deploy", "--version", "v1.1.0"]).expect(0);
-    swarm.assert_all("v1.1.0", "green", "the node is back");
-}
-
-#[test]
-fn a_stack_that_was_deployed_by_hand_is_named_and_given_back_its_tasks() {
-    let swarm = Swarm::start();
-    swarm.deploy("v1.1.0", &[]).expect(0);
+fn deployed_by_hand(swarm: &mut Swarm) {
     // with the file of what is live nothing changes
     swarm.deploy_by_hand(&["stack.yml", "cutover.stack.yml"]);
     swarm.cutover(&["status"]).expect(0).never_says("the last release left");
-    swarm.assert_all("v1.1.0", "green", "both files");
-    swarm.deploy_by_hand(&["stack.yml"]);
-    swarm.cutover(&["status"]).expect(0).says("green has 0 tasks, and the last release left 3");
+    swarm.assert_all("v1.4.1", "blue", "both files");
+    swarm.nodes[0].ok("docker service scale -d shop_blue=0 shop_green=3").unwrap();
+    swarm.cutover(&["status"]).expect(0).says("blue has 0 tasks, and the last release left 3");
     swarm.cutover(&["recover"]).expect(0).says("was the stack deployed by hand?").says("recovered");
-    swarm.assert_all("v1.1.0", "green", "repaired");
+    swarm.assert_all("v1.4.1", "blue", "repaired");
+}
+
+fn a_dead_node(swarm: &mut Swarm) {
+    let leader = swarm.leader();
+    let running = swarm.deploying("v1.5.0", &[("START_DELAY_MS", "3000")], "health", Moment::Before);
+    kill(&swarm.nodes[leader]);
+    let ran = running.end();
+    assert!(ran.code == 3 || ran.code == 4, "{ran}");
+    let others: Vec<_> = swarm.nodes.iter().enumerate().filter(|(at, _)| *at != leader).map(|(_, node)| node).collect();
+    for node in &others {
+        assert_eq!(served(node), "v1.4.1", "{ran}");
+    }
+    swarm.nodes[leader].reboot().unwrap();
+    until("the node is back", || others[0].ok("docker node ls").is_ok_and(|nodes| !nodes.contains("Down")));
+    until("all nodes serve", || swarm.versions() == ["v1.4.1"; 3]);
+    swarm.cutover(&["recover"]).expect(0);
+    swarm.assert_all("v1.4.1", "blue", "the node is back");
 }

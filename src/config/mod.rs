@@ -22,6 +22,7 @@ mod resolve_services;
 #[cfg(test)]
 mod schema_tests;
 mod secret_names;
+mod swarm;
 #[cfg(test)]
 mod tests;
 mod types;

@@ -22,6 +22,11 @@ pub(super) fn config(raw: Raw, root: &Path, environment: Option<&str>) -> Result
     let (raw, asked) = overlaid(raw, environment)?;
     let missing = Missing { at: asked.as_ref().map_or(START, |name| name.at), hint: hint(&raw, asked.is_some()) };
     let services = resolve_services::services(&raw, root, &missing)?;
+    let stack = stack(raw.engine.as_ref(), raw.stack.as_ref())?;
+    let has_stack = stack.is_some();
+    if has_stack {
+        super::swarm::suits(&raw)?;
+    }
     let hosts = hosts(&raw, &missing)?;
     let directory = missing.or(raw.directory, "directory", "`directory: /path/on/the/host`")?.value;
     Ok(Config {
@@ -33,7 +38,7 @@ pub(super) fn config(raw: Raw, root: &Path, environment: Option<&str>) -> Result
         directory,
         compose_files: values(raw.compose_file),
         project: raw.project.map(|p| p.value),
-        stack: stack(raw.engine, raw.stack)?,
+        stack,
         nginx: nginx(raw.nginx),
         latest: raw.latest.map_or(Latest::Confirmed, |l| l.value),
         when_missing: raw.when_missing.map_or(WhenMissing::Skip, |w| w.value),
@@ -45,18 +50,18 @@ pub(super) fn config(raw: Raw, root: &Path, environment: Option<&str>) -> Result
         keep: raw.keep.map_or(5, |k| k.value as usize),
         parallel: raw.parallel.map(|p| p.value as usize),
         lock_wait: raw.lock.and_then(|l| l.wait).map_or(Duration::ZERO, |w| w.value),
-        env_file: raw.env_file.map(env_file).transpose()?,
+        env_file: raw.env_file.map(|file| env_file(file, has_stack)).transpose()?,
         github: github(raw.github),
     })
 }
 
 /// The stack of `engine: swarm`.
-fn stack(engine: Option<Stated<bool>>, stack: Option<Stated<Name>>) -> Result<Option<Name>, Wrong> {
+fn stack(engine: Option<&Stated<bool>>, stack: Option<&Stated<Name>>) -> Result<Option<Name>, Wrong> {
     match (engine, stack) {
         (Some(engine), None) if engine.value => {
             Err(Wrong::new(engine.at, "`engine: swarm` without `stack`; expected `stack: NAME` with it"))
         }
-        (Some(engine), Some(stack)) if engine.value => Ok(Some(stack.value)),
+        (Some(engine), Some(stack)) if engine.value => Ok(Some(stack.value.clone())),
         (_, Some(stack)) => {
             Err(Wrong::new(stack.key, "`stack` without `engine: swarm`; expected both, or `project` of compose"))
         }
@@ -238,12 +243,16 @@ fn bake(raw: RawBake) -> Result<Option<Bake>, Wrong> {
     Ok((!duration.value.is_zero()).then_some(Bake { duration: duration.value, max_failures }))
 }
 
-fn env_file(raw: RawEnvFile) -> Result<EnvFile, Wrong> {
+/// The tasks of a stack have no file, but variables.
+fn env_file(raw: RawEnvFile, has_stack: bool) -> Result<EnvFile, Wrong> {
     let lacks = |key| {
         let expected = "expected `path: FILE`, and `from-env: NAME` or `values: {KEY: NAME}`";
         Wrong::new(raw.at, format!("`env-file` without `{key}`; {expected}"))
     };
-    let path = raw.path.ok_or_else(|| lacks("path"))?.value;
+    let path = match raw.path {
+        None if has_stack => String::new(),
+        path => path.ok_or_else(|| lacks("path"))?.value,
+    };
     let content = match (raw.from_env, raw.values) {
         (Some(whole), None) => EnvContent::Whole(whole.value),
         (None, Some(values)) => EnvContent::Values(values.value),

@@ -50,6 +50,11 @@ impl Engine {
         self.call(Method::POST, path, Some(body), auth).await
     }
 
+    /// Has something removed.
+    pub(crate) async fn delete(&self, path: &str) -> Result<Value> {
+        self.call(Method::DELETE, path, None, None).await
+    }
+
     async fn call(&self, method: Method, path: &str, body: Option<&Value>, auth: Option<&str>) -> Result<Value> {
         let request = Request::builder().method(method).uri(format!("http://docker{path}"));
         let request = request.header("content-type", "application/json");

@@ -62,6 +62,39 @@ pub fn differing(given: &Given, there: &Secret, path: &str, compose: Compose) ->
     }
 }
 
+/// What a file gives each key, as compose reads it, but for `${…}`. The error is a line that gives nothing.
+pub(crate) fn pairs(text: &str) -> Result<Vec<(String, Secret)>, String> {
+    let all = entries(text);
+    if let Some(line) = all.get("") {
+        return Err(line.lines().next().unwrap_or_default().chars().take(20).collect());
+    }
+    Ok(all.into_iter().map(|(key, value)| (key, Secret::new(plain(&value)))).collect())
+}
+
+/// A value without its quotes, or what stands behind it.
+fn plain(value: &str) -> String {
+    let mut all = value.chars();
+    match all.next() {
+        Some('\'') => all.take_while(|c| *c != '\'').collect(),
+        Some('"') => {
+            let mut text = String::new();
+            while let Some(c) = all.next().filter(|c| *c != '"') {
+                text.push(match c {
+                    '\\' => match all.next() {
+                        Some('n') => '\n',
+                        Some('r') => '\r',
+                        Some('t') => '\t',
+                        other => other.unwrap_or('\\'),
+                    },
+                    c => c,
+                });
+            }
+            text
+        }
+        _ => value.split_once(" #").map_or(value, |(value, _)| value).trim_end().to_owned(),
+    }
+}
+
 /// What a file says of each key, as it is written; what belongs to no key is under an empty one, without comments.
 fn entries(text: &str) -> BTreeMap<String, String> {
     let mut found: BTreeMap<String, String> = BTreeMap::new();
@@ -151,6 +184,18 @@ mod tests {
         assert_eq!(whole(key, key), [] as [&str; 0]);
         assert_eq!(whole(key, &key.replace("line=1", "line=2")), ["KEY"]);
         assert_eq!(whole("{\"a\": 1}", "{\"a\": 2}"), [".env"]);
+    }
+
+    #[test]
+    fn a_file_gives_each_key_the_value_that_it_was_quoted_from() {
+        let own = ["it's", "a \"b\" $c\\n", "two\nlines", "pa$1wor$D"];
+        let given: Vec<(String, Secret)> =
+            own.iter().enumerate().map(|(n, value)| (format!("K{n}"), Secret::new(*value))).collect();
+        assert_eq!(pairs(&block(&given, Compose::V2)), Ok(given));
+        let text = "export A=b c # words\n# B=1\nEMPTY=\n";
+        let expected = [("A", "b c"), ("EMPTY", "")].map(|(key, value)| (key.to_owned(), Secret::new(value)));
+        assert_eq!(pairs(text), Ok(expected.to_vec()));
+        assert_eq!(pairs("A=1\nno line of a file"), Err("no line of a file".to_owned()));
     }
 
     #[test]

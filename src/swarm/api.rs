@@ -72,8 +72,8 @@ impl<'a> Api<'a> {
     }
 
     /// Asks one manager after the other until one answers. A body is sent again as well: what is written names the version
-    /// that it was made from.
-    async fn call(&self, path: &str, body: Option<&Value>, auth: Option<&str>) -> Result<Value> {
+    /// that it was made from, and what is made has a name that is there once.
+    async fn call(&self, path: &str, what: What<'_>) -> Result<Value> {
         let managers: Vec<&Member<'_>> = self.members.iter().filter(|member| member.is_manager).collect();
         if managers.is_empty() {
             bail!("none of the hosts is a manager of the swarm");
@@ -83,9 +83,10 @@ impl<'a> Api<'a> {
             let at = self.at.load(Ordering::Relaxed) % managers.len();
             let manager = managers[at];
             let whole = format!("{}{path}", manager.prefix);
-            let answer = match body {
-                Some(body) => manager.engine.post(&whole, body, auth).await,
-                None => manager.engine.get(&whole).await,
+            let answer = match what {
+                What::Get => manager.engine.get(&whole).await,
+                What::Post(body, auth) => manager.engine.post(&whole, body, auth).await,
+                What::Delete => manager.engine.delete(&whole).await,
             };
             let error = match answer {
                 Ok(value) => return Ok(value),
@@ -102,8 +103,7 @@ impl<'a> Api<'a> {
 
     async fn list<T: DeserializeOwned>(&self, what: &str, filters: &Value) -> Result<Vec<T>> {
         let path = format!("/{what}?filters={}", in_query(&filters.to_string()));
-        let value =
-            self.call(&path, None, None).await.with_context(|| format!("the swarm's {what} can't be listed"))?;
+        let value = self.call(&path, What::Get).await.with_context(|| format!("the swarm's {what} can't be listed"))?;
         serde_json::from_value(value).with_context(|| format!("the swarm's {what} can't be read"))
     }
 
@@ -114,13 +114,27 @@ impl<'a> Api<'a> {
 
     /// One service as it is now.
     pub(crate) async fn service(&self, id: &str) -> Result<Service> {
-        let value = self.call(&format!("/services/{id}"), None, None).await.context("a service can't be looked at")?;
+        let value = self.call(&format!("/services/{id}"), What::Get).await.context("a service can't be looked at")?;
         serde_json::from_value(value).context("a service can't be read")
     }
 
     /// Makes a service what `spec` says, if it is still of this version.
     pub(crate) async fn update(&self, id: &str, version: u64, spec: &Value, auth: Option<&str>) -> Result<()> {
-        self.call(&format!("/services/{id}/update?version={version}"), Some(spec), auth).await.map(drop)
+        self.call(&format!("/services/{id}/update?version={version}"), What::Post(spec, auth)).await.map(drop)
+    }
+
+    /// Makes a service; its id.
+    pub(crate) async fn create(&self, spec: &Value, auth: Option<&str>) -> Result<String> {
+        let made = self.call("/services/create", What::Post(spec, auth)).await?;
+        Ok(made["ID"].as_str().context("a service was made without an id")?.to_owned())
+    }
+
+    /// Removes a service, by its name or id, where there is one.
+    pub(crate) async fn remove(&self, service: &str) -> Result<()> {
+        match self.call(&format!("/services/{service}"), What::Delete).await {
+            Err(error) if refused(&error).is_none_or(|refused| refused.status != 404) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// The tasks of a service, those that are over too.
@@ -146,7 +160,7 @@ impl<'a> Api<'a> {
 
     /// The swarm's object of this name; `None`: there is none.
     pub(crate) async fn config(&self, name: &str) -> Result<Option<Value>> {
-        match self.call(&format!("/configs/{name}"), None, None).await {
+        match self.call(&format!("/configs/{name}"), What::Get).await {
             Ok(value) => Ok(Some(value)),
             Err(error) if refused(&error).is_some_and(|refused| refused.status == 404) => Ok(None),
             Err(error) => Err(error),
@@ -155,7 +169,7 @@ impl<'a> Api<'a> {
 
     /// Makes one; `false`: there is one of this name already.
     pub(crate) async fn make_config(&self, spec: &Value) -> Result<bool> {
-        match self.call("/configs/create", Some(spec), None).await {
+        match self.call("/configs/create", What::Post(spec, None)).await {
             Ok(_) => Ok(true),
             Err(error) if refused(&error).is_some_and(|refused| refused.status == 409) => Ok(false),
             Err(error) => Err(error),
@@ -164,8 +178,16 @@ impl<'a> Api<'a> {
 
     /// Changes its labels, if it is still of this version.
     pub(crate) async fn update_config(&self, id: &str, version: u64, spec: &Value) -> Result<()> {
-        self.call(&format!("/configs/{id}/update?version={version}"), Some(spec), None).await.map(drop)
+        self.call(&format!("/configs/{id}/update?version={version}"), What::Post(spec, None)).await.map(drop)
     }
+}
+
+/// What is asked of a manager. A body goes with the registry's login, where it needs one.
+#[derive(Clone, Copy)]
+enum What<'w> {
+    Get,
+    Post(&'w Value, Option<&'w str>),
+    Delete,
 }
 
 /// The engine's own word, if the error is one.

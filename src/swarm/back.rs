@@ -11,6 +11,10 @@ use crate::swap::execute::Failure;
 use crate::swap::history::Outcome;
 use anyhow::Result;
 
+/// What a failure after the switch comes to where going back is unsafe.
+pub(crate) const IRREVERSIBLE: &str = "the new version was left in place: the release's own command ran, and it is marked irreversible, so the old code may \
+     not work any more. `cutover recover --finish` keeps the new version, `cutover recover --put-back` goes back all the same";
+
 impl Work<'_, '_> {
     /// Everything as it was: nginx first, and the new tasks go only once every nginx is seen not to name them.
     pub(super) async fn put_back(&self, phase: Option<Phase>, error: anyhow::Error) -> End {
@@ -22,6 +26,9 @@ impl Work<'_, '_> {
         let reason = by_host(&causes).join("\n");
         let left = match phase {
             None => Vec::new(),
+            Some(phase) if phase >= Phase::Route && self.plan.is_irreversible() && signal.is_none() => {
+                vec![Reason::new(&self.seen.stack, IRREVERSIBLE)]
+            }
             Some(phase) => match self.undo(phase, &reason).await {
                 Ok(left) => left,
                 Err(overtaken) => return End::Overtaken(overtaken),
@@ -60,6 +67,9 @@ impl Work<'_, '_> {
             if let Err(error) = self.is_back().await {
                 return self.left_alone(error);
             }
+        }
+        if let Err(error) = self.remove_hook().await {
+            return self.left_alone(error);
         }
         let stopped = async { slots::stop(self.seen.api, &to.service).await.map(|_| String::new()) };
         let ended = async {

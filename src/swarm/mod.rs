@@ -6,10 +6,12 @@
 //! the swarm ([`store`]), so that every manager has them.
 
 pub(crate) mod api;
-mod back;
+pub(crate) mod back;
+mod bake;
 pub(crate) mod edge;
 pub(crate) mod evidence;
 mod health;
+mod hooks;
 pub(crate) mod judge;
 pub(crate) mod objects;
 pub(crate) mod plan;

@@ -1,5 +1,6 @@
 //! Services, tasks and nodes as the Docker API has them: the parts that a release needs.
 
+use crate::secret::Secret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -140,15 +141,57 @@ impl Service {
         mounts.into_iter().flatten().filter(stays).filter_map(target).collect()
     }
 
-    /// Its spec with so many tasks, of this image where one is given.
-    pub(crate) fn with(&self, image: Option<&str>, replicas: u64) -> Value {
+    /// A label of the service itself; no task has it.
+    fn label(&self, name: &str) -> &str {
+        self.spec["Labels"][name].as_str().unwrap_or_default()
+    }
+
+    /// The variables of its tasks, `NAME=value`.
+    fn variables(&self) -> Vec<&str> {
+        let all = self.spec["TaskTemplate"]["ContainerSpec"]["Env"].as_array();
+        all.into_iter().flatten().filter_map(Value::as_str).collect()
+    }
+
+    /// Those of them that came with a release.
+    pub(crate) fn values(&self) -> Vec<(String, Secret)> {
+        let names: Vec<&str> = self.label(VALUES).split_whitespace().collect();
+        let pairs = self.variables().into_iter().filter_map(|variable| variable.split_once('='));
+        let ours = pairs.filter(|(name, _)| names.contains(name));
+        ours.map(|(name, value)| (name.to_owned(), Secret::new(value))).collect()
+    }
+
+    /// Its spec after a change.
+    pub(crate) fn with(&self, change: &Change<'_>) -> Value {
         let mut spec = self.spec.clone();
-        if let Some(image) = image {
+        if let Some(image) = change.image {
             spec["TaskTemplate"]["ContainerSpec"]["Image"] = json!(image);
         }
-        spec["Mode"] = json!({ "Replicated": { "Replicas": replicas } });
+        if let Some(values) = change.values {
+            let names: Vec<&str> = values.iter().map(|(name, _)| name.as_str()).collect();
+            let earlier: Vec<&str> = self.label(VALUES).split_whitespace().collect();
+            let is_own = |variable: &&str| {
+                let name = variable.split('=').next().unwrap_or_default();
+                !names.contains(&name) && !earlier.contains(&name)
+            };
+            let own = self.variables().into_iter().filter(is_own).map(str::to_owned);
+            let given = values.iter().map(|(name, value)| format!("{name}={}", value.expose()));
+            spec["TaskTemplate"]["ContainerSpec"]["Env"] = own.chain(given).collect();
+            spec["Labels"][VALUES] = json!(names.join(" "));
+        }
+        spec["Mode"] = json!({ "Replicated": { "Replicas": change.replicas } });
         spec
     }
+}
+
+/// The label with the names of the variables that came with a release.
+pub(crate) const VALUES: &str = "cutover.values";
+
+/// What becomes of a service: so many tasks; of this image, and with these variables, where any are given.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Change<'c> {
+    pub(crate) replicas: u64,
+    pub(crate) image: Option<&'c str>,
+    pub(crate) values: Option<&'c [(String, Secret)]>,
 }
 
 impl Task {
@@ -215,7 +258,21 @@ mod tests {
         let mut expected = service.spec.clone();
         expected["TaskTemplate"]["ContainerSpec"]["Image"] = json!("b");
         expected["Mode"]["Replicated"]["Replicas"] = json!(0);
-        assert_eq!(service.with(Some("b"), 0), expected);
+        let change = Change { image: Some("b"), ..Change::default() };
+        assert_eq!(service.with(&change), expected);
+    }
+
+    #[test]
+    fn values_of_a_release_replace_those_of_the_one_before_and_no_others() {
+        let text = r#"{"ID":"a","Version":{"Index":7},"Spec":{"Name":"s_blue",
+            "TaskTemplate":{"ContainerSpec":{"Image":"a","Env":["OWN=1","OLD=2","NEW=3"]}},
+            "Labels":{"cutover.values":"OLD"},"Mode":{"Replicated":{"Replicas":0}}}}"#;
+        let mut service: Service = serde_json::from_str(text).expect("reads");
+        assert_eq!(service.values(), [("OLD".to_owned(), Secret::new("2"))]);
+        let values = [("NEW".to_owned(), Secret::new("pa$1=x"))];
+        service.spec = service.with(&Change { values: Some(&values), ..Change::default() });
+        assert_eq!(service.spec["TaskTemplate"]["ContainerSpec"]["Env"], json!(["OWN=1", "NEW=pa$1=x"]));
+        assert_eq!(service.values(), values);
     }
 
     #[test]

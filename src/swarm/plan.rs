@@ -2,7 +2,7 @@
 
 use super::objects::{digest, tag};
 use super::see::Seen;
-use crate::config::HealthSettings;
+use crate::config::{Bake, HealthSettings, HostHook};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -34,6 +34,27 @@ pub(crate) struct Plan {
     pub(crate) drain_timeout: Duration,
     /// The hosts whose nginx is switched.
     pub(crate) edges: Vec<String>,
+    /// The release's own command.
+    #[serde(default)]
+    pub(crate) hook: Option<HookPlan>,
+    /// The hosts' own commands.
+    #[serde(default)]
+    pub(crate) before_switch: Option<HostHook>,
+    #[serde(default)]
+    pub(crate) after_switch: Option<HostHook>,
+    /// Watching after the switch.
+    #[serde(default)]
+    pub(crate) bake: Option<Bake>,
+}
+
+/// A command in a task of the new image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct HookPlan {
+    pub(crate) command: Vec<String>,
+    pub(crate) timeout: Duration,
+    /// Whether going back is unsafe once it has run.
+    pub(crate) irreversible: bool,
 }
 
 /// A slot of a plan.
@@ -98,6 +119,14 @@ impl Plan {
             health: service.health.clone(),
             drain_timeout: config.drain_timeout,
             edges: seen.edges.iter().map(|edge| edge.host.name.clone()).collect(),
+            hook: config.hooks.release.as_ref().filter(|_| !release.rollback).map(|hook| HookPlan {
+                command: hook.command.clone(),
+                timeout: hook.timeout,
+                irreversible: hook.irreversible,
+            }),
+            before_switch: config.hooks.before_switch.clone(),
+            after_switch: config.hooks.after_switch.clone(),
+            bake: config.bake.clone(),
         }
     }
 
@@ -106,15 +135,30 @@ impl Plan {
         let Plan { from, to, replicas, .. } = self;
         let edges = self.edges.join(", ");
         let running = if from.version.is_some() { "" } else { ", where it has any" };
-        vec![
-            ("start", format!("{} 0 → {replicas} tasks of {}", to.called, self.version)),
-            ("health", format!("until each of them answers GET {} on port {}", self.health.path, to.port)),
-            ("route", format!("point nginx on {edges} at {}", to.word)),
-            ("confirm", format!("see requests through each nginx reach {} alone", to.called)),
-            ("drain", format!("let nginx's old workers finish, at most {} s", self.drain_timeout.as_secs())),
-            ("retire", format!("{} → 0 tasks{running}", from.called)),
-            ("record", "write the release into the history, and what is live beside the stack file".to_owned()),
-        ]
+        let hook = self.hook.as_ref().map(|hook| format!("run {} in a task of the new image", hook.command.join(" ")));
+        let on_hosts =
+            |hook: &Option<HostHook>| hook.as_ref().map(|hook| format!("run {} on {edges}", hook.command.join(" ")));
+        let bake = self.bake.as_ref();
+        let bake = bake.map(|bake| format!("watch the answers through each nginx for {} s", bake.duration.as_secs()));
+        let all = [
+            ("hook", hook),
+            ("start", Some(format!("{} 0 → {replicas} tasks of {}", to.called, self.version))),
+            ("health", Some(format!("until each of them answers GET {} on port {}", self.health.path, to.port))),
+            ("before-switch", on_hosts(&self.before_switch)),
+            ("route", Some(format!("point nginx on {edges} at {}", to.word))),
+            ("confirm", Some(format!("see requests through each nginx reach {} alone", to.called))),
+            ("bake", bake),
+            ("after-switch", on_hosts(&self.after_switch)),
+            ("drain", Some(format!("let nginx's old workers finish, at most {} s", self.drain_timeout.as_secs()))),
+            ("retire", Some(format!("{} → 0 tasks{running}", from.called))),
+            ("record", Some("write the release into the history, and what is live beside the stack file".to_owned())),
+        ];
+        all.into_iter().filter_map(|(step, text)| Some((step, text?))).collect()
+    }
+
+    /// Whether going back is unsafe once requests have reached the new version.
+    pub(crate) fn is_irreversible(&self) -> bool {
+        self.hook.as_ref().is_some_and(|hook| hook.irreversible)
     }
 }
 

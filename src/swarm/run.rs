@@ -3,7 +3,7 @@
 
 use super::edge::Edge;
 use super::health::Proof;
-use super::objects::Task;
+use super::objects::{Change, Task};
 use super::plan::Plan;
 use super::see::Seen;
 use super::store::{Phase, Store};
@@ -15,6 +15,7 @@ use crate::host::script::Fence;
 use crate::host::{Kind, Unnamed, kind};
 use crate::report::Reporter;
 use crate::report::stop::{Reason, by_host};
+use crate::secret::Secret;
 use crate::see::read::traffic::resolve;
 use crate::swap::execute::Failure;
 use anyhow::{Result, anyhow, bail};
@@ -37,6 +38,8 @@ pub(crate) struct Work<'w, 'a> {
     pub(crate) reporter: &'w Reporter,
     /// The registry's login, as the API has it.
     pub(crate) auth: Option<String>,
+    /// What the new tasks get from the env file; `None`: they keep what the slot has.
+    pub(crate) values: Option<Vec<(String, Secret)>>,
     /// Where the stack file is on the managers, and what it is called.
     pub(crate) directory: &'w str,
     pub(crate) files: &'w [String],
@@ -90,15 +93,18 @@ impl Work<'_, '_> {
         if self.seen.slots[to.slot].tasks.iter().any(|task| !task.is_over()) {
             slots::stop(self.seen.api, &to.service).await?;
         }
+        self.release_hook().await?;
         let known = self.seen.api.tasks(&to.service).await?.into_iter().map(|task| task.id).collect();
         let text = format!("{} 0 → {replicas} tasks of {version}", to.called);
         let auth = self.auth.as_deref();
-        let start = slots::set(self.seen.api, &to.service, Some(&to.image), *replicas, auth);
+        let change = Change { replicas: *replicas, image: Some(&to.image), values: self.values.as_deref() };
+        let start = slots::set(self.seen.api, &to.service, &change, auth);
         self.step("start", text, async { start.await.map(|()| String::new()) }).await?;
         let text = format!("until each of {replicas} tasks answers GET {} on port {}", self.plan.health.path, to.port);
         let mut proved = Vec::new();
         self.step("health", text, self.health(known, &mut proved)).await?;
         self.edges_know(&proved).await?;
+        self.host_hook("before-switch", self.plan.before_switch.as_ref()).await?;
         self.enter(Phase::Route, phase).await?;
         self.reporter.phase("Switch nginx on every node");
         self.on_edges("route", format!("point nginx at {}", to.word), async |edge| {
@@ -106,7 +112,8 @@ impl Work<'_, '_> {
         })
         .await?;
         self.go_on()?;
-        self.confirm(proved).await?;
+        self.confirm(proved.clone()).await?;
+        self.bake(&proved).await?;
         self.go_on()?;
         self.enter(Phase::Confirmed, phase).await?;
         Ok(Instant::now())
@@ -120,7 +127,7 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    fn go_on(&self) -> Result<()> {
+    pub(super) fn go_on(&self) -> Result<()> {
         match self.cancel.raised() {
             Some(signal) => bail!("stopped by {}", signal.name()),
             None => Ok(()),
@@ -251,6 +258,9 @@ impl Work<'_, '_> {
     /// What follows once the version is live. What fails here is left to `recover`.
     pub(crate) async fn after(&self, at: Instant) -> End {
         let trips = self.seen.edges.iter().map(|edge| edge.host.session.round_trips()).collect();
+        if let Err(overtaken) = self.after_switch().await {
+            return End::Overtaken(overtaken);
+        }
         let (drained, left) = self.drain().await;
         if !left.is_empty() {
             return End::Live(Live { at, trips, drained, left });

@@ -1,7 +1,7 @@
 //! The two services: how many tasks they have, and of which image.
 
 use super::api::{Api, refused};
-use super::objects::{Node, Service, Task};
+use super::objects::{Change, Node, Service, Task};
 use crate::awake;
 use anyhow::{Context as _, Result, bail};
 use std::time::{Duration, Instant};
@@ -11,21 +11,17 @@ const LOOK: Duration = Duration::from_millis(300);
 /// What a task may take to end beside its own time.
 const MORE: Duration = Duration::from_secs(40);
 
-/// Gives a service so many tasks, of this image where one is given. Nothing is done where that is so already.
-pub(crate) async fn set(
-    api: &Api<'_>,
-    service: &str,
-    image: Option<&str>,
-    replicas: u64,
-    auth: Option<&str>,
-) -> Result<()> {
+/// Makes a service so. Nothing is done where it is so already.
+pub(crate) async fn set(api: &Api<'_>, service: &str, change: &Change<'_>, auth: Option<&str>) -> Result<()> {
+    let Change { replicas, image, values } = *change;
     for _ in 0..5 {
         let now = api.service(service).await?;
-        let is_so = now.replicas() == Some(replicas) && image.is_none_or(|image| image == now.image());
+        let has_image = image.is_none_or(|image| image == now.image());
+        let is_so = now.replicas() == Some(replicas) && has_image && values.is_none();
         if is_so {
             return Ok(());
         }
-        match api.update(&now.id, now.version.index, &now.with(image, replicas), auth).await {
+        match api.update(&now.id, now.version.index, &now.with(change), auth).await {
             Ok(()) => return Ok(()),
             // somebody has changed it meanwhile, or an answer got lost: it is looked again
             Err(error) if refused(&error).is_some_and(|refused| refused.message.contains("out of sequence")) => {}
@@ -37,7 +33,7 @@ pub(crate) async fn set(
 
 /// Stops all tasks of a service, and waits until none runs. Those of a node that is down can't be waited for: their names.
 pub(crate) async fn stop(api: &Api<'_>, service: &str) -> Result<Vec<String>> {
-    set(api, service, None, 0, None).await?;
+    set(api, service, &Change::default(), None).await?;
     let grace = Duration::from_secs(api.service(service).await?.stop_grace());
     let began = Instant::now();
     loop {

@@ -122,6 +122,13 @@ impl Swarm {
         running
     }
 
+    /// The node that leads.
+    pub fn leader(&self) -> usize {
+        let leads =
+            |node: &&Instance| node.ok("docker node inspect -f '{{.ManagerStatus.Leader}}' self").unwrap() == "true";
+        self.nodes.iter().position(|node| leads(&node)).expect("a leader")
+    }
+
     /// What every node answers.
     pub fn versions(&self) -> Vec<String> {
         self.nodes.iter().map(served).collect()

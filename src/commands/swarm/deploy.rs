@@ -225,11 +225,19 @@ impl<'d> Desk<'d> {
 
     /// Executes a plan and says how it ended.
     pub(super) async fn carry_out(&self, seen: &Seen<'d>, plan: &Plan, began: Instant) -> Result<Exit, Stop> {
+        let values = if plan.rollback { self.values_of_rollback(seen, plan) } else { self.values_given()? };
+        {
+            let mut told = self.run.hooks.told();
+            told.version.clone_from(&plan.version);
+            told.previous = plan.from.version.clone().unwrap_or_default();
+            told.image.clone_from(&plan.to.image);
+        }
         self.run.hook_before(When::BeforeRelease).await?;
-        let work = self.work(seen, plan);
+        let work = self.work(seen, plan, values);
         match work.execute().await {
             End::Live(live) => {
                 self.run.reporter.outcome(&released(&work, &live, began));
+                self.run.hooks.told().digest = plan.to.digest().unwrap_or_default().to_owned();
                 self.run.hooks.released();
                 if live.left.is_empty() { Ok(Exit::Done) } else { Err(unfinished(plan, live.left)) }
             }

@@ -9,16 +9,19 @@ use crate::host::{Host, Kind, kind};
 use crate::release::login::Credentials;
 use crate::report::stop::Reason;
 use crate::report::{Level, finding};
+use crate::secret::Secret;
 use crate::see::judge::findings::{Findings, Weight};
 use crate::see::state_paths;
+use crate::swap::env_file::{self, Given};
 use crate::swap::recover::Way;
 use crate::swarm::api::Api;
+use crate::swarm::objects::Change;
 use crate::swarm::plan::Plan;
-use crate::swarm::recover;
 use crate::swarm::run::Work;
 use crate::swarm::see::{Seen, see};
 use crate::swarm::slots;
-use crate::swarm::store::{Journal, Store, Taken};
+use crate::swarm::store::{Journal, Phase, Store, Taken};
+use crate::swarm::{back, recover};
 use base64::Engine as _;
 use serde_json::json;
 use std::sync::Mutex;
@@ -125,7 +128,12 @@ fn refused(findings: &Findings) -> Stop {
 
 impl<'d> Desk<'d> {
     /// A release of this plan.
-    pub(super) fn work<'w>(&'w self, seen: &'w Seen<'d>, plan: &'w Plan) -> Work<'w, 'd> {
+    pub(super) fn work<'w>(
+        &'w self,
+        seen: &'w Seen<'d>,
+        plan: &'w Plan,
+        values: Option<Vec<(String, Secret)>>,
+    ) -> Work<'w, 'd> {
         Work {
             seen,
             store: self.store,
@@ -134,10 +142,45 @@ impl<'d> Desk<'d> {
             cancel: &self.run.cancel,
             reporter: &self.run.reporter,
             auth: self.auth.clone(),
+            values,
             directory: &self.run.config.directory,
             files: &self.run.config.compose_files,
             seconds: Mutex::default(),
         }
+    }
+
+    /// What the tasks of a release get from the env file.
+    pub(super) fn values_given(&self) -> Result<Option<Vec<(String, Secret)>>, Stop> {
+        self.values(false)
+    }
+
+    /// The same as far as the environment has it.
+    fn values_there(&self) -> Result<Option<Vec<(String, Secret)>>, Stop> {
+        self.values(true)
+    }
+
+    fn values(&self, as_far_as_there: bool) -> Result<Option<Vec<(String, Secret)>>, Stop> {
+        Ok(match self.run.env_given(as_far_as_there)? {
+            Given::Nothing => None,
+            Given::Values(values) => Some(values).filter(|values| !values.is_empty()),
+            Given::Whole(text) => Some(env_file::pairs(text.expose()).map_err(|line| {
+                let what = format!("env-file: `{line}…` is no line of `KEY=value`");
+                Stop::new(Exit::Usage, what)
+            })?),
+        })
+    }
+
+    /// What the tasks of a rollback get: those values that the slot has, where it has the image still; else those that are live.
+    pub(super) fn values_of_rollback(&self, seen: &Seen<'_>, plan: &Plan) -> Option<Vec<(String, Secret)>> {
+        let [from, to] = [&seen.slots[plan.from.slot].service, &seen.slots[plan.to.slot].service];
+        let live = from.values();
+        if to.image() == plan.to.image || (live.is_empty() && to.values().is_empty()) {
+            return None;
+        }
+        let text = format!("{} gets the values of the env file that are live now: its own are not kept", plan.version);
+        self.run.reporter.note(Level::Warning, "", text);
+        live.iter().for_each(|(_, value)| self.run.reporter.hide(value));
+        Some(live)
     }
 
     /// Puts right what an earlier run left, and what a `docker stack deploy` by hand has taken away; whether there was
@@ -175,16 +218,19 @@ impl<'d> Desk<'d> {
                 at.ok_or_else(|| Stop::advised(Exit::Stuck, what(), "name both slots with `slots:` in cutover.yml"))?;
         }
         let way = asked.unwrap_or_else(|| recover::way(phase));
-        if way != recover::way(phase) && way == Way::Finish && phase == crate::swarm::store::Phase::Start {
+        if way != recover::way(phase) && way == Way::Finish && phase == Phase::Start {
             let what = format!("no nginx was ever pointed at {}: there is nothing to finish", plan.version);
             return Err(Stop::advised(Exit::Usage, what, "`cutover recover` puts it back; then release it again"));
         }
-        if way == Way::PutBack && phase == crate::swarm::store::Phase::Confirmed {
+        if way == Way::PutBack && phase == Phase::Confirmed {
             let what =
                 format!("{} was confirmed on every node, and its predecessor may have no tasks any more", plan.version);
             return Err(Stop::advised(Exit::Usage, what, "`cutover recover` finishes it; then `cutover rollback`"));
         }
-        let left = recover::recover(&self.work(&seen, &plan), phase, way).await?;
+        if asked.is_none() && way == Way::PutBack && plan.is_irreversible() && phase >= Phase::Route {
+            return Err(Stop::new(Exit::Stuck, back::IRREVERSIBLE));
+        }
+        let left = recover::recover(&self.work(&seen, &plan, None), phase, way).await?;
         if left.is_empty() { Ok(true) } else { Err(Stop::Unsettled(left)) }
     }
 
@@ -207,8 +253,10 @@ impl<'d> Desk<'d> {
         );
         self.run.reporter.note(Level::Warning, "", text);
         let running = self.run.reporter.step(stack, "repair", format!("{} 0 → {replicas} tasks", slot.called));
+        let values = self.values_there()?;
         let repair = async {
-            slots::set(self.api, name, Some(image), *replicas, self.auth.as_deref()).await?;
+            let change = Change { replicas: *replicas, image: Some(image), values: values.as_deref() };
+            slots::set(self.api, name, &change, self.auth.as_deref()).await?;
             slots::until_running(self.api, name, *replicas).await?;
             slots::stop(self.api, other.service.name()).await
         };

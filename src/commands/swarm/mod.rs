@@ -30,7 +30,10 @@ pub(super) async fn verb(run: &Run, cli: &Cli, stack: &str) -> Result<Exit, Stop
     if let Some(name) = name {
         return Err(Stop::new(Exit::Usage, format!("`cutover {name}` does not work with `engine: swarm` yet")));
     }
-    supported(run)?;
+    if run.config.services[0].ship {
+        let what = "`engine: swarm` does not work with `registry: none` yet; take it out of cutover.yml";
+        return Err(Stop::new(Exit::Usage, what));
+    }
     match &cli.verb {
         Verb::Release(options) if options.dry_run => look::plan(run, &options.asked, stack).await,
         Verb::Release(options) => release::release(run, options, stack).await,
@@ -43,35 +46,4 @@ pub(super) async fn verb(run: &Run, cli: &Cli, stack: &str) -> Result<Exit, Stop
         Verb::History => look::history(run, stack).await,
         _ => Ok(Exit::Done),
     }
-}
-
-/// Refuses settings that a release to a stack would pass over.
-fn supported(run: &Run) -> Result<(), Stop> {
-    let config = &run.config;
-    let service = &config.services[0];
-    let elsewhere = |slot: &crate::config::SlotSettings| slot.project.is_some() || !slot.files.is_empty();
-    let hooks = &config.hooks;
-    let stated = [
-        (config.services.len() > 1, "several `services`"),
-        (service.ship, "`registry: none`"),
-        (!service.workers.is_empty(), "`workers`"),
-        (service.slots.iter().flatten().any(elsewhere), "slots in projects or files of their own"),
-        (service.upstream.is_some(), "`upstream`"),
-        (service.port.is_some(), "`port` (nginx's configuration says it)"),
-        (service.stop_timeout.is_some(), "`stop-timeout` (the stack file's `stop_grace_period` holds)"),
-        (config.project.is_some(), "`project`"),
-        (config.nginx.container.is_some(), "`nginx: {container: …}`"),
-        (config.nginx.conf.is_some(), "`nginx: {conf: …}`"),
-        (config.nginx.probe != crate::config::ProbeStated::default(), "`nginx: {probe: …}`"),
-        (config.bake.is_some(), "`bake`"),
-        (config.env_file.is_some(), "`env-file`"),
-        (hooks.release.is_some(), "`hooks: {release: …}`"),
-        (hooks.before_switch.is_some() || hooks.after_switch.is_some(), "`hooks` on the hosts"),
-    ];
-    let used: Vec<&str> = stated.iter().filter(|(used, _)| *used).map(|(_, name)| *name).collect();
-    if used.is_empty() {
-        return Ok(());
-    }
-    let what = format!("`engine: swarm` does not work with {} yet; take it out of cutover.yml", used.join(", "));
-    Err(Stop::new(Exit::Usage, what))
 }
