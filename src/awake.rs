@@ -36,9 +36,48 @@ pub async fn timeout<F: Future>(limit: Duration, future: F) -> Result<F::Output,
     }
 }
 
+/// What comes of asking. Where this process stood still meanwhile, a failure says nothing of who was asked (a server closes a
+/// connection on which no request comes): it is asked again.
+///
+/// # Errors
+/// That of the first asking without a pause.
+pub async fn ask<T, E>(asking: impl AsyncFn() -> Result<T, E>) -> Result<T, E> {
+    loop {
+        let mut looked = Instant::now();
+        let mut paused = false;
+        let once = asking();
+        tokio::pin!(once);
+        let answer = loop {
+            tokio::select! {
+                answer = &mut once => break answer,
+                () = tokio::time::sleep(TICK) => paused |= looked.elapsed() > MOST,
+            }
+            looked = Instant::now();
+        };
+        if answer.is_ok() || !(paused || looked.elapsed() > MOST) {
+            return answer;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_failure_counts_where_this_process_did_not_stand_still() {
+        let asked = std::cell::Cell::new(0);
+        let asking = async || {
+            asked.set(asked.get() + 1);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            if asked.get() == 1 {
+                std::thread::sleep(Duration::from_millis(1500));
+            }
+            Err::<(), _>(asked.get())
+        };
+        assert_eq!(ask(asking).await, Err(2));
+        assert_eq!(ask(async || Err::<(), _>(0)).await, Err(0));
+    }
 
     #[tokio::test]
     async fn a_pause_of_this_process_counts_for_a_second_at_most() {

@@ -11,7 +11,8 @@ counts() {
 
 # from_nginx SLOT NGINX CENTISECONDS: connections from nginx to a slot: open ones, those that ended within a minute, and
 # those that ended within so many centiseconds (proc_net_tcp: TIME_WAIT, state 06, stays for a minute where a connection was
-# closed first, here or at nginx, and shows how much of it is left). SLOT is PID:PORT:ADDRESSES:NAME, NGINX is PID:ADDRESSES,
+# closed first, here or at nginx, and shows how much of it is left: nothing for the few seconds in which one may stay on, and
+# which say no more when it ended). SLOT is PID:PORT:ADDRESSES:NAME, NGINX is PID:ADDRESSES,
 # port and addresses in hexadecimal, the latter joined by commas.
 from_nginx() {
   { cat "/proc/${1%%:*}/net/tcp" "/proc/${1%%:*}/net/tcp6"; echo nginx
@@ -28,6 +29,6 @@ from_nginx() {
     $1 == "nginx" { there = 1; next }
     there ? !remote(to, slots, port) : substr($2, length($2) - 4) != ":" port || !remote(from, count, "") { next }
     $4 == "01" && !there { open++ }
-    $4 == "06" { ended++; if (6000 - number(substr($6, 4)) <= last) fresh++ }
+    $4 == "06" { ended++; left = number(substr($6, 4)); if (left > 0 && 6000 - left <= last) fresh++ }
     END { print open + 0, ended + 0, fresh + 0 }'
 }

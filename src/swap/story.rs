@@ -154,6 +154,9 @@ impl Phase {
             Phase::Drain | Phase::Finish => "Finish: drain and stop the old version",
         }
     }
+
+    /// The title of a first release's end, which has no old version.
+    pub const NOTHING_BEFORE: &str = "Finish: record the release";
 }
 
 impl Step {

@@ -40,7 +40,7 @@ impl Work<'_, '_> {
         let over = tokio::spawn(awake::sleep(bake.duration));
         while !over.is_finished() {
             let tick = tokio::time::sleep(INTERVAL);
-            let answers = join_all(self.seen.edges.iter().map(|edge| self.look(edge))).await;
+            let answers = join_all(self.seen.edges.iter().map(|edge| awake::ask(async || self.look(edge).await))).await;
             asked += answers.len();
             for (edge, answer) in self.seen.edges.iter().zip(answers) {
                 let Err(why) = answer else { continue };

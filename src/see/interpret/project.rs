@@ -210,6 +210,11 @@ impl Found<'_> {
         down.flat_map(|slot| &slot.names).map(String::as_str).collect()
     }
 
+    /// No slot runs.
+    pub(crate) fn serves_nothing(&self) -> bool {
+        !self.slots.iter().flatten().any(|slot| slot.container.is_some_and(Container::is_running))
+    }
+
     /// The files as nginx has them: those that it shows, else those of the host by their path in the container.
     pub(crate) fn as_nginx_has_it(&self, look: &Look) -> Vec<(String, String)> {
         match &look.dump {

@@ -42,7 +42,7 @@ async fn ask(swap: &HostSwap<'_>, bake: &Bake, cancel: &Cancel) -> Result<String
         let tick = tokio::time::sleep(INTERVAL);
         for service in &swap.services {
             asked += 1;
-            if let Err(why) = look(swap, nginx, service).await {
+            if let Err(why) = awake::ask(async || look(swap, nginx, service).await).await {
                 failures += 1;
                 let text = format!("bake: {}: {why}", service.plan.name);
                 swap.host.reporter.note(Level::Warning, &swap.host.name, text);
