@@ -26,19 +26,18 @@ pub enum Router {
 mod tests {
     use super::*;
 
-    /// How `from_nginx` counts connections that wait so many centiseconds for their end, in hexadecimal.
-    fn counted(left: &[&str], within: u32) -> String {
-        let line = |left| format!("0: 020012AC:0BB9 040012AC:C350 06 00000000:00000000 03:{left} 00000000 0 0 0 3 x\n");
-        let lines: String = left.iter().map(line).collect();
-        let show = r#"cat() { [ "$1" != /proc/1/net/tcp ] || printf %s "$lines"; }"#;
-        let asked = format!("{show}\n{TRAFFIC}\nfrom_nginx 1:0BB9:020012AC:blue 2:040012AC {within}");
-        let mut sh = std::process::Command::new("sh");
-        let out = sh.arg("-c").arg(asked).env("lines", lines).output().unwrap();
-        String::from_utf8(out.stdout).unwrap().trim().to_owned()
-    }
-
     #[test]
     fn a_connection_that_ended_a_minute_ago_or_more_is_not_taken_for_one_of_now() {
+        // connections that wait so many centiseconds for their end, in hexadecimal
+        let counted = |left: &[&str], within: u32| {
+            let line =
+                |left| format!("0: 020012AC:0BB9 040012AC:C350 06 00000000:00000000 03:{left} 00000000 0 0 0 3 x\n");
+            let lines: String = left.iter().map(line).collect();
+            let show = r#"cat() { [ "$1" != /proc/1/net/tcp ] || printf %s "$lines"; }"#;
+            let asked = format!("{show}\n{TRAFFIC}\nfrom_nginx 1:0BB9:020012AC:blue 2:040012AC {within}");
+            let out = std::process::Command::new("sh").arg("-c").arg(asked).env("lines", lines).output().unwrap();
+            String::from_utf8(out.stdout).unwrap().trim().to_owned()
+        };
         let new_and_old = ["00001766", "00000064"];
         assert_eq!(counted(&new_and_old, 25), "0 2 1");
         assert_eq!(counted(&new_and_old, 5950), "0 2 2");
