@@ -178,8 +178,8 @@ pub(super) fn choice<T: Copy>(entry: &Entry, choices: &[(&str, T)]) -> Result<St
     found.map(|(_, value)| entry.stated(*value)).ok_or_else(|| entry.wrong(&format!("one of {}", words.join(", "))))
 }
 
-/// One value, or a list of them.
-pub(super) fn one_or_many<T>(
+/// One value, or a list of them, each once.
+pub(super) fn one_or_many<T: PartialEq>(
     entry: &Entry,
     one: impl Fn(&Entry) -> Result<Stated<T>, Wrong>,
 ) -> Result<Stated<Vec<Stated<T>>>, Wrong> {
@@ -187,8 +187,12 @@ pub(super) fn one_or_many<T>(
         Value::List(_) => entry.items("at least one value")?,
         _ => vec![*entry],
     };
-    let values: Result<Vec<_>, _> = items.iter().map(one).collect();
-    Ok(entry.stated(values?))
+    let values = items.iter().map(one).collect::<Result<Vec<Stated<T>>, _>>()?;
+    let is_there = |number: usize| values[..number].iter().any(|before| before.value == values[number].value);
+    match (0..values.len()).find(|number| is_there(*number)) {
+        Some(twice) => Err(items[twice].found(&format!("{} twice", items[twice].node.describe()), "each once")),
+        None => Ok(entry.stated(values)),
+    }
 }
 
 /// A list of words: a command, never a line for a shell.
