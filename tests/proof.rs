@@ -279,6 +279,8 @@ fn slots_that_a_release_could_not_start_or_reach_are_refused_with_the_line_to_ch
     };
     let each = |more: &str| compose.replace("    expose:\n      - 3001\n", more);
     with(&each("    ports: ['8080:3001']\n"), &["both publish port 8080 of the host", "`expose: [3001]`"]);
+    let one_name = compose.replace("container_name: green\n", "container_name: blue\n");
+    with(&one_name, &["both have `container_name: blue`", "remove `container_name` from both"]);
     let green =
         |more: &str| compose.replacen("    container_name: green\n", &format!("    container_name: green\n{more}"), 1);
     let blue = |text: &str, more: &str| {
