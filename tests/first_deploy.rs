@@ -12,7 +12,8 @@ fn what_does_not_serve_is_brought_up(kind: Kind) {
     let conf = bench.project.conf().unwrap();
 
     // nothing runs: redis, which the slots depend on, and nginx come up as well
-    bench.deploy("v1.0.0", &[]).expect(0).says("nothing → blue   v1.0.0").never_says("unknown version");
+    let first = bench.deploy("v1.0.0", &[]).expect(0).says("nothing → blue   v1.0.0").never_says("unknown version");
+    first.never_says("nginx does not run").never_says("old version").says("Finish: record the release");
     assert_eq!(bench.project.served_version().as_deref(), Some("v1.0.0"));
     assert_eq!(bench.project.conf().unwrap(), conf);
     let redis = bench.project.ok("docker ps --format '{{.Names}}' | grep -c redis").unwrap();

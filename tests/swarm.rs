@@ -1,7 +1,6 @@
 //! A stack on three nodes: all of them on the new version, or all of them on the old one.
 //!
-//! One swarm is brought up for all parts; each of them says at its end what is live. `scripts/faults --swarm` runs the whole table of
-//! faults.
+//! One swarm is brought up for all parts; each of them says at its end what is live.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod common;
@@ -72,13 +71,17 @@ bake: 1s
 hooks:
   release: {command: [node, -e, "console.log('in', require('./settings.json').VERSION, process.env.PASSWORD.length)"]}
   before-switch: [sh, -c, "echo before $CUTOVER_VERSION >> hooks.log"]
-  after-switch: [sh, -c, "echo after >> hooks.log; exit 3"]
+  after-switch: [sh, -c, "echo after >> hooks.log; echo kept up to the end; exit 3"]
   after-release: [sh, -c, "echo $CUTOVER_PREVIOUS_VERSION $CUTOVER_VERSION $CUTOVER_OUTCOME > told"]
 "#
     .to_owned();
     swarm.image("v1.2.0", &[]);
     let mut command = swarm.command(&["deploy", "--version", "v1.2.0"]);
-    let ran = common::run(command.env("GIVEN", PASSWORD)).expect(0).says("it ended with 3").never_says("wor$D");
+    let ran = common::run(command.env("GIVEN", PASSWORD))
+        .expect(0)
+        .says("it ended with 3")
+        .says("│ kept up to the end")
+        .never_says("wor$D");
     let ran = ran.says(&format!("in v1.2.0 {}", PASSWORD.len())).says("0 of ");
     swarm.assert_all("v1.2.0", "green", "with everything");
     for node in &swarm.nodes {
@@ -108,10 +111,28 @@ fn what_fails_is_put_back(swarm: &mut Swarm) {
     swarm.deploy("v1.3.1", &[("UNHEALTHY_MS", "-1")]).expect(3).says("0 of 3 tasks of blue are healthy").says("503");
     swarm.assert_all("v1.2.0", "green", "it is not healthy");
     swarm.more.clear();
+
+    // nginx of one node is changed by somebody else meanwhile: the others go back
+    let running = swarm.deploying("v1.3.2", &[("START_DELAY_MS", "3000")], "health", Moment::Before);
+    let conf = "/home/deploy/app/nginx/default.conf";
+    let text = swarm.nodes[2].read(conf).unwrap();
+    swarm.nodes[2].write(conf, format!("{text}# mine\n")).unwrap();
+    let ran = running.end();
+    assert!(ran.code == 3 || ran.code == 4, "{ran}");
+    assert_eq!(swarm.versions(), ["v1.2.0"; 3]);
+    swarm.nodes[2].write(conf, text).unwrap();
+    swarm.cutover(&["recover"]).expect(0);
+    swarm.assert_all("v1.2.0", "green", "somebody else's change");
+
+    // no node has room
+    swarm.nodes[0].ok("docker service update -q --detach --reserve-memory 999g shop_blue").unwrap();
+    swarm.deploy("v1.3.3", &[]).expect(3).says("insufficient resources");
+    swarm.assert_all("v1.2.0", "green", "no room");
+    swarm.nodes[0].ok("docker service update -q --detach --reserve-memory 0 shop_blue").unwrap();
     swarm.cutover(&["history"]).expect(0).says("failed, put back");
 }
 
-/// green v1.2.0 → blue v1.4.1.
+/// green v1.2.0 → blue v1.4.1 → green v1.4.2.
 fn a_killed_client(swarm: &mut Swarm) {
     let running = swarm.deploying("v1.4.0", &[], "route", Moment::After);
     running.signal("-KILL");
@@ -120,17 +141,26 @@ fn a_killed_client(swarm: &mut Swarm) {
     // the next run puts it back first
     swarm.deploy("v1.4.1", &[]).expect(0).says("point nginx at tasks.shop_green again").says("v1.4.1 is live");
     swarm.assert_all("v1.4.1", "blue", "deployed after a killed client");
+    for (version, step, live, slot) in [("v1.4.3", "health", "v1.4.1", "blue"), ("v1.4.2", "retire", "v1.4.2", "green")]
+    {
+        let running = swarm.deploying(version, &[], step, Moment::Before);
+        running.signal("-KILL");
+        running.end().expect(-1);
+        swarm.cutover(&["recover"]).expect(0).says("recovered");
+        swarm.assert_all(live, slot, step);
+    }
+    swarm.cutover(&["recover"]).expect(0).says("nothing is unfinished");
 }
 
 fn deployed_by_hand(swarm: &mut Swarm) {
     // with the file of what is live nothing changes
     swarm.deploy_by_hand(&["stack.yml", "cutover.stack.yml"]);
     swarm.cutover(&["status"]).expect(0).never_says("the last release left");
-    swarm.assert_all("v1.4.1", "blue", "both files");
-    swarm.nodes[0].ok("docker service scale -d shop_blue=0 shop_green=3").unwrap();
-    swarm.cutover(&["status"]).expect(0).says("blue has 0 tasks, and the last release left 3");
+    swarm.assert_all("v1.4.2", "green", "both files");
+    swarm.deploy_by_hand(&["stack.yml"]);
+    swarm.cutover(&["status"]).expect(0).says("green has 0 tasks, and the last release left 3");
     swarm.cutover(&["recover"]).expect(0).says("was the stack deployed by hand?").says("recovered");
-    swarm.assert_all("v1.4.1", "blue", "repaired");
+    swarm.assert_all("v1.4.2", "green", "repaired");
 }
 
 fn a_dead_node(swarm: &mut Swarm) {
@@ -141,11 +171,12 @@ fn a_dead_node(swarm: &mut Swarm) {
     assert!(ran.code == 3 || ran.code == 4, "{ran}");
     let others: Vec<_> = swarm.nodes.iter().enumerate().filter(|(at, _)| *at != leader).map(|(_, node)| node).collect();
     for node in &others {
-        assert_eq!(served(node), "v1.4.1", "{ran}");
+        assert_eq!(served(node), "v1.4.2", "{ran}");
     }
     swarm.nodes[leader].reboot().unwrap();
     until("the node is back", || others[0].ok("docker node ls").is_ok_and(|nodes| !nodes.contains("Down")));
-    until("all nodes serve", || swarm.versions() == ["v1.4.1"; 3]);
+    until("all nodes serve", || swarm.versions() == ["v1.4.2"; 3]);
     swarm.cutover(&["recover"]).expect(0);
-    swarm.assert_all("v1.4.1", "blue", "the node is back");
+    swarm.deploy("v1.6.0", &[]).expect(0);
+    swarm.assert_all("v1.6.0", "blue", "the node is back");
 }

@@ -10,6 +10,7 @@ pub mod freeze;
 pub mod http;
 pub mod lock;
 pub mod nginx;
+pub(crate) mod own;
 pub mod script;
 pub mod ssh;
 mod tls;

@@ -89,7 +89,7 @@ pub async fn observe(host: &Host, config: &Config, wanted: &[String]) -> Result<
     if let Some(nginx) = found.on_host {
         nginx.tell(&mut look);
     }
-    judge::conf::of_nginx(&look, found.target().is_some(), &found.down(), found.serves_nothing(), &mut findings);
+    judge::conf::of_nginx(&look, found.target().is_some(), &found.down(), found.is_new(), &mut findings);
     let user = host.session.user();
     let Some(mut seen) = put_together(config, &projects, &found, &look, &mut findings) else {
         if let Some(nginx) = found.on_host {

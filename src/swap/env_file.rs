@@ -62,11 +62,13 @@ pub fn differing(given: &Given, there: &Secret, path: &str, compose: Compose) ->
     }
 }
 
-/// What a file gives each key, as compose reads it, but for `${…}`. The error is a line that gives nothing.
-pub(crate) fn pairs(text: &str) -> Result<Vec<(String, Secret)>, String> {
+/// What a file gives each key, as compose reads it, but for `${…}`. The error is the number of a line that
+/// gives nothing: what stands there may be a part of a secret.
+pub(crate) fn pairs(text: &str) -> Result<Vec<(String, Secret)>, usize> {
     let all = entries(text);
-    if let Some(line) = all.get("") {
-        return Err(line.lines().next().unwrap_or_default().chars().take(20).collect());
+    if let Some(lines) = all.get("") {
+        let first = lines.lines().next().unwrap_or_default();
+        return Err(text.lines().position(|line| line.trim().ends_with(first)).map_or(1, |at| at + 1));
     }
     Ok(all.into_iter().map(|(key, value)| (key, Secret::new(plain(&value)))).collect())
 }
@@ -195,7 +197,7 @@ mod tests {
         let text = "export A=b c # words\n# B=1\nEMPTY=\n";
         let expected = [("A", "b c"), ("EMPTY", "")].map(|(key, value)| (key.to_owned(), Secret::new(value)));
         assert_eq!(pairs(text), Ok(expected.to_vec()));
-        assert_eq!(pairs("A=1\nno line of a file"), Err("no line of a file".to_owned()));
+        assert_eq!(pairs("A=1\nno line of a file"), Err(2));
     }
 
     #[test]

@@ -89,7 +89,7 @@ pub async fn execute(
     }
     if let Some(swap) = swaps.first() {
         let retires = swaps.iter().any(|swap| swap.plan.is_retiring());
-        swap.host.reporter.phase(if retires { Phase::Finish.title() } else { Phase::NOTHING_BEFORE });
+        swap.host.reporter.phase(if retires { Phase::Finish.title() } else { Phase::NOTHING_TO_STOP });
     }
     let drained = confirm_and_drain(swaps, limit, cancel).await?;
     // a host that is alone looks in the command that stops its old slot

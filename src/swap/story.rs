@@ -155,8 +155,8 @@ impl Phase {
         }
     }
 
-    /// The title of a first release's end, which has no old version.
-    pub const NOTHING_BEFORE: &str = "Finish: record the release";
+    /// The title of the end where no old version is stopped.
+    pub const NOTHING_TO_STOP: &str = "Finish: record the release";
 }
 
 impl Step {

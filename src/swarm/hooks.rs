@@ -8,7 +8,8 @@ use super::slots::called;
 use crate::awake;
 use crate::config::HostHook;
 use crate::host::lock::Overtaken;
-use crate::host::{Kind, kind};
+use crate::host::own::OWN;
+use crate::host::{Kind, Unnamed, kind};
 use crate::report::text::one_line;
 use crate::report::{Event, Level};
 use anyhow::{Context as _, Result, bail};
@@ -100,8 +101,8 @@ impl Work<'_, '_> {
         if task.status.state == "complete" {
             return Ok(format!("it ran on {node}"));
         }
-        let said: String = lines[lines.len().saturating_sub(LAST)..].iter().map(|line| format!("\n│ {line}")).collect();
-        bail!("it ended on {node} as {}: {}{said}", task.status.state, one_line(&task.status.err, 300));
+        let last = said(&lines[lines.len().saturating_sub(LAST)..]);
+        bail!("it ended on {node} as {}: {}{last}", task.status.state, one_line(&task.status.err, 300));
     }
 
     async fn logs(&self, task: &Task) -> Vec<String> {
@@ -131,17 +132,22 @@ impl Work<'_, '_> {
 
     async fn on_host(&self, edge: &Edge<'_>, step: &'static str, hook: &HostHook) -> Result<String> {
         let script = fenced("to run the host's own command", include_str!("host_hook.sh"), self.fence)
+            .with(&[OWN])
             .set("directory", self.directory)
             .set("seconds", hook.timeout.as_secs().max(1).to_string())
             .set("version", &self.plan.version)
-            .args(&hook.command)
-            .limit(hook.timeout + Duration::from_secs(30));
-        let line = |text: &str| {
-            let (host, source) = (edge.host.name.clone(), step.to_owned());
-            edge.host.reporter.emit(Event::Output { host, source, text: text.to_owned() });
-        };
-        edge.host.follow(&script, line).await.map(|()| String::new())
+            .args(&hook.command);
+        match edge.host.show(script, step, hook.timeout).await {
+            (Ok(()), _) => Ok(String::new()),
+            (Err(error), _) if matches!(kind(&error), Kind::Overtaken(_)) => Err(error),
+            (Err(error), last) => bail!("{}{}", Unnamed(&error), said(&last)),
+        }
     }
+}
+
+/// The last lines of what failed.
+fn said<'l>(lines: impl IntoIterator<Item = &'l String>) -> String {
+    lines.into_iter().map(|line| format!("\n│ {}", one_line(line, 400))).collect()
 }
 
 /// A job of one task, with what the slot's tasks have, that runs this command instead of theirs.

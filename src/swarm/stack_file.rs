@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_has_images_and_numbers_and_nothing_else() {
+    fn it_has_images_numbers_and_values_and_nothing_else() {
         let slot = |called: &str, image: &str, replicas: u64, values: &[(&str, &str)]| Slot {
             called: called.to_owned(),
             image: image.to_owned(),

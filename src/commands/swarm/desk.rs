@@ -164,7 +164,7 @@ impl<'d> Desk<'d> {
             Given::Nothing => None,
             Given::Values(values) => Some(values).filter(|values| !values.is_empty()),
             Given::Whole(text) => Some(env_file::pairs(text.expose()).map_err(|line| {
-                let what = format!("env-file: `{line}…` is no line of `KEY=value`");
+                let what = format!("env-file: line {line} of what it was given is not `KEY=value`");
                 Stop::new(Exit::Usage, what)
             })?),
         })

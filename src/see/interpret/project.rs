@@ -210,9 +210,9 @@ impl Found<'_> {
         down.flat_map(|slot| &slot.names).map(String::as_str).collect()
     }
 
-    /// No slot runs.
-    pub(crate) fn serves_nothing(&self) -> bool {
-        !self.slots.iter().flatten().any(|slot| slot.container.is_some_and(Container::is_running))
+    /// No slot was ever started.
+    pub(crate) fn is_new(&self) -> bool {
+        self.slots.iter().flatten().all(|slot| slot.container.is_none())
     }
 
     /// The files as nginx has them: those that it shows, else those of the host by their path in the container.

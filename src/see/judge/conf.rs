@@ -8,9 +8,9 @@ use crate::see::interpret::project::Found;
 use crate::see::read::files::Look;
 use crate::see::seen::ConfSeen;
 
-/// nginx as it runs, before anything is looked for in its files. `down` are names of slots that don't run. Where neither
-/// nginx nor a slot runs, it is the first release that brings them up, and nothing is amiss.
-pub(crate) fn of_nginx(look: &Look, running: bool, down: &[&str], serves_nothing: bool, findings: &mut Findings) {
+/// nginx as it runs, before anything is looked for in its files. `down` are names of slots that don't run. Where no
+/// slot was ever started (`is_new`), it is the first release that brings nginx up, and nothing is amiss.
+pub(crate) fn of_nginx(look: &Look, running: bool, down: &[&str], is_new: bool, findings: &mut Findings) {
     if let Some(Err(said)) = &look.dump {
         if let Some(slot) = missing_host(said).filter(|host| down.contains(host)) {
             let what = format!("its file names {slot}, which does not run: nginx could not be reloaded or started now");
@@ -20,7 +20,7 @@ pub(crate) fn of_nginx(look: &Look, running: bool, down: &[&str], serves_nothing
             findings.refuse("nginx", what, "correct nginx's configuration; nothing was changed");
         }
     }
-    if !running && !serves_nothing {
+    if !running && !is_new {
         findings.advise("nginx", "nginx does not run", "a release starts it when the new slot is healthy");
     }
     for path in &look.absent {

@@ -1,17 +1,14 @@
 //! Commands of the host's own, before and after the switch.
 
 use crate::config::HostHook;
+use crate::host::own::OWN;
 use crate::host::script::Script;
 use crate::host::{Kind, kind};
-use crate::report::{Event, Level};
+use crate::report::Level;
 use crate::swap::run::HostSwap;
 use crate::swap::story::Step;
 use anyhow::{Context as _, Result};
-use std::collections::VecDeque;
 use std::time::Duration;
-
-/// So many of the last lines of a command that failed are said once more.
-const LAST: usize = 10;
 
 pub(super) fn explain(hook: Option<&HostHook>) -> String {
     hook.map_or_else(String::new, |hook| {
@@ -39,6 +36,7 @@ async fn run(swap: &HostSwap<'_>, step: Step, hook: Option<&HostHook>) -> Result
     let hook = hook.context("no command to run")?;
     let script = swap
         .script("to run the host's own command", include_str!("host_hook.sh"))
+        .with(&[OWN])
         .set("step", step.name())
         .set("directory", &swap.plan.directory)
         .set("seconds", hook.timeout.as_secs().max(1).to_string())
@@ -49,17 +47,9 @@ async fn run(swap: &HostSwap<'_>, step: Step, hook: Option<&HostHook>) -> Result
 
 /// Runs a command and shows each line; the last ones of one that fails are kept, to be said with the failure.
 pub(super) async fn show(swap: &HostSwap<'_>, script: Script, step: Step, timeout: Duration) -> Result<String> {
-    let script = script.limit(timeout + Duration::from_secs(30));
-    let mut last = VecDeque::new();
-    let line = |text: &str| {
-        last.truncate(LAST - 1);
-        last.push_front(text.to_owned());
-        let (host, source) = (swap.host.name.clone(), step.name().to_owned());
-        swap.host.reporter.emit(Event::Output { host, source, text: text.to_owned() });
-    };
-    let ended = swap.host.follow(&script, line).await;
+    let (ended, last) = swap.host.show(script, step.name(), timeout).await;
     if ended.is_err() {
-        swap.keep_said(last.into_iter().rev());
+        swap.keep_said(last);
     }
     ended.map(|()| String::new())
 }
